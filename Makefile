@@ -1,0 +1,56 @@
+# Short targets; `make help` lists them. Everything runs from .venv, which `make setup` makes and the others ask for.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 3000
+BIN := .venv/bin
+FUNCTIONS := predict train convert
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format lock data convert train
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: .venv/.complete ## Make .venv with everything, locked (nothing to do when nothing changed)
+
+.venv/.complete: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Python 3.11 is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv: $$(grep -c == requirements/dev.txt) packages, TensorFlow the largest. A minute or two, once."
+	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; rm -rf .venv; exit 1; }
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps -r requirements/dev.txt \
+		| sed -u -n 's/^Collecting \([^ ]*\).*/  \1/p'; test -x $(BIN)/pytest
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+	@echo "Set up."
+
+run: setup ## Serve on http://127.0.0.1:3000 (PORT=3100 for another port)
+	@$(BIN)/digits serve --port $(PORT)
+
+test: setup ## Run the tests
+	@$(BIN)/pytest
+
+lint: setup ## Check style, types and import directions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy layers/shared local training main.py tests
+	@for name in $(FUNCTIONS); do MYPYPATH=layers/shared:functions/$$name $(BIN)/mypy functions/$$name || exit 1; done
+	@$(BIN)/lint-imports
+
+format: setup ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: setup ## Lock the newest versions into requirements/*.txt
+	@for name in dev layer predict training; do \
+		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--override requirements/overrides.in $$(test $$name = dev || echo --constraint requirements/dev.txt) \
+			--custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+data: setup ## Get data/mnist.npz: a copy of MNIST_NPZ=path if given, else Keras' download
+	@$(BIN)/digits data
+
+convert: setup ## Convert data/mnist.npz (the starter set without it) to TFRecords in the store
+	@$(BIN)/digits convert
+
+train: setup ## Train on the converted data and release the model
+	@$(BIN)/digits train
