@@ -1,0 +1,56 @@
+"""The committed data is what data/README.md says."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+STARTER = ROOT / "data" / "starter.npz"
+SHA256 = "02b70cd36e27581ba6afe8c78f9bb99fce099da8c22b8f9d51fe9775b05c58ab"
+
+Arrays = dict[str, npt.NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module")
+def starter() -> Iterator[Arrays]:
+    with np.load(STARTER, allow_pickle=False) as archive:
+        yield dict(archive)
+
+
+def test_the_starter_set_is_the_one_that_was_published() -> None:
+    assert hashlib.sha256(STARTER.read_bytes()).hexdigest() == SHA256
+
+
+def test_its_members_have_the_documented_shapes(starter: Arrays) -> None:
+    assert {name: (member.shape, member.dtype.name) for name, member in starter.items()} == {
+        "x_train": ((9000, 28, 28), "uint8"),
+        "y_train": ((9000,), "uint8"),
+        "x_test": ((1000, 28, 28), "uint8"),
+        "y_test": ((1000,), "uint8"),
+    }
+
+
+@pytest.mark.parametrize("part", ["y_train", "y_test"])
+def test_each_part_has_every_digit_about_equally_often(starter: Arrays, part: str) -> None:
+    shares = np.bincount(starter[part], minlength=10) / len(starter[part])
+    assert shares.shape == (10,)
+    assert shares.min() > 0.08
+    assert shares.max() < 0.13
+
+
+def test_no_image_is_there_twice(starter: Arrays) -> None:
+    images = np.concatenate([starter["x_train"], starter["x_test"]])
+    assert len(np.unique(images.reshape(-1, 784), axis=0)) == 10_000
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_the_example_is_an_image_of_that_digit_from_the_test_part(starter: Arrays, digit: int) -> None:
+    with Image.open(ROOT / "example" / f"{digit}.png") as example:
+        assert (example.size, example.mode) == ((28, 28), "L")
+        same = (starter["x_test"] == np.asarray(example)).all(axis=(1, 2))
+    assert starter["y_test"][same].tolist() == [digit]
