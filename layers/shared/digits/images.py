@@ -1,0 +1,226 @@
+"""PNG bytes to the 28x28 digit that the network sees, in training, evaluation and serving alike."""
+
+import io
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from digits.errors import ImageTooLargeError, InvalidImageError, NotADigitError
+
+Pixels = npt.NDArray[np.uint8]
+
+# With these two limits no PNG makes Pillow and NumPy hold more than 200 MiB: 4096 x 4096 pixels of 4 bytes are 64 MiB.
+MAX_BYTES = 1 << 20
+MAX_SIDE = 4096
+
+# MNIST's geometry, in pixels: a digit is scaled into BOX x BOX and lies in SIZE x SIZE with its mass around CENTRE.
+SIZE = 28
+BOX = 20
+CENTRE = 14
+
+_PEAK = 250
+_MIDDLE = 128
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_IEND = b"\0\0\0\0IEND\xaeB`\x82"
+_HEADER = struct.Struct(">8xIIBBBBB4x")
+_LAYOUT = re.compile(rb"IHDR(PLTE)?(tRNS)?(IDAT)+IEND")
+# Legal bit depths by colour type: grey, RGB, palette, grey with alpha, RGB with alpha.
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+
+
+def read_digit(data: bytes) -> Pixels:
+    """Read a PNG and find the digit on it.
+
+    Args:
+        data: a PNG of any colour type, bit depth and interlacing.
+
+    Returns:
+        (28, 28) uint8, light ink on 0. May be read-only.
+
+    Raises:
+        InvalidImageError: the bytes are not a whole, undamaged PNG.
+        ImageTooLargeError: over `MAX_BYTES`, or over `MAX_SIDE` pixels a side by its header. Nothing was decoded.
+        NotADigitError: the image is blank.
+    """
+    return normalise(decode_png(data))
+
+
+def decode_png(data: bytes) -> Pixels:
+    """Decode a PNG to shades of grey. An animated one gives its default image.
+
+    Transparent parts become the backdrop against which the rest can be seen.
+
+    Returns:
+        (height, width) uint8, 0 is black. May be read-only.
+
+    Raises:
+        InvalidImageError, ImageTooLargeError: as `read_digit`.
+    """
+    if len(data) > MAX_BYTES:
+        raise ImageTooLargeError(f"Expected at most {MAX_BYTES} bytes. Received {len(data)}.")
+    if not data.startswith(_SIGNATURE):
+        raise InvalidImageError(f"Expected a PNG. Received {len(data)} bytes without a PNG's signature.")
+    essential = _strip(data)
+    try:
+        image = Image.open(io.BytesIO(essential), formats=("PNG",))
+        image.load()
+        return _to_grey(image, depth=essential[24])
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InvalidImageError(f"Expected an undamaged PNG. Received one that cannot be decoded: {error}.") from error
+
+
+def normalise(grey: Pixels) -> Pixels:
+    """Make an image of a digit into one of MNIST's kind; one that is of that kind is returned as it is.
+
+    As MNIST was made: "size normalized to fit in a 20x20 pixel box while preserving their aspect ratio", then placed
+    "in a 28x28 image by computing the center of mass of the pixels, and translating the image so as to position this
+    point at the center" (LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/).
+
+    Args:
+        grey: (height, width) uint8, dark on light or light on dark.
+
+    Returns:
+        (28, 28) uint8, light ink on 0, the lightest at 255.
+
+    Raises:
+        NotADigitError: all pixels are alike.
+    """
+    if _is_normal(grey):
+        return grey
+    return _centre(_scale(_crop(_ink(grey))))
+
+
+def _strip(data: bytes) -> bytes:
+    """The PNG with only the chunks that pixels are made from: no text, profile or animation can be a bomb then."""
+    kept: list[bytes] = []
+    for chunk in _chunks(data):
+        if not kept:
+            _check_header(chunk)
+        if not chunk[4:5].islower() or chunk[4:8] == b"tRNS":
+            kept.append(chunk)
+    names = b"".join(chunk[4:8] for chunk in kept)
+    if not (_LAYOUT.fullmatch(names) and data.endswith(_IEND)):
+        raise InvalidImageError("Expected the chunks IHDR, PLTE, tRNS, IDAT, IEND, in this order. Received others.")
+    return _SIGNATURE + b"".join(kept)
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    """The chunks, each with its length, name, body and checksum, which is verified: Pillow skips some."""
+    start = len(_SIGNATURE)
+    while start < len(data):
+        stop = start + 12 + int.from_bytes(data[start : start + 4])
+        if stop > len(data):
+            raise InvalidImageError("Expected a whole PNG. Received one that is cut off.")
+        chunk = data[start:stop]
+        if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:]):
+            raise InvalidImageError(f"Expected an undamaged PNG. Received a wrong checksum in {chunk[4:8]!r}.")
+        yield chunk
+        start = stop
+
+
+def _check_header(chunk: bytes) -> None:
+    if chunk[4:8] != b"IHDR" or len(chunk) != _HEADER.size:
+        raise InvalidImageError(f"Expected IHDR as the first chunk, with 13 bytes. Received {chunk[4:8]!r}.")
+    width, height, depth, colour, *methods, interlace = _HEADER.unpack(chunk)
+    if depth not in _DEPTHS.get(colour, ()) or any(methods) or interlace > 1 or not (width and height):
+        raise InvalidImageError(f"Expected legal values in IHDR. Received {chunk[8:21].hex(' ')}.")
+    if max(width, height) > MAX_SIDE:
+        raise ImageTooLargeError(f"Expected at most {MAX_SIDE} pixels a side. Received {width} x {height}.")
+
+
+def _to_grey(image: Image.Image, depth: int) -> Pixels:
+    """A loaded image of `depth` bits a sample as one opaque channel of 8 bits."""
+    key = image.info.get("transparency")
+    if image.mode == "I;16":
+        image = _high_bytes(image, key)
+    elif key is not None and image.mode == "L":
+        # Pillow scales the samples to 8 bits, and leaves the transparent shade as the file has it.
+        image.info["transparency"] = key * 255 // (2**depth - 1)
+    elif key is not None and image.mode == "RGB":
+        image.info["transparency"] = tuple(level >> depth - 8 for level in key)
+    return _flatten(image) if image.has_transparency_data else np.asarray(image.convert("L"))
+
+
+def _high_bytes(image: Image.Image, key: int | None) -> Image.Image:
+    """16-bit grey as 8-bit grey. Pillow's own conversion makes white of all that is over 255."""
+    samples = np.asarray(image)
+    grey = Image.fromarray((samples >> 8).astype(np.uint8))
+    if key is not None:
+        grey.putalpha(Image.fromarray(samples != key))
+    return grey
+
+
+def _flatten(image: Image.Image) -> Pixels:
+    """Lay the image on black or white, whichever shows its ink."""
+    grey, alpha = image.convert("LA").split()
+    cover = np.asarray(alpha)
+    opaque = np.asarray(grey)[cover >= int(cover.max()) // 2]
+    is_dark = opaque.mean() < _MIDDLE
+    # A page with transparent margins is ink and paper in one, and its paper is what goes on.
+    is_page = opaque.size > cover.size / 2 and np.ptp(opaque) >= _MIDDLE
+    flat = Image.new("L", image.size, 255 if is_dark != is_page else 0)
+    flat.paste(grey, mask=alpha)
+    return np.asarray(flat)
+
+
+def _is_normal(grey: Pixels) -> bool:
+    """Whether an image is like MNIST's, all 70,000 of which pass.
+
+    Theirs have a long side of 19 or 20, the centre of mass within 0.52 of `CENTRE` and a peak of 254 or 255.
+    """
+    if grey.shape != (SIZE, SIZE) or grey.max() < _PEAK:
+        return False
+    profiles = grey.sum(axis=0), grey.sum(axis=1)
+    sides = [np.ptp(profile.nonzero()[0]) + 1 for profile in profiles]
+    return BOX - 2 <= max(sides) <= BOX and all(abs(_mass_centre(profile) - CENTRE) <= 1 for profile in profiles)
+
+
+def _ink(grey: Pixels) -> Pixels:
+    """How far each pixel is from the background, towards the ink's side; what most of the border is, is background."""
+    border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
+    background = np.uint8(np.median(border))
+    if grey.mean() < background:
+        grey, background = 255 - grey, 255 - background
+    return np.maximum(grey, background) - background
+
+
+def _crop(ink: Pixels) -> Pixels:
+    """The box around all ink of over a quarter of the darkest: less may be the blur around a stroke."""
+    darkest = ink.max()
+    if not darkest:
+        raise NotADigitError("Expected an image of a digit. Received a blank one.")
+    strokes = ink > darkest // 4
+    rows, columns = strokes.any(axis=1).nonzero()[0], strokes.any(axis=0).nonzero()[0]
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _scale(ink: Pixels) -> npt.NDArray[np.float32]:
+    """The ink in `BOX` x `BOX`, with its aspect ratio, from 0 to 255."""
+    ratio = BOX / max(ink.shape)
+    height, width = (max(1, round(side * ratio)) for side in ink.shape)
+    # In floating point, because a thin stroke of a large image fades to less than 1 before it is stretched.
+    scaled = np.asarray(Image.fromarray(ink).convert("F").resize((width, height), Image.Resampling.BOX))
+    return scaled * (255 / scaled.max())
+
+
+def _centre(ink: npt.NDArray[np.float32]) -> Pixels:
+    """The ink in `SIZE` x `SIZE`, with its mass in the middle as far as there is room."""
+    digit = np.zeros((SIZE, SIZE), np.uint8)
+    rows, columns = (
+        slice(start, start + profile.size)
+        for profile in (ink.sum(axis=1), ink.sum(axis=0))
+        for start in [min(max(round(CENTRE - _mass_centre(profile)), 0), SIZE - profile.size)]
+    )
+    digit[rows, columns] = ink.round()
+    return digit
+
+
+def _mass_centre(profile: npt.NDArray[Any]) -> float:
+    return float(profile @ np.arange(profile.size) / profile.sum())

@@ -1,0 +1,65 @@
+"""The model to answer with: the live release of the store, or the one bundled with the code."""
+
+import time
+from pathlib import Path
+
+from aws_lambda_powertools import Logger
+
+from digits import models, releases
+from digits.classifier import Classifier
+from digits.errors import StoreError
+from digits.models import MANIFEST_FILE, MODEL_FILE
+from digits.store import Store
+
+
+class LiveModel:
+    """Holds the loaded classifier, and swaps it when a newer release is there.
+
+    A release that cannot be read, a damaged one or a store that does not answer leaves the loaded model in place.
+
+    Args:
+        store: where the releases are.
+        bundled: the folder of the model that answers until there is a release.
+        ttl: seconds during which the loaded model is not questioned.
+        logger: hears of every swap, and of every one that failed.
+    """
+
+    def __init__(self, store: Store, bundled: Path, ttl: float, logger: Logger) -> None:
+        self._store = store
+        self._ttl = ttl
+        self._logger = logger
+        self._classifier = load_folder(bundled)
+        self._next_look = float("-inf")
+        self.release: int | None = None
+        self.problem: str | None = None
+
+    def current(self) -> Classifier:
+        """The classifier to use now."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + self._ttl
+            self._refresh()
+        return self._classifier
+
+    def _refresh(self) -> None:
+        try:
+            number = releases.latest_number(self._store)
+            if number and number != self.release:
+                self._swap(releases.load(self._store, number))
+        except StoreError as error:
+            self.problem = error.detail
+            self._logger.warning("The live release cannot be read; the loaded model goes on", reason=error.detail)
+        else:
+            self.problem = None
+
+    def _swap(self, release: releases.Release) -> None:
+        manifest = models.load_manifest(self._store, release.version)
+        self._classifier = Classifier(manifest, models.load_file(self._store, manifest, MODEL_FILE))
+        self.release = release.number
+        self._logger.info("Model swapped", release=release.number, model_version=release.version)
+
+
+def load_folder(folder: Path) -> Classifier:
+    """The model in a folder, such as the bundled one."""
+    manifest = models.parse_manifest((folder / MANIFEST_FILE).read_bytes())
+    return Classifier(manifest, (folder / MODEL_FILE).read_bytes())

@@ -1,0 +1,136 @@
+"""Trained models in the store: immutable versions under `models/<version>/`, complete once `manifest.json` is there."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, UnknownError
+from digits.store import Store
+
+SCHEMA_VERSION = 1
+MODEL_FILE = "model.tflite"
+WEIGHTS_FILE = "model.weights.h5"
+MANIFEST_FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What a file must be: its size in bytes and its sha256 in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Where a model came from, how good it is, and what its files must hash to."""
+
+    version: str
+    dataset: str
+    dataset_version: str
+    code_revision: str
+    parameters: dict[str, Any]
+    metrics: dict[str, float]
+    thresholds: dict[str, float]
+    files: dict[str, FileInfo]
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `from_json` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Manifest":
+        """Read a manifest.
+
+        Raises:
+            DamagedObjectError: a field is missing or unknown, or the schema version is not ours.
+        """
+        version = document.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise DamagedObjectError(f"The manifest has schema version {version!r}; this code reads {SCHEMA_VERSION}.")
+        try:
+            files = {name: FileInfo(**info) for name, info in document["files"].items()}
+            return cls(**{**document, "files": files})
+        except (AttributeError, KeyError, TypeError) as error:
+            raise DamagedObjectError(f"The manifest is not as it should be: {error}.") from error
+
+    def check(self, name: str, data: bytes) -> bytes:
+        """`data`, which must be the file `name` that this manifest speaks of.
+
+        Raises:
+            DamagedObjectError: it is another file, or not whole.
+        """
+        expected = self.files.get(name)
+        if expected is None or expected != describe(data):
+            raise DamagedObjectError(f"{name} of model {self.version} does not match its manifest.")
+        return data
+
+
+def describe(data: bytes) -> FileInfo:
+    """Size and checksum of a file's content."""
+    return FileInfo(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+def version_name(created: datetime, files: dict[str, bytes]) -> str:
+    """`<UTC time>-<8 hex of content>`, such as `20260131T101500Z-1a2b3c4d`: the same time and files, the same name."""
+    content = hashlib.sha256()
+    for name in sorted(files):
+        content.update(hashlib.sha256(files[name]).digest())
+    return f"{created:%Y%m%dT%H%M%SZ}-{content.hexdigest()[:8]}"
+
+
+def publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
+    """Write a model's files, and its manifest last. Publishing the same version again changes nothing.
+
+    Args:
+        files: content by name; the manifest's `files` must describe each.
+    """
+    for name in manifest.files:
+        store.write(_key(manifest.version, name), manifest.check(name, files[name]))
+    try:
+        store.create_json(_key(manifest.version, MANIFEST_FILE), manifest.to_json())
+    except ConflictError:
+        load_manifest(store, manifest.version)
+
+
+def load_manifest(store: Store, version: str) -> Manifest:
+    """The manifest of a version.
+
+    Raises:
+        UnknownError: there is no such version, or it is not complete.
+        DamagedObjectError: the stored manifest cannot be trusted.
+    """
+    try:
+        manifest = Manifest.from_json(store.read_json(_key(version, MANIFEST_FILE)))
+    except MissingObjectError as error:
+        raise UnknownError(f"There is no model {version!r}. List them with GET /models.") from error
+    if manifest.version != version:
+        raise DamagedObjectError(f"The manifest of model {version} speaks of {manifest.version}.")
+    return manifest
+
+
+def load_file(store: Store, manifest: Manifest, name: str) -> bytes:
+    """A file of a model, checked against its manifest.
+
+    Raises:
+        DamagedObjectError: the stored file is not the one that was published.
+    """
+    return manifest.check(name, store.read(_key(manifest.version, name)))
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """A manifest from the bytes of its file."""
+    return Manifest.from_json(json.loads(data))
+
+
+def list_versions(store: Store) -> list[str]:
+    """The complete versions, oldest first."""
+    entries = store.entries("models")
+    return [entry.key.split("/")[1] for entry in entries if entry.key.endswith(f"/{MANIFEST_FILE}")]
+
+
+def _key(version: str, name: str) -> str:
+    return f"models/{version}/{name}"

@@ -1,0 +1,41 @@
+"""Configuration, from environment variables only."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the functions and the training container are told about where they run.
+
+    Attributes:
+        store: URL of the object store (`DIGITS_STORE`).
+        release_ttl: seconds for which a warm predict function trusts the release it knows (`DIGITS_RELEASE_TTL`).
+        job_queue: Batch queue that trainings go to (`DIGITS_JOB_QUEUE`).
+        job_definition: Batch job definition of the training container (`DIGITS_JOB_DEFINITION`).
+        max_wait: the longest `Prefer: wait`, in seconds; API Gateway itself gives up after 29 (`DIGITS_MAX_WAIT`).
+        upload_url: where uploads go when the store cannot presign, as a folder cannot (`DIGITS_UPLOAD_URL`).
+    """
+
+    store: str
+    release_ttl: float
+    job_queue: str
+    job_definition: str
+    max_wait: float
+    upload_url: str
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Read the variables; only `DIGITS_STORE` has no default.
+
+        Raises:
+            KeyError: `DIGITS_STORE` is not set.
+        """
+        return cls(
+            store=os.environ["DIGITS_STORE"],
+            release_ttl=float(os.environ.get("DIGITS_RELEASE_TTL", "30")),
+            job_queue=os.environ.get("DIGITS_JOB_QUEUE", ""),
+            job_definition=os.environ.get("DIGITS_JOB_DEFINITION", ""),
+            max_wait=float(os.environ.get("DIGITS_MAX_WAIT", "25")),
+            upload_url=os.environ.get("DIGITS_UPLOAD_URL", ""),
+        )
