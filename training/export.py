@@ -1,0 +1,88 @@
+"""From Keras to LiteRT: (1, 28, 28) uint8 pixels in, scaled inside the graph; (1, 10) float32 logits out."""
+
+import tempfile
+import warnings
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from digits.errors import DigitsError
+from digits.tfds import SIDE
+from training.evaluate import Floats, log_softmax
+
+# How far an export may be from the Keras model, on the test split. Float32 differs by rounding only. Int8 has some 250
+# levels for each activation, which turns the odd image that was on the edge.
+TOLERANCES = {"float32_probability_difference": 1e-4, "int8_disagreement": 0.02, "int8_accuracy_drop": 0.01}
+_CALIBRATION_IMAGES = 500
+
+
+class ExportError(DigitsError):
+    """The exported model does not answer as the network that was trained."""
+
+    slug = "export-failed"
+    title = "Export failed"
+
+
+def to_float32(model: keras.Model) -> bytes:
+    """The model with float32 weights, to show that the conversion itself is right."""
+    return _convert(model)
+
+
+def to_int8(model: keras.Model, images: npt.NDArray[np.uint8]) -> bytes:
+    """The model in 8-bit integers, a quarter of the size and some 3 times as fast.
+
+    Args:
+        model: the network.
+        images: (n, 28, 28) uint8 of the training split; some of them, evenly spread, fix the ranges of the activations.
+    """
+    return _convert(model, images[np.linspace(0, len(images) - 1, _CALIBRATION_IMAGES, dtype=int)])
+
+
+def check_float32(reference: Floats, exported: Floats) -> None:
+    """Hold a float32 export against the network's logits on the same images.
+
+    Raises:
+        ExportError: a probability differs by more than the tolerance, or is not a number.
+    """
+    difference = np.abs(np.exp(log_softmax(reference)) - np.exp(log_softmax(exported))).max()
+    _check("float32_probability_difference", float(difference))
+
+
+def check_int8(reference: Floats, exported: Floats, labels: npt.NDArray[np.int64]) -> None:
+    """Hold an int8 export against the network's logits on the same images.
+
+    Raises:
+        ExportError: it reads too many images differently, or too few right.
+    """
+    expected, found = reference.argmax(axis=1), exported.argmax(axis=1)
+    _check("int8_disagreement", float(np.mean(expected != found)))
+    _check("int8_accuracy_drop", float(np.mean(expected == labels) - np.mean(found == labels)))
+
+
+def _check(name: str, value: float) -> None:
+    # Written so that NaN fails.
+    if not value <= TOLERANCES[name]:
+        raise ExportError(
+            f"Expected {name} to be at most {TOLERANCES[name]}. Received {value:.6f}. Nothing was published."
+        )
+
+
+def _convert(model: keras.Model, calibration: npt.NDArray[np.uint8] | None = None) -> bytes:
+    pixels = keras.Input((SIDE, SIDE), batch_size=1, dtype="uint8", name="pixels")
+    scaled = keras.layers.Rescaling(1 / 255, name="scale")(pixels)
+    image = keras.layers.Reshape((SIDE, SIDE, 1), name="image")(scaled)
+    served = keras.Model(pixels, model(image), name="served")
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # The input is uint8 already, so it needs no statistics.
+        warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected", UserWarning)
+        # By way of a SavedModel: the converter's other ways in can lose the weights without a word.
+        served.export(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if calibration is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([image[np.newaxis]] for image in calibration)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converted: bytes = converter.convert()
+        return converted

@@ -1,0 +1,83 @@
+"""What becomes of a trained network: the files of a model version, checked and measured before anyone can see them."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from digits import models
+from digits.dataset_versions import DatasetVersion
+from digits.models import MODEL_FILE, WEIGHTS_FILE, Manifest
+from training import export, weights
+from training.evaluate import evaluate, keras_logits, litert_logits
+from training.input import Examples
+
+
+@dataclass(frozen=True)
+class Package:
+    """The files of a model by name, and its figures on the test split."""
+
+    files: dict[str, bytes]
+    metrics: dict[str, float]
+
+
+def pack(model: keras.Model, architecture: str, training: Examples, test: Examples) -> Package:
+    """Export a network and measure it.
+
+    Args:
+        model: the network, as `network.build` makes it.
+        architecture: which one it is.
+        training: shows the exporter what the activations are like.
+        test: what to compare and measure with.
+
+    Returns:
+        `accuracy`, `loss` and `accuracy_0` to `accuracy_9` are of the int8 model that is published, the others of the
+        network and of its float32 export.
+
+    Raises:
+        ExportError: an export does not answer as the network does.
+    """
+    reference = keras_logits(model, test.images)
+    float32 = litert_logits(export.to_float32(model), test.images)
+    export.check_float32(reference, float32)
+    exported = export.to_int8(model, training.images)
+    int8 = litert_logits(exported, test.images)
+    export.check_int8(reference, int8, test.labels)
+    published = evaluate(int8, test.labels)
+    metrics = {"accuracy": published.accuracy, "loss": published.loss}
+    for name, logits in {"float32": float32, "keras": reference}.items():
+        found = evaluate(logits, test.labels)
+        metrics |= {f"accuracy_{name}": found.accuracy, f"loss_{name}": found.loss}
+    metrics |= {f"accuracy_{digit}": accuracy for digit, accuracy in published.class_accuracies.items()}
+    return Package({MODEL_FILE: exported, WEIGHTS_FILE: weights.dump(model, architecture)}, metrics)
+
+
+def describe(package: Package, dataset: DatasetVersion, parameters: dict[str, Any], created: datetime) -> Manifest:
+    """The manifest under which a package is to be published; the same arguments, the same version."""
+    return Manifest(
+        version=models.version_name(created, package.files),
+        dataset=dataset.name,
+        dataset_version=dataset.version,
+        code_revision=code_revision(),
+        parameters=parameters,
+        metrics=package.metrics,
+        thresholds=export.TOLERANCES,
+        files={name: models.describe(data) for name, data in package.files.items()},
+    )
+
+
+def code_revision() -> str:
+    """The commit of the code that runs: `DIGITS_REVISION`, or the checkout's, or `unknown`."""
+    given = os.environ.get("DIGITS_REVISION")
+    if given:
+        return given
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    try:
+        asked = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return asked.stdout.strip()
