@@ -1,0 +1,81 @@
+"""AWS Batch, as far as trainings need it. boto3 is imported at the first call: listing models needs none of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any
+
+from digits.errors import DigitsError
+
+# Batch describes at most this many jobs a call.
+DESCRIBE_LIMIT = 100
+
+
+class BatchError(DigitsError):
+    """Batch did not answer, or refused. The same request may work later."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "batch-unavailable"
+    title = "AWS Batch unavailable"
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """What Batch says of a job: its status word, and why."""
+
+    status: str
+    reason: str
+
+
+class Batch:
+    """One queue and one job definition.
+
+    Raises:
+        BatchError: from every method, when Batch does not answer or refuses.
+    """
+
+    def __init__(self, queue: str, definition: str) -> None:
+        self._queue = queue
+        self._definition = definition
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3  # noqa: PLC0415
+
+        return boto3.client("batch")
+
+    def submit(self, job_id: str) -> str:
+        """Queue the training container for a job. Returns Batch's own id of it."""
+        with _batch_errors():
+            answer = self._client.submit_job(
+                jobName=job_id,
+                jobQueue=self._queue,
+                jobDefinition=self._definition,
+                containerOverrides={"environment": [{"name": "DIGITS_JOB_ID", "value": job_id}]},
+            )
+        return str(answer["jobId"])
+
+    def describe(self, batch_job_ids: list[str]) -> dict[str, BatchJob]:
+        """The jobs that Batch still knows, by id: it forgets finished ones after a while."""
+        if not batch_job_ids:
+            return {}
+        with _batch_errors():
+            answer = self._client.describe_jobs(jobs=batch_job_ids[:DESCRIBE_LIMIT])
+        return {job["jobId"]: BatchJob(job["status"], job.get("statusReason", "")) for job in answer["jobs"]}
+
+    def terminate(self, batch_job_id: str, reason: str) -> None:
+        """Stop a job, whether it waits or runs."""
+        with _batch_errors():
+            self._client.terminate_job(jobId=batch_job_id, reason=reason)
+
+
+@contextmanager
+def _batch_errors() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise BatchError(f"AWS Batch could not be asked: {error}. Try again later.") from error
