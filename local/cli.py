@@ -1,0 +1,148 @@
+"""The `digits` command: what the service does, from a shell."""
+
+import logging
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from digits import datasets, jobs
+from digits.datasets import DatasetVersion
+from digits.errors import DigitsError
+from digits.images import read_digit
+from digits.jobs import Parameters, Request
+from digits.live_model import LiveModel
+from digits.store import Store
+from local import cli_models, server
+from local.checkout import BUNDLED, MNIST, npz, store_url
+
+console = Console(highlight=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(cli_models.app, name="models")
+
+
+def main() -> None:
+    """Run the command line. An error that a person can act on is one line, not a traceback."""
+    try:
+        app()
+    except DigitsError as error:
+        Console(stderr=True, highlight=False).print(f"[red]{error.title}[/red]: {error.detail}")
+        raise SystemExit(1) from None
+
+
+@app.command()
+def serve(port: Annotated[int, typer.Option(help="Port on 127.0.0.1", min=0, max=65535)] = 3000) -> None:
+    """Serve the whole service on this machine."""
+    raise typer.Exit(server.serve(port))
+
+
+@app.command()
+def data() -> None:
+    """Put MNIST at data/mnist.npz: a copy of $MNIST_NPZ, or Keras' own download with its checksum."""
+    if not MNIST.exists():
+        with tempfile.TemporaryDirectory(dir=MNIST.parent) as folder:
+            partial = Path(folder) / MNIST.name
+            if given := os.environ.get("MNIST_NPZ"):
+                shutil.copyfile(given, partial)
+            else:
+                import keras  # noqa: PLC0415  it loads TensorFlow
+
+                keras.datasets.mnist.load_data(str(partial))
+            partial.replace(MNIST)
+    console.print(f"{MNIST} is there.")
+
+
+@app.command()
+def convert(
+    path: Annotated[Path | None, typer.Argument(help="An npz; data/mnist.npz, or the starter set without it")] = None,
+    name: Annotated[str | None, typer.Option(help="The dataset's name; the file's without it")] = None,
+) -> None:
+    """Convert an npz to TFRecords in the store."""
+    started = time.perf_counter()
+    dataset = _convert(Store(store_url()), path or npz(), name)
+    rate = sum(dataset.counts.values()) / (time.perf_counter() - started)
+    counts = ", ".join(f"{count:,} {split}" for split, count in dataset.counts.items())
+    console.print(f"{dataset.name} {dataset.version}: {counts} examples ({rate:,.0f} images/s)")
+
+
+@app.command()
+def train(  # noqa: PLR0913  one option a parameter
+    dataset: Annotated[str | None, typer.Option(help="A dataset in the store; the data present without it")] = None,
+    architecture: Annotated[str, typer.Option()] = "lab",
+    epochs: Annotated[int, typer.Option()] = 3,
+    batch_size: Annotated[int, typer.Option()] = 128,
+    learning_rate: Annotated[float, typer.Option()] = 1.0,
+    seed: Annotated[int, typer.Option()] = 0,
+    job_id: Annotated[str | None, typer.Option(help="Go on with this job, from its last checkpoint")] = None,
+) -> None:
+    """Train as `POST /train` does, in this process, and release the model."""
+    from training import job  # noqa: PLC0415  it loads TensorFlow
+
+    store = Store(store_url())
+    if job_id is None:
+        parameters = Parameters.model_validate(
+            {
+                "dataset": dataset,
+                "architecture": architecture,
+                "epochs": epochs,
+                "batch_size": batch_size,
+                "learning_rate": learning_rate,
+                "seed": seed,
+            }
+        )
+        found = datasets.latest(store, dataset) if dataset else _convert(store, npz(), None)
+        job_id = _new_job(store, found, parameters)
+        console.print(f"Job {job_id} trains on {found.name} {found.version}.")
+    job.run(store, job_id)
+    result = jobs.load_result(store, job_id)
+    console.print(result and f"{result.status}: {result.reason}")
+
+
+@app.command()
+def predict(paths: Annotated[list[Path], typer.Argument(help="PNG files")]) -> None:
+    """Read digits with the live model."""
+    classifier = LiveModel(Store(store_url()), BUNDLED, 0, logging.getLogger(__name__)).current()
+    for path in paths:
+        probabilities = classifier.classify(read_digit(path.read_bytes()))
+        console.print(f"{path}: {probabilities.argmax()} ({probabilities.max():.1%})")
+
+
+@app.command()
+def evaluate(version: Annotated[str | None, typer.Argument(help="A model; the live one without it")] = None) -> None:
+    """Measure a model on the test part of the data it was trained on."""
+    cli_models.evaluate(Store(store_url()), version)
+
+
+def _convert(store: Store, path: Path, name: str | None) -> DatasetVersion:
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(f"Converting {path.name}", total=None)
+        return datasets.convert(
+            store,
+            name or path.stem,
+            path,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+
+
+def _new_job(store: Store, dataset: DatasetVersion, parameters: Parameters) -> str:
+    request = Request(
+        job_id=str(uuid.uuid4()),
+        created=datetime.now(UTC),
+        dataset=dataset.name,
+        dataset_version=dataset.version,
+        parameters=parameters,
+    )
+    jobs.create(store, request)
+    return request.job_id
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""One Lambda execution environment: a process of its own that answers one event at a time.
+
+`environments.py` starts it with the descriptor of a socket as its argument and with Lambda's own variables. An empty
+line says that the handler is loaded; then each line in is an event, each line out its answer, both JSON. Standard
+output stays free for logs and metrics. Nothing of this project is imported: the path is the function's alone.
+"""
+
+import importlib
+import json
+import os
+import select
+import socket
+import sys
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+# Nothing ends a request here; a caller may wait for its training this long.
+_TIMEOUT_SECONDS = 3600
+_BUFFER_BYTES = 1 << 20
+
+Handler = Callable[[dict[str, Any], "Context"], Any]
+
+
+class Context:
+    """What Lambda tells a handler about the invocation."""
+
+    function_version = "$LATEST"
+
+    def __init__(self) -> None:
+        self.aws_request_id = str(uuid.uuid4())
+        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+        self.memory_limit_in_mb = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+        self.invoked_function_arn = f"arn:aws:lambda:us-east-1:123456789012:function:{self.function_name}"
+        self._deadline = time.monotonic() + _TIMEOUT_SECONDS
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the invocation times out."""
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+def main(descriptor: int) -> None:
+    """Load the handler and answer events until the gateway closes the socket."""
+    with socket.socket(fileno=descriptor) as channel:
+        channel.set_inheritable(False)
+        threading.Thread(target=_exit_with_gateway, args=(channel,), daemon=True).start()
+        handler = _load(os.environ["_HANDLER"])
+        channel.sendall(b"\n")
+        for line in channel.makefile("rb", buffering=_BUFFER_BYTES):
+            answer = _answer(handler, json.loads(line))
+            sys.stdout.flush()
+            channel.sendall(answer + b"\n")
+
+
+def _load(name: str) -> Handler:
+    module, _, attribute = name.rpartition(".")
+    handler: Handler = getattr(importlib.import_module(module), attribute)
+    return handler
+
+
+def _answer(handler: Handler, event: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps({"ok": handler(event, Context())}).encode()
+    except Exception:  # noqa: BLE001  a handler may raise anything, and the next event is none the worse for it
+        traceback.print_exc()
+        return b'{"error": "unhandled"}'
+
+
+def _exit_with_gateway(channel: socket.socket) -> None:
+    """End the process as soon as the other side is gone, even if it was killed and a handler is at work."""
+    hang_up = select.poll()
+    hang_up.register(channel, 0)
+    hang_up.poll()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,197 @@
+"""Execution environments of a function: processes that are started when they are needed and used again."""
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from digits.errors import DigitsError
+from local.template import Function
+
+SCRIPT = Path(__file__).with_name("environment.py")
+# Lambda takes no answer over 6 MB.
+MAX_ANSWER_BYTES = 8 * 2**20
+# API Gateway gives up after 29 s.
+MAX_QUEUE_SECONDS = 29
+
+logger = logging.getLogger(__name__)
+
+
+class FunctionFailedError(DigitsError):
+    """The handler raised, or its process ended."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    slug = "function-failed"
+    title = "Function failed"
+
+
+class FunctionBusyError(DigitsError):
+    """All environments of a function are at work, and none came free in time."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "function-busy"
+    title = "Function busy"
+
+
+class Environment:
+    """One running process, for one event at a time."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.returncode is None
+
+    async def read_line(self) -> bytes:
+        """The next line that the process writes: an empty one once its handler is loaded, then its answers.
+
+        Raises:
+            FunctionFailedError: the process ended, or wrote more than an answer can be.
+        """
+        try:
+            line = await self._reader.readline()
+        except (OSError, ValueError) as error:
+            raise FunctionFailedError(f"The function's answer cannot be read: {error}.") from error
+        if not line.endswith(b"\n"):
+            raise FunctionFailedError("The function's process ended. The server's log says why.")
+        return line
+
+    async def invoke(self, event: bytes) -> Any:
+        """The answer to an event. Both are JSON, the event on one line.
+
+        Raises:
+            FunctionFailedError: as `read_line`.
+        """
+        with suppress(OSError):  # A process that is gone is noticed in reading.
+            self._writer.write(event + b"\n")
+            await self._writer.drain()
+        return json.loads(await self.read_line())
+
+    async def stop(self) -> None:
+        """End the process, whatever it does."""
+        self._writer.close()
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+
+class Pool:
+    """The environments of one function. An idle one is used again; at most `limit` exist.
+
+    Args:
+        function: whose handler to run.
+        root: folder of the template.
+        variables: the environment variables that all functions get; they override the template's.
+        limit: how many events may be handled at once. Others wait their turn.
+    """
+
+    def __init__(self, function: Function, root: Path, variables: dict[str, str], limit: int) -> None:
+        self._function = function
+        self._root = root
+        self._variables = variables
+        self._slots = asyncio.Semaphore(limit)
+        self._idle: list[Environment] = []
+        self._all: set[Environment] = set()
+
+    async def warm_up(self) -> None:
+        """Start an environment for the first event. A function that cannot start is logged, and tried again later."""
+        try:
+            self._idle.append(await self._start())
+        except FunctionFailedError as error:
+            logger.error("%s does not start: %s", self._function.name, error.detail)  # noqa: TRY400  it has logged why
+
+    async def invoke(self, event: dict[str, Any]) -> Any:
+        """What the handler returns for an event.
+
+        Raises:
+            FunctionFailedError: the handler raised, or its process ended. The next event gets a new process.
+            FunctionBusyError: no environment came free.
+        """
+        async with self._slot():
+            environment = self._take() or await self._start()
+            try:
+                answer = await environment.invoke(json.dumps(event).encode())
+            except BaseException:
+                # Also of a cancelled request: its answer must not reach the next one.
+                await self._discard(environment)
+                raise
+            self._idle.append(environment)
+        if "error" in answer:
+            raise FunctionFailedError("The function failed. The server's log says why.")
+        return answer["ok"]
+
+    async def close(self) -> None:
+        """End all environments, those at work too."""
+        await asyncio.gather(*(self._discard(environment) for environment in list(self._all)))
+        self._idle.clear()
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(MAX_QUEUE_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise FunctionBusyError(f"{self._function.name} is busy. Try again later.") from error
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    def _take(self) -> Environment | None:
+        while self._idle:
+            environment = self._idle.pop()
+            if environment.is_alive:
+                return environment
+            self._all.discard(environment)
+        return None
+
+    async def _start(self) -> Environment:
+        environment = await _spawn(self._function, self._root, self._variables)
+        self._all.add(environment)
+        try:
+            await environment.read_line()
+        except BaseException:
+            await self._discard(environment)
+            raise
+        return environment
+
+    async def _discard(self, environment: Environment) -> None:
+        self._all.discard(environment)
+        await environment.stop()
+
+
+async def _spawn(function: Function, root: Path, variables: dict[str, str]) -> Environment:
+    folder = root / function.folder
+    own = {
+        "_HANDLER": function.handler,
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "PYTHONPATH": os.pathsep.join([str(folder), str(root / "layers" / "shared")]),
+    }
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # The script's folder is not on the function's path.
+            str(SCRIPT),
+            str(theirs.fileno()),
+            cwd=folder,
+            env=function.variables | variables | own,
+            pass_fds=[theirs.fileno()],
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the gateway, which then ends its environments.
+        )
+    return Environment(process, *await asyncio.open_unix_connection(sock=ours, limit=MAX_ANSWER_BYTES))

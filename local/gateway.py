@@ -1,0 +1,159 @@
+"""The HTTP side: the API's routes, and every error as a problem document (RFC 9457)."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from digits.errors import DigitsError, UnknownError
+from local import proxy
+from local.environments import Pool
+from local.template import Template
+
+# API Gateway's own limit.
+MAX_BODY_BYTES = 10 * 2**20
+LOCAL_NAMES = {"localhost", "127.0.0.1"}
+
+
+class MethodNotAllowedError(DigitsError):
+    """The route exists, for other methods."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    slug = "method-not-allowed"
+    title = "Method not allowed"
+
+
+class BodyTooLargeError(DigitsError):
+    """The request's body is larger than the gateway passes on."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "body-too-large"
+    title = "Body too large"
+
+
+class ForeignRequestError(DigitsError):
+    """The request comes from a page of another site, or under a name that is not this machine's."""
+
+    status = HTTPStatus.FORBIDDEN
+    slug = "foreign-request"
+    title = "Foreign request"
+
+
+class Resource:
+    """One path of the API, as an ASGI app: each method goes to its function."""
+
+    def __init__(self, path: str, pools: Mapping[str, Pool], binary_media_types: frozenset[str]) -> None:
+        self._path = path
+        self._pools = pools
+        self._binary_media_types = binary_media_types
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        pool = self._pools.get(request.method) or self._pools.get("ANY")
+        if pool is None:
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(sorted(self._pools))})
+        body = b"".join([piece async for piece in limited(request, MAX_BODY_BYTES)])
+        event = proxy.to_event(request, self._path, body, self._binary_media_types)
+        response = proxy.to_response(await pool.invoke(event))
+        await response(scope, receive, send)
+
+
+class LocalOnly:
+    """Keeps other sites' pages out, which a browser on this machine may show: it is asked for no credentials here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is local."""
+        app = self._app
+        if scope["type"] == "http" and not _is_local(Headers(scope=scope)):
+            app = problem(ForeignRequestError("Call this server as http://127.0.0.1 or http://localhost."))
+        await app(scope, receive, send)
+
+
+def application(
+    template: Template,
+    pools: Mapping[str, Pool],
+    extra_routes: list[BaseRoute],
+    lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+) -> Starlette:
+    """The gateway.
+
+    Args:
+        template: its routes are served.
+        pools: environments by the function's logical id.
+        extra_routes: what there is only here.
+        lifespan: runs from before the first request until after the last.
+    """
+    app = Starlette(
+        routes=[*extra_routes, *_routes(template, pools)],
+        middleware=[Middleware(LocalOnly)],
+        exception_handlers=dict.fromkeys((DigitsError, HTTPException, ClientDisconnect), _on_error),
+        lifespan=lifespan,
+    )
+    # API Gateway does not lead from /predict/ to /predict either.
+    app.router.redirect_slashes = False
+    return app
+
+
+async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """The request's body in pieces.
+
+    Raises:
+        BodyTooLargeError: as soon as more than `limit` bytes have come, whatever the headers promise.
+    """
+    received = 0
+    async for piece in request.stream():
+        received += len(piece)
+        if received > limit:
+            raise BodyTooLargeError(f"Expected a body of at most {limit} bytes. Received more.")
+        yield piece
+
+
+def problem(error: DigitsError, headers: Mapping[str, str] | None = None) -> Response:
+    """The error as an HTTP response."""
+    return JSONResponse(error.problem(), error.status, headers, media_type="application/problem+json")
+
+
+def _routes(template: Template, pools: Mapping[str, Pool]) -> list[BaseRoute]:
+    methods: dict[str, dict[str, Pool]] = {}
+    for route in template.routes:
+        methods.setdefault(route.path, {})[route.method] = pools[route.function]
+    # "{" sorts after letters, so /models/latest comes before /models/{version}, as in API Gateway.
+    return [
+        Route(path.replace("+}", ":path}"), Resource(path, methods[path], template.binary_media_types))
+        for path in sorted(methods)
+    ]
+
+
+def _is_local(headers: Headers) -> bool:
+    host = headers.get("host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        return False
+    return name in LOCAL_NAMES and headers.get("origin", f"http://{host}") == f"http://{host}"
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    match error:
+        case DigitsError():
+            return problem(error)
+        case HTTPException(status_code=HTTPStatus.NOT_FOUND):
+            return problem(UnknownError(f"There is no route {request.url.path}. See GET /docs."))
+        case HTTPException():
+            detail = f"Expected another method at {request.url.path}. Received {request.method}."
+            return problem(MethodNotAllowedError(detail), error.headers)
+        case _:  # The client is gone, and hears nothing.
+            return Response(status_code=HTTPStatus.BAD_REQUEST)

@@ -1,0 +1,198 @@
+"""The whole service on one machine: gateway, functions, training jobs and the watch on uploads."""
+
+import asyncio
+import hashlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+
+from digits.errors import DigitsError
+from digits.store import Entry, Store
+from local import batch, events, gateway, template, uploads
+from local.environments import Pool
+from local.jobs import Job, Jobs
+from local.runner import Runner
+from local.watcher import Watcher
+
+ROOT = Path(__file__).parents[1]
+TRAINING = (sys.executable, "-m", "training")
+HOST = "127.0.0.1"
+TRAIN, CONVERT = "functions/train", "functions/convert"
+# A request with `Prefer: wait` occupies an environment for as long as its training takes.
+MAX_TRAIN_ENVIRONMENTS = 16
+# Requests at work when the server stops get this long; then those that wait for a training are cut off.
+STOP_SECONDS = 2
+
+logger = logging.getLogger(__name__)
+
+
+def serve(port: int, root: Path = ROOT, training: Sequence[str] = TRAINING) -> int:
+    """Serve on 127.0.0.1 until Ctrl-C or SIGTERM.
+
+    Args:
+        port: 0 takes any free one.
+        root: folder of template.yaml, and of the code that it names.
+        training: the command of a training job.
+
+    Returns:
+        The exit status: 1 when the server could not start, which it has said on stderr.
+    """
+    logging.basicConfig(format="%(levelname)s:     %(message)s")
+    try:
+        listener = socket.create_server((HOST, port))
+    except OSError as error:
+        sys.stderr.write(f"Port {port} cannot be used: {error}. Choose another one: make run PORT=3100\n")
+        return 1
+    # Accepted sockets inherit it. asyncio sets it only on sockets that name their protocol, which these do not, and
+    # without it the second packet of an answer waits 40 ms for the acknowledgement of the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with listener:
+        try:
+            service = Service(root, listener.getsockname()[1], training)
+            offer_starter(service.store, root / "data" / "starter.npz")
+        except DigitsError as error:
+            sys.stderr.write(f"{error.detail}\n")
+            return 1
+        _run(service, listener)
+    return 0
+
+
+class Service:
+    """Everything that runs, wired together. `app` is its HTTP side."""
+
+    def __init__(self, root: Path, port: int, training: Sequence[str]) -> None:
+        self._url = f"http://{HOST}:{port}"
+        variables = _variables(root, self._url)
+        definition = template.read(root / "template.yaml")
+        jobs = Jobs(_state_folder(variables["DIGITS_STORE"], root))
+        train, convert = definition.function_in(TRAIN), definition.function_in(CONVERT)
+
+        self.store = Store(variables["DIGITS_STORE"])
+        self._pools = {
+            name: Pool(function, root, variables, MAX_TRAIN_ENVIRONMENTS if function is train else os.cpu_count() or 1)
+            for name, function in definition.functions.items()
+        }
+        self._convert = self._pools[convert.name]
+        # One of its own: requests that wait for a training must not keep the news of its end away.
+        self._train_events = Pool(train, root, variables, 1)
+        self._watcher = Watcher(self.store, self._on_upload)
+        job_variables = {"PYTHONPATH": str(root / "layers" / "shared"), "PYTHONUNBUFFERED": "1"}
+        self._runner = Runner(jobs, training, root, variables | job_variables, self._on_state_change)
+        extra_routes = [uploads.route(self.store), batch.routes(jobs)]
+        self.app = gateway.application(definition, self._pools, extra_routes, self._lifespan)
+
+    async def end_environments(self) -> None:
+        """End the functions' processes. Requests that they are at work on are answered with a problem."""
+        await asyncio.gather(*(pool.close() for pool in [*self._pools.values(), self._train_events]))
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        await asyncio.gather(*(pool.warm_up() for pool in self._pools.values()))
+        tasks = [asyncio.create_task(self._runner.run()), asyncio.create_task(self._watcher.run())]
+        for task in tasks:
+            task.add_done_callback(_report_crash)
+        sys.stdout.write(_banner(self._url))
+        sys.stdout.flush()
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await self.end_environments()
+
+    async def _on_upload(self, entry: Entry) -> None:
+        await events.deliver(self._convert, events.object_created(self.store.url, entry))
+
+    async def _on_state_change(self, job: Job) -> None:
+        await events.deliver(self._train_events, events.job_state_change(job))
+
+
+def offer_starter(store: Store, npz: Path) -> None:
+    """Upload the starter dataset to a store that has no data, so that a training can begin at once."""
+    if npz.exists() and not store.folders("datasets") and not store.entries("raw"):
+        store.write("raw/starter.npz", npz.read_bytes())
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Whatever is cut off from here on is cut off on purpose.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        cut_off = asyncio.create_task(self._cut_off())
+        await super().shutdown(sockets)
+        cut_off.cancel()
+
+    async def _cut_off(self) -> None:
+        await asyncio.sleep(STOP_SECONDS)
+        await self._service.end_environments()
+
+
+def _run(service: Service, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        service.app,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_SECONDS + 1,
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    with suppress(KeyboardInterrupt):
+        _Server(config, service).run([listener])
+    sys.stdout.write("\nStopped. A training that runs goes on; the next start follows it.\n")
+
+
+def _variables(root: Path, url: str) -> dict[str, str]:
+    """The environment variables of functions and jobs: the caller's own ones count where they are only defaults."""
+    defaults = {
+        "DIGITS_STORE": (root / ".digits").as_uri(),
+        "DIGITS_RELEASE_TTL": "0",
+        "DIGITS_MAX_WAIT": "3600",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    fixed = {
+        "DIGITS_JOB_QUEUE": "local",
+        "DIGITS_JOB_DEFINITION": "training",
+        "DIGITS_UPLOAD_URL": f"{url}/raw/",
+        "AWS_ENDPOINT_URL_BATCH": f"{url}{batch.PATH}",
+    }
+    variables = defaults | os.environ | fixed
+    if variables["DIGITS_STORE"].startswith("file:"):
+        # boto3 signs what it sends to our own Batch, too. With S3 there must be real ones.
+        variables = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"} | variables
+    return variables
+
+
+def _state_folder(store_url: str, root: Path) -> Path:
+    """Where the jobs of a store are kept: with a folder's objects, so that deleting the folder deletes both."""
+    url = urlsplit(store_url)
+    if url.scheme == "file":
+        return Path(unquote(url.path), ".batch")
+    return root / ".digits" / ".batch" / hashlib.sha256(store_url.encode()).hexdigest()[:12]
+
+
+def _report_crash(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.critical("Jobs or uploads are no longer followed. Restart the server.", exc_info=error)
+
+
+def _banner(url: str) -> str:
+    return f"""
+Digits is ready: {url}  (draw a digit there, or read the API at {url}/docs)
+
+  curl -sS --data-binary @example/8.png -H 'Content-Type: image/png' {url}/predict
+
+Ctrl-C stops it. A training that runs goes on; the next start follows it.
+
+"""

@@ -1,0 +1,71 @@
+"""The research lab's command line: `main.py --train`, `main.py --predict example/8.png`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from digits import datasets
+from digits.errors import DigitsError
+from digits.images import Pixels, read_digit
+from digits.jobs import Parameters
+from digits.store import Store
+from local.checkout import BUNDLED, npz, store_url
+
+ARCHITECTURE = "lab"
+WEIGHTS = Path(__file__).with_name("weights.h5")
+
+
+def main() -> None:
+    """Train or predict, as the options say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--train", action="store_true", help="train on TFRecords and write weights.h5")
+    action.add_argument("--predict", metavar="PATH", type=Path, help="read the digit on a PNG")
+    arguments = parser.parse_args()
+    try:
+        if arguments.train:
+            train()
+        else:
+            print(f"Predicted: {predict(read_digit(arguments.predict.read_bytes()))}")
+    except DigitsError as error:
+        sys.exit(f"{error.title}: {error.detail}")
+    except OSError as error:
+        sys.exit(str(error))
+
+
+def train() -> None:
+    """Convert the data present, train on its TFRecords and write weights.h5."""
+    from training import fit, weights
+    from training.evaluate import evaluate, keras_logits
+    from training.input import fetch
+    from training.progress import display
+
+    store = Store(store_url())
+    dataset = datasets.convert(store, npz().stem, npz())
+    with display() as show:
+        fitted = fit.train(fetch(store, dataset, "train"), Parameters(architecture=ARCHITECTURE), on_progress=show)
+    test = fetch(store, dataset, "test")
+    result = evaluate(keras_logits(fitted.model, test.images), test.labels)
+    partial = WEIGHTS.with_suffix(".part")
+    partial.write_bytes(weights.dump(fitted.model, ARCHITECTURE))
+    partial.replace(WEIGHTS)
+    print(f"Test loss: {result.loss:.4f}")
+    print(f"Test accuracy: {result.accuracy:.4f}")
+
+
+def predict(digit: Pixels) -> int:
+    """Read a digit with weights.h5; before the first `--train`, with the model that comes with the code."""
+    if not WEIGHTS.exists():
+        from digits.live_model import load_folder
+
+        return int(load_folder(BUNDLED).classify(digit).argmax())
+    from training import weights
+    from training.evaluate import keras_logits
+
+    return int(keras_logits(weights.load(WEIGHTS, ARCHITECTURE), digit[np.newaxis]).argmax())
+
+
+if __name__ == "__main__":
+    main()
