@@ -5,7 +5,7 @@ BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format lock data convert train
+.PHONY: help setup run test e2e lint format lock data convert train
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ run: setup ## Serve on http://127.0.0.1:3000 (PORT=3100 for another port)
 
 test: setup ## Run the tests
 	@$(BIN)/pytest
+
+e2e: setup ## Drive the page in Chromium (Debian's chromium and chromium-driver)
+	@$(BIN)/pytest tests/e2e
 
 lint: setup ## Check style, types and import directions
 	@$(BIN)/ruff check .

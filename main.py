@@ -47,7 +47,7 @@ def train() -> None:
     with display() as show:
         fitted = fit.train(fetch(store, dataset, "train"), Parameters(architecture=ARCHITECTURE), on_progress=show)
     test = fetch(store, dataset, "test")
-    result = evaluate(keras_logits(fitted.model, test.images), test.labels)
+    result = evaluate(keras_logits(fitted.model, test), test.labels)
     partial = WEIGHTS.with_suffix(".part")
     partial.write_bytes(weights.dump(fitted.model, ARCHITECTURE))
     partial.replace(WEIGHTS)
@@ -62,9 +62,9 @@ def predict(digit: Pixels) -> int:
 
         return int(load_folder(BUNDLED).classify(digit).argmax())
     from training import weights
-    from training.evaluate import keras_logits
+    from training.input import scale
 
-    return int(keras_logits(weights.load(WEIGHTS, ARCHITECTURE), digit[np.newaxis]).argmax())
+    return int(weights.load(WEIGHTS, ARCHITECTURE)(scale(digit[np.newaxis])).numpy().argmax())
 
 
 if __name__ == "__main__":

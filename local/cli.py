@@ -74,7 +74,7 @@ def convert(
 
 
 @app.command()
-def train(  # noqa: PLR0913  one option a parameter
+def train(  # noqa: PLR0913, PLR0917  one option a parameter
     dataset: Annotated[str | None, typer.Option(help="A dataset in the store; the data present without it")] = None,
     architecture: Annotated[str, typer.Option()] = "lab",
     epochs: Annotated[int, typer.Option()] = 3,

@@ -51,7 +51,7 @@ def release(version: Version, reason: Annotated[str, typer.Option(help="Why")] =
 def export(version: Version, folder: Annotated[Path, typer.Argument(help="Where to; it is made")]) -> None:
     """Copy what the predict function serves: this made the model bundled with it, functions/predict/model."""
     store = Store(store_url())
-    manifest = models.load_manifest(store, version)
+    models.load_manifest(store, version)
     folder.mkdir(parents=True, exist_ok=True)
     for name in (MODEL_FILE, MANIFEST_FILE):
         (folder / name).write_bytes(store.read(f"models/{version}/{name}"))

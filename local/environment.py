@@ -44,15 +44,16 @@ class Context:
 
 def main(descriptor: int) -> None:
     """Load the handler and answer events until the gateway closes the socket."""
-    with socket.socket(fileno=descriptor) as channel:
-        channel.set_inheritable(False)
-        threading.Thread(target=_exit_with_gateway, args=(channel,), daemon=True).start()
-        handler = _load(os.environ["_HANDLER"])
-        channel.sendall(b"\n")
-        for line in channel.makefile("rb", buffering=_BUFFER_BYTES):
-            answer = _answer(handler, json.loads(line))
-            sys.stdout.flush()
-            channel.sendall(answer + b"\n")
+    # Never closed here: the gateway kills what hangs up, and a traceback must come out first.
+    channel = socket.socket(fileno=descriptor)
+    channel.set_inheritable(False)
+    threading.Thread(target=_exit_with_gateway, args=(channel,), daemon=True).start()
+    handler = _load(os.environ["_HANDLER"])
+    channel.sendall(b"\n")
+    for line in channel.makefile("rb", buffering=_BUFFER_BYTES):
+        answer = _answer(handler, json.loads(line))
+        sys.stdout.flush()
+        channel.sendall(answer + b"\n")
 
 
 def _load(name: str) -> Handler:

@@ -2,6 +2,6 @@
 
 import os
 
-# Before TensorFlow is imported, or it is too late: warnings and errors only, and no guess about the backend.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+# Before TensorFlow is imported, or it is too late. Errors only: its warnings are for its own developers.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

@@ -24,7 +24,8 @@ def main() -> int:
     """
     # Before TensorFlow is imported, which takes seconds: as process 1 of a container nothing else would end us.
     signal.signal(signal.SIGTERM, _interrupt)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("training").setLevel(logging.INFO)
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--job-id", default=os.environ.get("DIGITS_JOB_ID"), help="without it, DIGITS_JOB_ID")
     job_id = parser.parse_args().job_id

@@ -8,9 +8,8 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from digits.tfds import CLASSES
-from training.input import Examples, scale
+from training.input import Examples, evaluation_batches
 
-_KERAS_BATCH = 512
 Floats = npt.NDArray[np.floating]
 
 
@@ -48,7 +47,7 @@ def evaluate(logits: Floats, labels: npt.NDArray[np.int64]) -> Evaluation:
 
 def evaluate_litert(model: bytes, examples: Examples) -> Evaluation:
     """`evaluate` for the bytes of an exported model."""
-    return evaluate(litert_logits(model, examples.images), examples.labels)
+    return evaluate(litert_logits(model, examples), examples.labels)
 
 
 def log_softmax(logits: Floats) -> npt.NDArray[np.float64]:
@@ -58,20 +57,20 @@ def log_softmax(logits: Floats) -> npt.NDArray[np.float64]:
     return normalised
 
 
-def keras_logits(model: keras.Model, images: npt.NDArray[np.uint8]) -> Floats:
-    """What a network answers to (n, 28, 28) uint8 images, (n, 10)."""
-    logits: Floats = model.predict(scale(images), batch_size=_KERAS_BATCH, verbose=0)
+def keras_logits(model: keras.Model, examples: Examples) -> Floats:
+    """What a network answers to each example, (n, 10)."""
+    logits: Floats = model.predict(evaluation_batches(examples), verbose=0)
     return logits
 
 
-def litert_logits(model: bytes, images: npt.NDArray[np.uint8]) -> Floats:
-    """What an exported model answers to (n, 28, 28) uint8 images, (n, 10); one image at a time, as it is served."""
+def litert_logits(model: bytes, examples: Examples) -> Floats:
+    """What an exported model answers to each example, (n, 10); one image at a time, as it is served."""
     interpreter = Interpreter(model_content=model, num_threads=1)
     interpreter.allocate_tensors()
     pixels = interpreter.get_input_details()[0]["index"]
     answer = interpreter.get_output_details()[0]["index"]
-    logits = np.empty((len(images), CLASSES), np.float32)
-    for row, image in zip(logits, images, strict=True):
+    logits = np.empty((len(examples), CLASSES), np.float32)
+    for row, image in zip(logits, examples.images, strict=True):
         interpreter.set_tensor(pixels, image[np.newaxis])
         interpreter.invoke()
         row[:] = interpreter.get_tensor(answer)[0]

@@ -12,10 +12,8 @@ from digits.errors import InvalidDatasetError, InvalidParameterError
 from digits.jobs import Parameters
 from training import network
 from training.checkpoint import Checkpoint
-from training.input import Examples, hold_out, scale, training_batches
+from training.input import Examples, evaluation_batches, hold_out, training_batches
 from training.progress import Report, Reporter
-
-_VALIDATION_BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,7 @@ def train(
         initial_epoch=finished,
         epochs=parameters.epochs,
         steps_per_epoch=steps,
-        validation_data=(scale(validation.images), validation.labels) if len(validation) else None,
-        validation_batch_size=_VALIDATION_BATCH,
+        validation_data=evaluation_batches(validation) if len(validation) else None,
         callbacks=[_EpochEnd(checkpoint), *([Reporter(on_progress)] if on_progress else [])],
         shuffle=False,
         verbose=0,

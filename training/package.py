@@ -41,11 +41,11 @@ def pack(model: keras.Model, architecture: str, training: Examples, test: Exampl
     Raises:
         ExportError: an export does not answer as the network does.
     """
-    reference = keras_logits(model, test.images)
-    float32 = litert_logits(export.to_float32(model), test.images)
+    reference = keras_logits(model, test)
+    float32 = litert_logits(export.to_float32(model), test)
     export.check_float32(reference, float32)
     exported = export.to_int8(model, training.images)
-    int8 = litert_logits(exported, test.images)
+    int8 = litert_logits(exported, test)
     export.check_int8(reference, int8, test.labels)
     published = evaluate(int8, test.labels)
     metrics = {"accuracy": published.accuracy, "loss": published.loss}

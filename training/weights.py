@@ -97,4 +97,4 @@ def _from_channels_first(model: keras.Model) -> None:
 
 
 def _accuracy(model: keras.Model, examples: Examples) -> float:
-    return evaluate(keras_logits(model, examples.images), examples.labels).accuracy
+    return evaluate(keras_logits(model, examples), examples.labels).accuracy

@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         logger.warning("Upload refused", dataset=name, reason=error.detail)
         metrics.add_metric("RefusedUploads", MetricUnit.Count, 1)
         return {"status": "refused", "dataset": name, "reason": error.detail}
-    # None for an event that came before.
+    # 0 when the same upload was converted before.
     metrics.add_metric("ConvertedExamples", MetricUnit.Count, converted[-1])
     logger.info("Dataset ready", dataset=dataset.to_json())
     return {"status": "converted", "dataset": dataset.name, "version": dataset.version, "counts": dataset.counts}

@@ -11,6 +11,8 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupp
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field
+
 from batch import Batch
 from digits import datasets, models, problems, releases
 from digits.errors import InvalidParameterError, InvalidRequestError, UnknownError, UnsupportedMediaTypeError
@@ -18,12 +20,12 @@ from digits.jobs import Parameters
 from digits.settings import Settings
 from digits.store import Store
 from openapi import DocumentedResolver
-from pydantic import BaseModel, ConfigDict, Field
 from trainings import Trainings
 
 UPLOAD_EXPIRES = timedelta(minutes=15)
 MODELS_LISTED = 50
 JSON = "application/json"
+DEFAULTS = Parameters()
 
 logger = Logger()
 metrics = Metrics()
@@ -58,11 +60,12 @@ class NewDataset(BaseModel):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
     """Entry point: an API Gateway REST proxy event, or EventBridge's "Batch Job State Change"."""
     if event.get("source") == "aws.batch":
-        return trainings.on_state_change(event["detail"])
+        trainings.on_state_change(event["detail"])
+        return None
     return app.resolve(event, context)
 
 
-@app.exception_handler([RequestValidationError, RequestUnsupportedContentType])
+@app.exception_handler([RequestValidationError, RequestUnsupportedContentType])  # type: ignore[untyped-decorator]
 def answer_invalid_request(error: RequestValidationError | RequestUnsupportedContentType) -> Response[str]:
     """What is wrong with the request, field by field."""
     media_type = app.current_event.headers.get("Content-Type", JSON).partition(";")[0].strip().lower()
@@ -80,7 +83,7 @@ def answer_invalid_request(error: RequestValidationError | RequestUnsupportedCon
 
 @app.post("/train", status_code=HTTPStatus.ACCEPTED, summary="Start a training")
 def start_training(
-    parameters: Annotated[Parameters, Body()] = Parameters(),
+    parameters: Annotated[Parameters, Body()] = DEFAULTS,
     idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)] = None,
     prefer: Annotated[str | None, Header(alias="Prefer", max_length=100)] = None,
 ) -> Response[dict[str, Any]]:

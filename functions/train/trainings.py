@@ -69,9 +69,9 @@ class Trainings:
         """`state` of the newest jobs, newest first."""
         requests = [jobs.load_request(self._store, job_id) for job_id in jobs.list_ids(self._store)]
         results = [jobs.load_result(self._store, request.job_id) for request in requests]
-        open_ids = [r.batch_job_id for r, result in zip(requests, results, strict=True) if r.batch_job_id and not result]
-        known = self._batch.describe(open_ids)
-        return [self._state(request, result, known) for request, result in zip(requests, results, strict=True)]
+        pairs = list(zip(requests, results, strict=True))
+        known = self._batch.describe([r.batch_job_id for r, result in pairs if r.batch_job_id and not result])
+        return [self._state(request, result, known) for request, result in pairs]
 
     def wait(self, job_id: str, seconds: float) -> dict[str, Any]:
         """`state` when the job is over, or after so many seconds."""

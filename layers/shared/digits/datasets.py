@@ -17,6 +17,7 @@ __all__ = [
     "MAX_UPLOAD_BYTES",
     "NAME_PATTERN",
     "DatasetVersion",
+    "Split",
     "convert",
     "ingest",
     "latest",

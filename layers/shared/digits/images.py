@@ -30,9 +30,14 @@ _MIDDLE = 128
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IEND = b"\0\0\0\0IEND\xaeB`\x82"
 _HEADER = struct.Struct(">8xIIBBBBB4x")
-_LAYOUT = re.compile(rb"IHDR(PLTE)?(tRNS)?(IDAT)+IEND")
-# Legal bit depths by colour type: grey, RGB, palette, grey with alpha, RGB with alpha.
-_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+# By colour type, the legal bit depths and what may stand between IHDR and IDAT: https://www.w3.org/TR/png-3/#11IHDR
+_COLOURS = {
+    0: ((1, 2, 4, 8, 16), b"(tRNS)?"),
+    2: ((8, 16), b"(PLTE)?(tRNS)?"),
+    3: ((1, 2, 4, 8), b"PLTE(tRNS)?"),
+    4: ((8, 16), b""),
+    6: ((8, 16), b"(PLTE)?"),
+}
 
 
 def read_digit(data: bytes) -> Pixels:
@@ -67,12 +72,12 @@ def decode_png(data: bytes) -> Pixels:
         raise ImageTooLargeError(f"Expected at most {MAX_BYTES} bytes. Received {len(data)}.")
     if not data.startswith(_SIGNATURE):
         raise InvalidImageError(f"Expected a PNG. Received {len(data)} bytes without a PNG's signature.")
-    essential = _strip(data)
+    png, depth = _strip(data)
     try:
-        image = Image.open(io.BytesIO(essential), formats=("PNG",))
+        image = Image.open(io.BytesIO(png), formats=("PNG",))
         image.load()
-        return _to_grey(image, depth=essential[24])
-    except (OSError, SyntaxError, ValueError) as error:
+        return _to_grey(image, depth)
+    except (OSError, ValueError) as error:
         raise InvalidImageError(f"Expected an undamaged PNG. Received one that cannot be decoded: {error}.") from error
 
 
@@ -97,18 +102,20 @@ def normalise(grey: Pixels) -> Pixels:
     return _centre(_scale(_crop(_ink(grey))))
 
 
-def _strip(data: bytes) -> bytes:
-    """The PNG with only the chunks that pixels are made from: no text, profile or animation can be a bomb then."""
-    kept: list[bytes] = []
-    for chunk in _chunks(data):
-        if not kept:
-            _check_header(chunk)
-        if not chunk[4:5].islower() or chunk[4:8] == b"tRNS":
-            kept.append(chunk)
+def _strip(data: bytes) -> tuple[bytes, int]:
+    """The PNG with only the chunks that pixels are made from, and its bit depth.
+
+    No text, colour profile or animation is left then that could be a bomb.
+    """
+    chunks = _chunks(data)
+    header = next(chunks, b"")
+    depth, colour = _read_header(header)
+    kept = [chunk for chunk in chunks if not chunk[4:5].islower() or chunk[4:8] == b"tRNS"]
     names = b"".join(chunk[4:8] for chunk in kept)
-    if not (_LAYOUT.fullmatch(names) and data.endswith(_IEND)):
-        raise InvalidImageError("Expected the chunks IHDR, PLTE, tRNS, IDAT, IEND, in this order. Received others.")
-    return _SIGNATURE + b"".join(kept)
+    _, before_data = _COLOURS[colour]
+    if not (re.fullmatch(before_data + b"(IDAT)+IEND", names) and data.endswith(_IEND)):
+        raise InvalidImageError("Expected IHDR, PLTE, tRNS, IDAT and IEND, as PNG allows them. Received other chunks.")
+    return b"".join([_SIGNATURE, header, *kept]), depth
 
 
 def _chunks(data: bytes) -> Iterator[bytes]:
@@ -125,47 +132,51 @@ def _chunks(data: bytes) -> Iterator[bytes]:
         start = stop
 
 
-def _check_header(chunk: bytes) -> None:
+def _read_header(chunk: bytes) -> tuple[int, int]:
+    """Bit depth and colour type from IHDR, when all of it is legal."""
     if chunk[4:8] != b"IHDR" or len(chunk) != _HEADER.size:
         raise InvalidImageError(f"Expected IHDR as the first chunk, with 13 bytes. Received {chunk[4:8]!r}.")
     width, height, depth, colour, *methods, interlace = _HEADER.unpack(chunk)
-    if depth not in _DEPTHS.get(colour, ()) or any(methods) or interlace > 1 or not (width and height):
+    depths, _ = _COLOURS.get(colour, ((), b""))
+    if depth not in depths or any(methods) or interlace > 1 or not (width and height):
         raise InvalidImageError(f"Expected legal values in IHDR. Received {chunk[8:21].hex(' ')}.")
     if max(width, height) > MAX_SIDE:
         raise ImageTooLargeError(f"Expected at most {MAX_SIDE} pixels a side. Received {width} x {height}.")
+    return depth, colour
 
 
 def _to_grey(image: Image.Image, depth: int) -> Pixels:
-    """A loaded image of `depth` bits a sample as one opaque channel of 8 bits."""
+    grey, alpha = _split(image, depth)
+    return np.asarray(grey) if alpha is None else _flatten(grey, alpha)
+
+
+def _split(image: Image.Image, depth: int) -> tuple[Image.Image, Image.Image | None]:
+    """A loaded image of `depth` bits a sample as 8-bit grey, and its 8-bit alpha if it has one."""
     key = image.info.get("transparency")
     if image.mode == "I;16":
-        image = _high_bytes(image, key)
-    elif key is not None and image.mode == "L":
-        # Pillow scales the samples to 8 bits, and leaves the transparent shade as the file has it.
+        # Pillow's own conversion makes white of all that is over 255.
+        samples = np.asarray(image)
+        alpha = None if key is None else Image.fromarray((samples != key) * np.uint8(255))
+        return Image.fromarray((samples >> 8).astype(np.uint8)), alpha
+    # Pillow brings the samples to 8 bits, and leaves the transparent colour as the file has it.
+    if image.mode == "L" and key is not None:
         image.info["transparency"] = key * 255 // (2**depth - 1)
-    elif key is not None and image.mode == "RGB":
+    elif image.mode == "RGB" and key is not None:
         image.info["transparency"] = tuple(level >> depth - 8 for level in key)
-    return _flatten(image) if image.has_transparency_data else np.asarray(image.convert("L"))
+    if image.has_transparency_data:
+        grey, alpha = image.convert("LA").split()
+        return grey, alpha
+    return image.convert("L"), None
 
 
-def _high_bytes(image: Image.Image, key: int | None) -> Image.Image:
-    """16-bit grey as 8-bit grey. Pillow's own conversion makes white of all that is over 255."""
-    samples = np.asarray(image)
-    grey = Image.fromarray((samples >> 8).astype(np.uint8))
-    if key is not None:
-        grey.putalpha(Image.fromarray(samples != key))
-    return grey
-
-
-def _flatten(image: Image.Image) -> Pixels:
+def _flatten(grey: Image.Image, alpha: Image.Image) -> Pixels:
     """Lay the image on black or white, whichever shows its ink."""
-    grey, alpha = image.convert("LA").split()
     cover = np.asarray(alpha)
     opaque = np.asarray(grey)[cover >= int(cover.max()) // 2]
     is_dark = opaque.mean() < _MIDDLE
     # A page with transparent margins is ink and paper in one, and its paper is what goes on.
     is_page = opaque.size > cover.size / 2 and np.ptp(opaque) >= _MIDDLE
-    flat = Image.new("L", image.size, 255 if is_dark != is_page else 0)
+    flat = Image.new("L", grey.size, 255 if is_dark != is_page else 0)
     flat.paste(grey, mask=alpha)
     return np.asarray(flat)
 
@@ -207,7 +218,7 @@ def _scale(ink: Pixels) -> npt.NDArray[np.float32]:
     height, width = (max(1, round(side * ratio)) for side in ink.shape)
     # In floating point, because a thin stroke of a large image fades to less than 1 before it is stretched.
     scaled = np.asarray(Image.fromarray(ink).convert("F").resize((width, height), Image.Resampling.BOX))
-    return scaled * (255 / scaled.max())
+    return scaled * np.float32(255 / scaled.max())
 
 
 def _centre(ink: npt.NDArray[np.float32]) -> Pixels:

@@ -42,7 +42,8 @@ class Request(BaseModel):
 class Progress(BaseModel):
     """progress.json: how far the training is.
 
-    Loss and accuracy are on the training data, of the epoch so far; the validation accuracy is the last finished epoch's.
+    Loss and accuracy are on the training data, of the epoch so far; the validation accuracy is of the last finished
+    epoch.
     """
 
     epoch: int

@@ -1,5 +1,6 @@
 """The model to answer with: the live release of the store, or the one bundled with the code."""
 
+import logging
 import time
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class LiveModel:
         logger: hears of every swap, and of every one that failed.
     """
 
-    def __init__(self, store: Store, bundled: Path, ttl: float, logger: Logger) -> None:
+    def __init__(self, store: Store, bundled: Path, ttl: float, logger: Logger | logging.Logger) -> None:
         self._store = store
         self._ttl = ttl
         self._logger = logger
@@ -48,7 +49,7 @@ class LiveModel:
                 self._swap(releases.load(self._store, number))
         except StoreError as error:
             self.problem = error.detail
-            self._logger.warning("The live release cannot be read; the loaded model goes on", reason=error.detail)
+            self._logger.warning("The live release cannot be read, so the loaded model goes on: %s", error.detail)
         else:
             self.problem = None
 
@@ -56,7 +57,7 @@ class LiveModel:
         manifest = models.load_manifest(self._store, release.version)
         self._classifier = Classifier(manifest, models.load_file(self._store, manifest, MODEL_FILE))
         self.release = release.number
-        self._logger.info("Model swapped", release=release.number, model_version=release.version)
+        self._logger.info("Release %d: model %s answers now", release.number, release.version)
 
 
 def load_folder(folder: Path) -> Classifier:

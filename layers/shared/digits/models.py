@@ -86,7 +86,12 @@ def publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
     """Write a model's files, and its manifest last. Publishing the same version again changes nothing.
 
     Args:
-        files: content by name; the manifest's `files` must describe each.
+        store: where the model goes.
+        manifest: describes it.
+        files: content by name, of each that the manifest describes.
+
+    Raises:
+        DamagedObjectError: a file is not as the manifest describes it.
     """
     for name in manifest.files:
         store.write(_key(manifest.version, name), manifest.check(name, files[name]))

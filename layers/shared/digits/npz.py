@@ -34,17 +34,9 @@ _COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENCRYPTED = 0x1
 # NumPy's stubs have neither these functions' types nor the limit on the header.
 _npy: Any = np.lib.format
-# What zipfile, and NumPy on a header, were seen to raise on damaged and on made-up files.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    ValueError,
-    TypeError,
-    SyntaxError,
-    TokenError,
-)
+# What zipfile and NumPy were seen to raise on damaged and on made-up files.
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+_BAD_HEADER = (ValueError, TypeError, SyntaxError, TokenError)
 
 
 class Upload:
@@ -82,7 +74,7 @@ def unpack(path: Path) -> Iterator[Upload]:
 
 
 def _unpack(path: Path, folder: Path) -> dict[Split, int]:
-    with path.open("rb") as file, _damage_refused():
+    with path.open("rb") as file, _refused(*_BAD_ZIP):
         _check_directory(file)
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
@@ -98,10 +90,10 @@ def _unpack(path: Path, folder: Path) -> dict[Split, int]:
 
 
 @contextmanager
-def _damage_refused() -> Iterator[None]:
+def _refused(*damage: type[Exception]) -> Iterator[None]:
     try:
         yield
-    except _DAMAGE as error:
+    except damage as error:
         raise InvalidDatasetError(f"Expected a whole npz file. Received one that cannot be read: {error}.") from error
 
 
@@ -154,9 +146,10 @@ def _unpack_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path
 
 def _read_header(member: IO[bytes], info: zipfile.ZipInfo) -> tuple[int, np.dtype[Any]]:
     """Length and dtype of the array that follows."""
-    if _npy.read_magic(member) != (1, 0):
-        raise InvalidDatasetError(f"Expected {info.filename} in version 1.0 of the npy format. Received another.")
-    shape, fortran_order, dtype = _npy.read_array_header_1_0(member, max_header_size=MAX_HEADER_BYTES)
+    with _refused(*_BAD_HEADER):
+        if _npy.read_magic(member) != (1, 0):
+            raise InvalidDatasetError(f"Expected {info.filename} in version 1.0 of the npy format. Received another.")
+        shape, fortran_order, dtype = _npy.read_array_header_1_0(member, max_header_size=MAX_HEADER_BYTES)
     if info.filename.startswith("x"):
         expected = f"uint8 of shape (n, {SIDE}, {SIDE})"
         good = dtype == np.uint8 and shape[1:] == (SIDE, SIDE) and not fortran_order

@@ -18,15 +18,15 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
     Anything else is a fault of ours: logged with its traceback, and answered without details.
     """
 
-    @app.exception_handler(DigitsError)
+    @app.exception_handler(DigitsError)  # type: ignore[untyped-decorator]  # Powertools has no type for it
     def answer_problem(error: DigitsError) -> Response[str]:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             logger.warning(error.detail)
         return to_response(error)
 
-    @app.exception_handler(Exception)
-    def answer_fault(_: Exception) -> Response[str]:
-        logger.exception("Unhandled error")
+    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
+    def answer_fault(error: Exception) -> Response[str]:
+        logger.error("Unhandled error", exc_info=error)
         return to_response(DigitsError("The service failed. It has been logged; try again later."))
 
     @app.not_found

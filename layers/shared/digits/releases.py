@@ -1,4 +1,4 @@
-"""Which model is live: an append-only log, `releases/<n>.json`. The highest `n` counts; a rollback is one more entry."""
+"""Which model is live: an append-only log, `releases/<n>.json`. The highest `n` counts; a rollback is a new entry."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime

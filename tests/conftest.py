@@ -1,0 +1,92 @@
+"""What tests of every kind use: data, and stores in a folder and on S3."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from digits.store import Store
+
+DATA = Path(__file__).parents[1] / "data"
+BUCKET = "digits-tests"
+COUNTS = {"train": 37, "test": 11}
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@pytest.fixture(scope="session")
+def digits_npz() -> Path:
+    """Real digits: the full MNIST where `make data` has put it, else the starter set."""
+    full = DATA / "mnist.npz"
+    return full if full.exists() else DATA / "starter.npz"
+
+
+@pytest.fixture(scope="session")
+def arrays() -> Arrays:
+    """Made-up images with every label, as an npz holds them."""
+    random = np.random.default_rng(0)
+    images = {f"x_{split}": random.integers(0, 256, (n, 28, 28), np.uint8) for split, n in COUNTS.items()}
+    labels = {f"y_{split}": np.arange(n, dtype=np.uint8) % 10 for split, n in COUNTS.items()}
+    return images | labels
+
+
+@pytest.fixture(scope="session")
+def small_npz(arrays: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _save(tmp_path_factory.mktemp("data") / "small.npz", arrays)
+
+
+@pytest.fixture
+def make_npz(arrays: Arrays, tmp_path: Path) -> Callable[..., Path]:
+    """Writes `arrays`, changed by keyword; a member given as None is left out."""
+
+    def make(**changes: npt.NDArray[Any] | None) -> Path:
+        changed = {name: array for name, array in (arrays | changes).items() if array is not None}
+        return _save(tmp_path / f"{uuid.uuid4()}.npz", changed)
+
+    return make
+
+
+@pytest.fixture
+def file_store(tmp_path: Path) -> Store:
+    return Store((tmp_path / "store").as_uri())
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    """The URL of an S3 endpoint: moto's server, spoken to over HTTP."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415  It takes a second.
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    httpx.put(f"{url}/{BUCKET}").raise_for_status()
+    yield url
+    server.stop()
+
+
+@pytest.fixture
+def s3_store(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store under a prefix of its own; the variables that lead to it are set for this test."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    return Store(f"s3://{BUCKET}/{uuid.uuid4()}")
+
+
+@pytest.fixture(params=["file", "s3"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """Each kind of store in turn: what holds for one must hold for the other."""
+    found: Store = request.getfixturevalue(f"{request.param}_store")
+    return found
+
+
+def _save(path: Path, arrays: Arrays) -> Path:
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # its stub takes every name for allow_pickle
+    return path

@@ -1,0 +1,209 @@
+"""A gateway in a process of its own, with small functions and a small training in place of the real ones."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import httpx
+import pytest
+
+PROJECT = Path(__file__).parents[3]
+START_SECONDS = 20
+Value = TypeVar("Value")
+
+TEMPLATE = """
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties: {StageName: v1, BinaryMediaTypes: [image/png]}
+  Predict:
+    Type: AWS::Serverless::Function
+    Metadata: {Dockerfile: functions/predict/Dockerfile, DockerContext: .}
+    Properties:
+      PackageType: Image
+      MemorySize: 256
+      ImageConfig: {Command: [app.handler]}
+      Environment: {Variables: {GREETING: hello, DIGITS_RELEASE_TTL: 30}}
+      Events:
+        Predict: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /predict, Method: post}}
+        Get: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /predict, Method: get}}
+  Train:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/train/
+      Handler: app.handler
+      Events:
+        Show: {Type: Api, Properties: {RestApiId: !Ref Api, Path: "/train/{job_id}", Method: get}}
+        Newest: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /train/newest, Method: get}}
+        Page: {Type: Api, Properties: {RestApiId: !Ref Api, Path: "/pages/{path+}", Method: any}}
+  Convert:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: functions/convert/, Handler: app.handler}
+"""
+
+# What a request makes of it is in its query: see the keys of `ACTIONS`.
+PREDICT = """
+import base64, json, os, sys, time
+from pathlib import Path
+
+def handler(event, context):
+    query = event["queryStringParameters"] or {}
+    Path("pid").write_text(str(os.getpid()))
+    for action, value in query.items():
+        ACTIONS[action](value)
+    if "bytes" in query:
+        return {"statusCode": 200, "body": event["body"], "isBase64Encoded": True}
+    about = {"path": sys.path[0], "pid": os.getpid(), "name": context.function_name,
+             "memory": context.memory_limit_in_mb, "left": context.get_remaining_time_in_millis(),
+             "environment": dict(os.environ)}
+    answer = {"statusCode": 200, "body": json.dumps({"event": event, "about": about})}
+    return answer | json.loads(query.get("more", "{}"))
+
+def fail(value):
+    raise ValueError(value)
+
+ACTIONS = {"sleep": lambda seconds: time.sleep(float(seconds)), "exit": lambda status: os._exit(int(status)),
+           "fail": fail, "bytes": len, "more": len, "n": len}
+"""
+
+# Events of EventBridge are written down.
+NOTED = """
+import json
+from pathlib import Path
+
+def handler(event, context):
+    if "source" in event:
+        with (Path(__file__).parents[2] / "events").open("a") as events:
+            events.write(json.dumps(event) + "\\n")
+        return None
+    matched = {"resource": event["resource"], "parameters": event["pathParameters"]}
+    return {"statusCode": 200, "body": json.dumps(matched)}
+"""
+
+# How a training goes is in its environment: SECONDS to run, the EXIT statuses of its attempts, DEAF to SIGTERM.
+TRAINING = """
+import os, signal, sys, time
+from pathlib import Path
+
+if "DEAF" in os.environ:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+runs = Path("runs") / os.environ["DIGITS_JOB_ID"]
+runs.parent.mkdir(exist_ok=True)
+with runs.open("a") as file:
+    file.write(f"{os.getpid()}\\n")
+time.sleep(float(os.environ.get("SECONDS", "0")))
+exits = os.environ.get("EXIT", "0").split()
+sys.exit(int(exits[min(len(runs.read_text().split()), len(exits)) - 1]))
+"""
+
+# The same server, less patient.
+SERVE = """
+import sys
+from pathlib import Path
+from local import runner, server, watcher
+runner.POLL_SECONDS, server.STOP_SECONDS, watcher.POLL_SECONDS = 0.05, 0.5, 0.3
+root = Path(sys.argv[1])
+sys.exit(server.serve(0, root, [sys.executable, str(root / "training.py")]))
+"""
+
+
+def eventually(get: Callable[[], Value], seconds: float = 20) -> Value:
+    """What `get` returns, once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := get()):
+        assert time.monotonic() < deadline, "It did not happen."
+        time.sleep(0.02)
+    return value
+
+
+def is_alive(process: int) -> bool:
+    """Whether there is such a process, or at least its zombie."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def lay_out(root: Path) -> None:
+    """Write the small project that the gateway serves."""
+    (root / "template.yaml").write_text(TEMPLATE)
+    (root / "training.py").write_text(TRAINING)
+    for name, code in {"predict": PREDICT, "train": NOTED, "convert": NOTED}.items():
+        folder = root / "functions" / name
+        folder.mkdir(parents=True)
+        (folder / "app.py").write_text(code)
+
+
+class Gateway:
+    """The process and a client for it. `start` after `stop` or `kill` serves the same folder on another port."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.log = root / "log"
+        self.start()
+
+    def start(self) -> None:
+        self.log.write_bytes(b"")
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "layers" / "shared")])}
+        for name in ("DIGITS_STORE", "DIGITS_RELEASE_TTL"):
+            environment.pop(name, None)
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-c", SERVE, str(self.root)]
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        self.url = eventually(lambda: "".join(re.findall(r"ready: (\S+)", self.log.read_text())), START_SECONDS)
+        self.client = httpx.Client(base_url=self.url, timeout=30)
+        # As the train function makes it.
+        self.batch: Any = boto3.client(
+            "batch",
+            endpoint_url=f"{self.url}/_batch",
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        self.client.close()
+        self.batch.close()
+        self.process.send_signal(how)
+        self.process.wait(20)
+
+    def events(self, source: str) -> list[dict[str, Any]]:
+        path = self.root / "events"
+        found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [event for event in found if event["source"] == source]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    lay_out(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def own_gateway(root: Path) -> Iterator[Gateway]:
+    """A gateway to kill."""
+    running = Gateway(root)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("gateway")
+    lay_out(folder)
+    running = Gateway(folder)
+    yield running
+    running.stop()

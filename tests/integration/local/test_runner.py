@@ -1,0 +1,103 @@
+"""The runner in this process, where its clock can be set."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local import runner
+from local.jobs import Job, Jobs, Overrides, Submission, Variable
+from local.process import Process
+from local.runner import Runner
+from tests.integration.local.conftest import TRAINING, eventually
+
+
+def submit(jobs: Jobs, name: str, **variables: str) -> str:
+    environment = [Variable(name=key, value=value) for key, value in {"DIGITS_JOB_ID": name, **variables}.items()]
+    submission = Submission(
+        job_name=name,
+        job_queue="local",
+        job_definition="training",
+        container_overrides=Overrides(environment=environment),
+    )
+    return jobs.submit(submission).job_id
+
+
+def make(folder: Path, jobs: Jobs, heard: list[tuple[str, str]]) -> Runner:
+    async def notify(job: Job) -> None:
+        heard.append((job.job_name, job.status))
+
+    (folder / "training.py").write_text(TRAINING)
+    return Runner(jobs, [sys.executable, "training.py"], folder, dict(os.environ), notify)
+
+
+def run_until(condition: Callable[[], bool], *runners: Runner) -> None:
+    async def run() -> None:
+        tasks = [asyncio.create_task(one.run()) for one in runners]
+        await asyncio.to_thread(eventually, condition)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    asyncio.run(run())
+
+
+def is_over(jobs: Jobs, job_id: str) -> bool:
+    job = jobs.load(job_id)
+    return job is not None and job.is_over
+
+
+def test_a_training_that_does_not_hear_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "GRACE_SECONDS", 0.5)
+    jobs = Jobs(tmp_path / "jobs")
+    job_id = submit(jobs, "deaf", SECONDS="60", DEAF="1")
+    mine = make(tmp_path, jobs, [])
+    run_until((tmp_path / "runs" / "deaf").exists, mine)
+    jobs.terminate(job_id, "Enough")
+    run_until(lambda: is_over(jobs, job_id), mine)
+    job = jobs.load(job_id)
+    assert job is not None
+    assert (job.status, job.status_reason) == ("FAILED", "Enough")
+    assert not Process(jobs.folder(job_id)).is_alive()
+
+
+def test_of_two_gateways_on_one_store_one_runs_the_jobs(tmp_path: Path) -> None:
+    heard: list[list[tuple[str, str]]] = [[], []]
+    jobs = Jobs(tmp_path / "jobs")
+    ids = [submit(jobs, f"job{n}", SECONDS="0.3") for n in range(2)]
+    runners = [make(tmp_path, Jobs(tmp_path / "jobs"), heard[n]) for n in range(2)]
+    run_until(lambda: all(is_over(jobs, job_id) for job_id in ids), *runners)
+    assert [len((tmp_path / "runs" / f"job{n}").read_text().split()) for n in range(2)] == [1, 1]
+    assert sorted(map(len, heard)) == [0, 8]
+
+
+def test_a_gateway_takes_over_when_the_runner_ends(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "jobs")
+    first, second = make(tmp_path, jobs, []), make(tmp_path, jobs, [])
+    run_until(jobs.lock_file.exists, first, second)
+    job_id = submit(jobs, "later")
+    run_until(lambda: is_over(jobs, job_id), second)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"\xff"])
+def test_a_damaged_record_does_not_stop_the_queue(tmp_path: Path, content: bytes) -> None:
+    jobs = Jobs(tmp_path / "jobs")
+    damaged = submit(jobs, "damaged")
+    (jobs.folder(damaged) / "job.json").write_bytes(content)
+    job_id = submit(jobs, "sound")
+    run_until(lambda: is_over(jobs, job_id), make(tmp_path, jobs, []))
+    assert jobs.load(damaged) is None
+
+
+def test_a_gateway_killed_before_it_started_the_process_leaves_a_job_that_is_started(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "jobs")
+    job_id = submit(jobs, "announced")
+    job = jobs.load(job_id)
+    assert job is not None
+    job.status = "STARTING"
+    jobs.save(job)
+    run_until(lambda: is_over(jobs, job_id), make(tmp_path, jobs, []))
+    assert (tmp_path / "runs" / "announced").exists()

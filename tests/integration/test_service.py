@@ -1,0 +1,279 @@
+"""The service as its users meet it, over HTTP: predict, upload, train, release, and every kind of bad input."""
+
+import io
+import json
+import struct
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.integration.conftest import Service
+
+EXAMPLES = Path(__file__).parents[2] / "example"
+PNG = {"Content-Type": "image/png"}
+# Shorter than any real training, so that one can be caught running.
+TINY = {"dataset": "tiny", "epochs": 1, "batch_size": 64}
+
+
+def example(digit: int) -> bytes:
+    return (EXAMPLES / f"{digit}.png").read_bytes()
+
+
+def predict(service: Service, png: bytes, **headers: str) -> httpx.Response:
+    return service.client.post("/predict", content=png, headers=PNG | headers)
+
+
+def assert_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    assert problem["status"] == status
+    assert problem["type"]
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
+
+
+@pytest.fixture(scope="module")
+def trained(service: Service, tiny_npz: Path) -> dict[str, Any]:
+    """The answer to a training that was waited for."""
+    service.upload("tiny", tiny_npz)
+    service.wait(lambda: bool(service.dataset("tiny").get("versions")), 30)
+    answer = service.client.post("/train", json=TINY, headers={"Prefer": "wait=100"})
+    assert answer.status_code == httpx.codes.OK, answer.text
+    state: dict[str, Any] = answer.json()
+    return state
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_the_examples_are_read(service: Service, digit: int) -> None:
+    answer = predict(service, example(digit))
+    body = answer.raise_for_status().json()
+    assert body["prediction"] == digit
+    assert body["confidence"] == max(body["probabilities"])
+    assert sum(body["probabilities"]) == pytest.approx(1)
+    assert "decode;dur=" in answer.headers["server-timing"]
+    assert "infer;dur=" in answer.headers["server-timing"]
+
+
+def png_of(mode: str, array: Any, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array, mode).save(buffer, "PNG", **options) if mode else Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_other_kinds_of_png_are_read_too(service: Service) -> None:
+    eight = Image.open(EXAMPLES / "8.png").resize((280, 280))
+    grey = np.asarray(eight)
+    palette = eight.convert("P")
+    variants = {
+        "sixteen bits": Image.fromarray(grey.astype(np.uint16) * 257),
+        "black on white": Image.fromarray(255 - grey),
+        "colour": Image.merge("RGB", [eight] * 3),
+        "ink on transparency": Image.merge("LA", [Image.new("L", eight.size, 0), eight]),
+        "palette with transparency": palette,
+    }
+    for name, image in variants.items():
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", **({"transparency": 0} if image is palette else {}))
+        assert predict(service, buffer.getvalue()).raise_for_status().json()["prediction"] == 8, name
+    buffer = io.BytesIO()
+    eight.save(buffer, "PNG", save_all=True, append_images=[Image.new("L", eight.size)])
+    assert predict(service, buffer.getvalue()).raise_for_status().json()["prediction"] == 8, "APNG"
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (28, 28), 255).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def wrong_crc() -> bytes:
+    png = bytearray(example(8))
+    png[29] ^= 1  # the last chunk byte of IHDR's checksum begins here
+    return bytes(png)
+
+
+def header_only(width: int, height: int) -> bytes:
+    ihdr = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + ihdr + struct.pack(">I", zlib.crc32(ihdr))
+
+
+def one_pixel() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1), 255).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "status"),
+    [
+        pytest.param(lambda: b"", 400, id="empty"),
+        pytest.param(lambda: b"eight", 400, id="text"),
+        pytest.param(jpeg, 400, id="jpeg"),
+        pytest.param(lambda: example(8)[:100], 400, id="truncated"),
+        pytest.param(wrong_crc, 400, id="wrong-crc"),
+        pytest.param(one_pixel, 422, id="one-pixel"),
+        pytest.param(lambda: header_only(20000, 20000), 413, id="20000x20000"),
+        pytest.param(lambda: example(8) + bytes(2 << 20), 413, id="2-MB"),
+    ],
+)
+def test_bad_images_are_the_callers_to_mend(service: Service, make: Callable[[], bytes], status: int) -> None:
+    assert_problem(predict(service, make()), status)
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "image/jpeg", "application/json"])
+def test_another_media_type_is_refused(service: Service, media_type: str) -> None:
+    answer = service.client.post("/predict", content=example(8), headers={"Content-Type": media_type})
+    assert answer.status_code in (400, 415)
+    assert_problem(answer, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/nowhere", None, 404),
+        ("GET", "/predict", None, 405),
+        ("PUT", "/train", None, 405),
+        ("POST", "/train", "{", 400),
+        ("POST", "/train", "[]", 422),
+        ("POST", "/train", '{"epochs": -1}', 422),
+        ("POST", "/train", '{"dataset": "nothing_uploaded"}', 404),
+        ("POST", "/datasets", '{"name": "../etc"}', 422),
+        ("GET", "/train/no-such-job", None, 404),
+        ("DELETE", "/train/no-such-job", None, 404),
+        ("GET", "/train/..%2F..%2Freleases", None, 404),
+        ("GET", "/models/no-such-model", None, 404),
+        ("POST", "/models/no-such-model/release", '{"reason": "try"}', 404),
+        ("POST", "/models/no-such-model/release", "{}", 422),
+    ],
+)
+def test_bad_requests_are_problems(service: Service, method: str, path: str, body: str | None, status: int) -> None:
+    headers = {"Content-Type": "application/json"} if body else {}
+    assert_problem(service.client.request(method, path, content=body, headers=headers), status)
+
+
+def test_a_form_is_not_json(service: Service) -> None:
+    problem = assert_problem(service.client.post("/train", data={"epochs": "1"}), 415)
+    assert "application/json" in problem["detail"]
+
+
+def npz_bytes(**members: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **members)
+    return buffer.getvalue()
+
+
+def arrays(count: int = 8, side: int = 28, top_label: int = 9) -> dict[str, Any]:
+    labels = np.linspace(0, top_label, count).astype(np.uint8)
+    images = np.zeros((count, side, side), np.uint8)
+    return {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
+
+
+def zip_bomb() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", bytes(50 << 20))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("pickled", lambda: npz_bytes(**arrays() | {"y_test": np.array([{}] * 8, object)})),
+        ("odd_size", lambda: npz_bytes(**arrays(side=27))),
+        ("twelve_labels", lambda: npz_bytes(**arrays(count=12, top_label=11))),
+        ("mismatched", lambda: npz_bytes(**arrays() | {"y_train": np.zeros(7, np.uint8)})),
+        ("bomb", zip_bomb),
+        ("not_a_zip", lambda: b"not a zip"),
+    ],
+)
+def test_a_bad_upload_is_refused_and_says_why(service: Service, tmp_path: Path, name: str, make: Any) -> None:
+    npz = tmp_path / "upload.npz"
+    npz.write_bytes(make())
+    service.upload(name, npz)
+    service.wait(lambda: "problem" in service.dataset(name), 30)
+    problem = service.dataset(name)["problem"]
+    assert isinstance(problem, dict)
+    assert (problem["type"], problem["status"]) == ("urn:digits:invalid-dataset", 422)
+    assert not service.dataset(name)["versions"]
+    assert_problem(service.client.post("/train", json={"dataset": name}), 422)
+
+
+def test_a_training_that_was_waited_for(service: Service, trained: dict[str, Any]) -> None:
+    assert trained["status"] == "SUCCEEDED", trained
+    assert 0 < trained["accuracy"] <= 1
+    assert trained["released"]
+    assert predict(service, example(8)).json()["model_version"] == trained["model_version"]
+    listed = service.client.get("/models").json()
+    assert listed["live"] == trained["model_version"]
+    manifest = service.client.get(f"/models/{trained['model_version']}").json()
+    assert manifest["dataset"] == "tiny"
+    assert manifest["metrics"]["accuracy"] == trained["accuracy"]
+
+
+def test_a_training_that_is_followed_and_a_rollback(service: Service, trained: dict[str, Any]) -> None:
+    answer = service.client.post("/train", json=TINY | {"seed": 1}, headers={"Idempotency-Key": "follow"})
+    assert answer.status_code == httpx.codes.ACCEPTED
+    again = service.client.post("/train", json=TINY | {"seed": 1}, headers={"Idempotency-Key": "follow"})
+    assert again.json()["job_id"] == answer.json()["job_id"]
+    words: list[str] = []
+    progress: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 100
+    while not words or words[-1] not in ("SUCCEEDED", "FAILED"):
+        assert time.monotonic() < deadline
+        state = service.client.get(answer.headers["location"]).raise_for_status().json()
+        words.append(state["status"])
+        progress.append(state["progress"])
+        time.sleep(0.1)
+    assert list(dict.fromkeys(words))[-2:] == ["RUNNING", "SUCCEEDED"], words
+    assert progress[-1]["epoch"] == progress[-1]["epochs"] == 1
+    assert predict(service, example(8)).json()["model_version"] == state["model_version"]
+
+    back = service.client.post(f"/models/{trained['model_version']}/release", json={"reason": "roll back"})
+    assert back.status_code == httpx.codes.CREATED
+    assert predict(service, example(8)).json()["model_version"] == trained["model_version"]
+
+
+def test_a_cancelled_training_is_failed_and_not_released(service: Service, trained: dict[str, Any]) -> None:
+    before = service.client.get("/health").json()["release"]
+    job = service.client.post("/train", json=TINY | {"epochs": 200}).json()
+    cancelled = service.client.delete(f"/train/{job['job_id']}").raise_for_status().json()
+    assert cancelled["status"] == "FAILED"
+    assert "Cancelled" in cancelled["reason"]
+    assert service.client.get("/health").json()["release"] == before
+    assert trained["model_version"] in service.client.get("/models").text
+
+
+def test_the_page_and_the_description_are_served(service: Service) -> None:
+    page = service.client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "SwaggerUIBundle" in service.client.get("/docs").text
+    document = service.client.get("/openapi.json").json()
+    assert set(document["paths"]) == {
+        "/predict",
+        "/health",
+        "/train",
+        "/train/{job_id}",
+        "/models",
+        "/models/{version}",
+        "/models/{version}/release",
+        "/datasets",
+    }
+    assert "image/png" in document["paths"]["/predict"]["post"]["requestBody"]["content"]
+
+
+def test_nothing_was_logged_as_an_unhandled_error(service: Service) -> None:
+    faults = [line for line in service.log.read_text().splitlines() if "Unhandled" in line or "Traceback" in line]
+    assert faults == []
+    assert json.loads(service.client.get("/health").text)["status"] == "ok"

@@ -1,0 +1,67 @@
+import asyncio
+from pathlib import Path
+
+from digits.store import Entry, Store
+from local import events
+from local.watcher import Watcher
+
+
+def watch(folder: Path) -> tuple[Watcher, list[str], Path]:
+    """A watcher, the keys that it announces, and the folder that it watches."""
+    announced: list[str] = []
+
+    async def announce(entry: Entry) -> None:
+        announced.append(entry.key)
+
+    raw = folder / "raw"
+    raw.mkdir()
+    return Watcher(Store(folder.as_uri()), announce), announced, raw
+
+
+def test_an_upload_is_announced_once_when_it_has_settled(tmp_path: Path) -> None:
+    watcher, announced, raw = watch(tmp_path)
+    (raw / "a.npz").write_bytes(b"a")
+    for expected in ([], ["raw/a.npz"], ["raw/a.npz"]):
+        asyncio.run(watcher.poll())
+        assert announced == expected
+
+
+def test_a_file_that_still_grows_is_left_alone(tmp_path: Path) -> None:
+    watcher, announced, raw = watch(tmp_path)
+    for size in range(1, 5):
+        (raw / "a.npz").write_bytes(bytes(size))
+        asyncio.run(watcher.poll())
+    assert announced == []
+    asyncio.run(watcher.poll())
+    assert announced == ["raw/a.npz"]
+
+
+def test_a_changed_upload_and_a_deleted_one_that_came_back_are_announced_again(tmp_path: Path) -> None:
+    watcher, announced, raw = watch(tmp_path)
+    for content in (b"a", b"ab", None, b"a"):
+        (raw / "a.npz").write_bytes(content) if content else (raw / "a.npz").unlink()
+        for _ in range(3):
+            asyncio.run(watcher.poll())
+    assert announced == ["raw/a.npz"] * 3
+
+
+def test_other_files_are_ignored(tmp_path: Path) -> None:
+    watcher, announced, raw = watch(tmp_path)
+    (raw / "README.md").write_bytes(b"a")
+    (tmp_path / "b.npz").write_bytes(b"b")
+    for _ in range(2):
+        asyncio.run(watcher.poll())
+    assert announced == []
+
+
+def test_the_event_names_the_object_as_s3_would(tmp_path: Path) -> None:
+    store = Store(tmp_path.as_uri())
+    store.write("raw/a.npz", b"abc")
+    (entry,) = store.entries("raw")
+    in_folder = events.object_created(store.url, entry)
+    assert (in_folder["source"], in_folder["detail-type"]) == ("aws.s3", "Object Created")
+    assert in_folder["detail"]["bucket"] == {"name": "local"}
+    assert in_folder["detail"]["object"] == {"key": "raw/a.npz", "size": 3, "etag": entry.etag.strip('"')}
+    in_bucket = events.object_created("s3://bucket/some/prefix/", entry)
+    assert in_bucket["detail"]["bucket"] == {"name": "bucket"}
+    assert in_bucket["detail"]["object"]["key"] == "some/prefix/raw/a.npz"

@@ -1,0 +1,86 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from digits import jobs
+from digits.errors import ConflictError, DamagedObjectError, UnknownError
+from digits.jobs import Parameters, Progress, Request, Result
+from digits.store import Store
+
+NOW = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)
+
+
+def request_of(job_id: str) -> Request:
+    return Request(job_id=job_id, created=NOW, dataset="mnist", dataset_version="1.0.0", parameters=Parameters())
+
+
+def test_a_job_is_recorded_once(store: Store) -> None:
+    jobs.create(store, request_of("a"))
+    with pytest.raises(ConflictError):
+        jobs.create(store, request_of("a"))
+    assert jobs.load_request(store, "a") == request_of("a")
+
+
+def test_an_unknown_job_is_an_error(store: Store) -> None:
+    with pytest.raises(UnknownError, match="'a'"):
+        jobs.load_request(store, "a")
+
+
+def test_progress_is_replaced_as_it_goes(store: Store) -> None:
+    assert jobs.load_progress(store, "a") is None
+    for step in (1, 2):
+        progress = Progress(epoch=1, epochs=3, step=step, steps=9, loss=0.5, accuracy=0.9, eta_seconds=2.5, updated=NOW)
+        jobs.save_progress(store, "a", progress)
+    found = jobs.load_progress(store, "a")
+    assert found is not None
+    assert found.step == 2
+
+
+def test_the_first_result_decides(store: Store) -> None:
+    done = Result(status="SUCCEEDED", reason="Trained", finished=NOW, accuracy=0.99, model_version="v1", released=True)
+    assert jobs.fail(store, "a", "Cancelled").reason == "Cancelled"
+    assert jobs.finish(store, "a", done).reason == "Cancelled"
+    found = jobs.load_result(store, "a")
+    assert found is not None
+    assert found.status == "FAILED"
+
+
+def test_the_listing_holds_jobs_only(store: Store) -> None:
+    for job_id in ("b", "a"):
+        jobs.create(store, request_of(job_id))
+    jobs.fail(store, "b", "no reason")
+    jobs.fail(store, "never-created", "no reason")
+    assert set(jobs.list_ids(store)) == {"a", "b"}
+    jobs.discard(store, "a")
+    assert jobs.list_ids(store) == ["b"]
+
+
+def test_a_damaged_record_is_an_error(store: Store) -> None:
+    store.write("jobs/a/request.json", b"{}")
+    with pytest.raises(DamagedObjectError, match=r"jobs/a/request\.json"):
+        jobs.load_request(store, "a")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"epochs": -1},
+        {"epochs": 0},
+        {"epochs": 10**9},
+        {"epochs": 2.5},
+        {"batch_size": 0},
+        {"learning_rate": 0},
+        {"learning_rate": float("nan")},
+        {"learning_rate": float("inf")},
+        {"seed": -1},
+        {"architecture": "resnet"},
+        {"dataset": "../mnist"},
+        {"dataset": ""},
+        {"epoch": 3},
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Parameters(**bad)

@@ -1,0 +1,190 @@
+"""One contract, held by a folder and by S3 alike."""
+
+import hashlib
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+import httpx
+import pytest
+
+from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, StoreError
+from digits.store import Store
+
+# More than obstore sends in one piece.
+LARGE = bytes(range(256)) * 2**16
+
+
+def keys(store: Store, prefix: str) -> list[str]:
+    return [entry.key for entry in store.entries(prefix)]
+
+
+def test_what_was_written_is_read(store: Store) -> None:
+    store.write("a/b", b"first")
+    store.write("a/b", b"second")
+    assert store.read("a/b") == b"second"
+    assert store.size("a/b") == 6
+
+
+def test_an_empty_object_is_an_object(store: Store) -> None:
+    store.write("empty", b"")
+    assert store.read("empty") == b""
+    assert store.exists("empty")
+
+
+def test_json_comes_back_as_it_was(store: Store) -> None:
+    document = {"name": "é", "counts": {"train": 1}, "none": None}
+    store.write_json("a.json", document)
+    assert store.read_json("a.json") == document
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe"])
+def test_what_is_not_a_json_object_is_damage(store: Store, data: bytes) -> None:
+    store.write("a.json", data)
+    with pytest.raises(DamagedObjectError, match=r"a\.json"):
+        store.read_json("a.json")
+
+
+def test_a_missing_key_is_a_missing_object(store: Store, tmp_path: Path) -> None:
+    for read in (store.read, store.read_json, store.size, lambda key: store.download(key, tmp_path / "file")):
+        with pytest.raises(MissingObjectError, match="a/b"):
+            read("a/b")
+    assert not store.exists("a/b")
+    assert store.entries("a") == []
+    assert store.folders("a") == []
+
+
+def test_a_key_is_created_once(store: Store) -> None:
+    store.create("a/b", b"first")
+    with pytest.raises(ConflictError, match="a/b"):
+        store.create("a/b", b"second")
+    with pytest.raises(ConflictError):
+        store.create_json("a/b", {})
+    assert store.read("a/b") == b"first"
+
+
+def test_of_several_that_create_a_key_at_once_one_succeeds(store: Store) -> None:
+    won: list[int] = []
+
+    def create(number: int) -> None:
+        try:
+            store.create("key", str(number).encode())
+        except ConflictError:
+            return
+        won.append(number)
+
+    threads = [threading.Thread(target=create, args=[number]) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [store.read("key")] == [str(number).encode() for number in won]
+
+
+def test_entries_are_in_the_order_of_their_keys(store: Store) -> None:
+    for key in ("a/10", "a/9", "a/b/c", "ab/x", "b"):
+        store.write(key, key.encode())
+    assert keys(store, "a") == ["a/10", "a/9", "a/b/c"]
+    entry = store.entries("a")[0]
+    assert (entry.size, entry.etag != "") == (4, True)
+    assert abs(datetime.now(UTC) - entry.modified) < timedelta(minutes=1)
+
+
+def test_a_new_content_is_a_new_etag(store: Store) -> None:
+    store.write("a/b", b"first")
+    (before,) = store.entries("a")
+    store.write("a/b", b"other")
+    (after,) = store.entries("a")
+    assert before.etag != after.etag
+
+
+def test_folders_are_those_directly_below(store: Store) -> None:
+    for key in ("a/z/file", "a/b/c/file", "a/file", "x/y"):
+        store.write(key, b"")
+    assert store.folders("a") == ["b", "z"]
+
+
+def test_a_deleted_object_is_gone(store: Store) -> None:
+    store.write("a/b", b"")
+    store.delete("a/b")
+    assert not store.exists("a/b")
+    store.delete("a/b")
+
+
+def test_an_object_can_be_written_in_pieces(store: Store) -> None:
+    with store.writer("a/large") as write:
+        for start in range(0, len(LARGE), 2**20):
+            write(LARGE[start : start + 2**20])
+        assert keys(store, "a") == []
+    assert store.read("a/large") == LARGE
+
+
+def test_a_writer_that_fails_leaves_what_was_there(store: Store) -> None:
+    def fail() -> None:
+        with store.writer("a/large") as write:
+            write(LARGE)
+            raise RuntimeError
+
+    store.write("a/large", b"before")
+    with pytest.raises(RuntimeError):
+        fail()
+    assert store.read("a/large") == b"before"
+    assert keys(store, "a") == ["a/large"]
+
+
+def test_a_download_is_the_object_and_its_checksum(store: Store, tmp_path: Path) -> None:
+    store.write("large", LARGE)
+    assert store.download("large", tmp_path / "file") == hashlib.sha256(LARGE).hexdigest()
+    assert (tmp_path / "file").read_bytes() == LARGE
+
+
+def test_a_key_cannot_lead_out_of_the_folder(file_store: Store, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    with pytest.raises(StoreError):
+        file_store.read("../secret")
+
+
+def test_a_presigned_url_takes_an_upload(s3_store: Store) -> None:
+    url = s3_store.presigned_put("raw/mnist.npz", timedelta(minutes=5))
+    assert url is not None
+    httpx.put(url, content=b"upload").raise_for_status()
+    assert s3_store.read("raw/mnist.npz") == b"upload"
+
+
+def test_a_folder_presigns_nothing(file_store: Store) -> None:
+    assert file_store.presigned_put("raw/mnist.npz", timedelta(minutes=5)) is None
+
+
+@pytest.mark.parametrize("url", ["ftp://host/x", "memory:///", "nonsense", "https://example.com/x"])
+def test_a_url_of_another_kind_is_refused(url: str) -> None:
+    with pytest.raises(StoreError):
+        Store(url)
+
+
+def test_an_outage_is_an_error_before_the_caller_gives_up(
+    s3_store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    unreachable = Store(s3_store.url)
+    started = monotonic()
+    with pytest.raises(StoreError, match="a/b"):
+        unreachable.read("a/b")
+    with pytest.raises(StoreError):
+        unreachable.download("a/b", tmp_path / "file")
+    assert monotonic() - started < 20
+
+
+@pytest.mark.usefixtures("s3_store")
+def test_a_missing_bucket_is_not_taken_for_a_missing_object() -> None:
+    nowhere = Store("s3://no-such-bucket/x")
+    for request in (nowhere.read, nowhere.entries, lambda key: nowhere.write(key, b"")):
+        with pytest.raises(StoreError) as caught:
+            request("a/b")
+        assert not isinstance(caught.value, MissingObjectError)
+
+
+def test_what_a_killed_writer_left_is_not_listed(file_store: Store, tmp_path: Path) -> None:
+    file_store.write("a/b", b"")
+    (tmp_path / "store" / "a" / "c#1").write_bytes(b"unfinished")
+    assert keys(file_store, "a") == ["a/b"]

@@ -1,0 +1,175 @@
+"""functions/convert, by events as EventBridge sends them."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digits.datasets import latest
+from digits.errors import StoreError
+from digits.store import Store
+
+Handler = Callable[..., dict[str, Any]]
+
+APP = Path(__file__).parents[2] / "functions" / "convert" / "app.py"
+
+
+def object_created(key: str, bucket: str = "digits-tests") -> dict[str, Any]:
+    """The example in https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html, with this key."""
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "111122223333",
+        "time": "2021-11-12T00:00:00Z",
+        "region": "ca-central-1",
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {
+                "key": key,
+                "size": 5,
+                "etag": "b1946ac92492d2347c6235b4d2611184",
+                "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
+                "sequencer": "617f08299329d189",
+            },
+            "request-id": "N4N7GDK58NMKJ12R",
+            "requester": "123456789012",
+            "source-ip-address": "1.2.3.4",
+            "reason": "PutObject",
+        },
+    }
+
+
+def load_app(store: Store, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The function as a new process has it."""
+    monkeypatch.setenv("DIGITS_STORE", store.url)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "digits")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Digits")
+    spec = importlib.util.spec_from_file_location("convert_app", APP)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def app(store: Store, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load_app(store, monkeypatch)
+
+
+@pytest.fixture
+def send(app: ModuleType, store: Store) -> Callable[[str], dict[str, Any]]:
+    """Has the handler handle the creation of an object of the store."""
+    prefix = store.url.split("/", 3)[3] + "/" if store.url.startswith("s3:") else ""
+    return lambda key: app.handler(object_created(prefix + key), None)
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """What was sent since in CloudWatch's embedded metric format: one document, on standard output."""
+    (emf,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line)
+    assert emf["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Digits"
+    return {name: value[0] for name, value in emf.items() if isinstance(value, list)}
+
+
+def test_an_upload_is_converted(
+    send: Handler, store: Store, small_npz: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.write("raw/small.npz", small_npz.read_bytes())
+    answer = send("raw/small.npz")
+    assert answer == {
+        "status": "converted",
+        "dataset": "small",
+        "version": "1.0.0",
+        "counts": {"train": 37, "test": 11},
+    }
+    assert json.loads(json.dumps(answer)) == answer
+    assert latest(store, "small").version == "1.0.0"
+    assert metrics(capsys) == {"UploadEvents": 1, "ConvertedExamples": 48}
+
+
+def test_an_event_that_comes_again_converts_nothing(
+    send: Handler, store: Store, small_npz: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.write("raw/small.npz", small_npz.read_bytes())
+    first = send("raw/small.npz")
+    before = store.entries("")
+    capsys.readouterr()
+    assert send("raw/small.npz") == first
+    assert store.entries("") == before
+    assert metrics(capsys) == {"UploadEvents": 1, "ConvertedExamples": 0}
+
+
+def test_a_late_event_takes_what_is_there_now(
+    send: Handler, store: Store, small_npz: Path, make_npz: Callable[..., Path]
+) -> None:
+    """Two uploads to one key, and both events after the second: one version, of the second."""
+    store.write("raw/small.npz", small_npz.read_bytes())
+    newer = make_npz(y_test=np.zeros(11, np.uint8)).read_bytes()
+    store.write("raw/small.npz", newer)
+    assert [send("raw/small.npz")["version"] for _ in range(2)] == ["1.0.0", "1.0.0"]
+
+
+def test_an_event_of_an_object_since_deleted_is_let_go(
+    send: Handler, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert send("raw/small.npz") == {"status": "gone", "dataset": "small"}
+    assert store.entries("") == []
+    assert metrics(capsys) == {"UploadEvents": 1}
+
+
+@pytest.mark.parametrize("name", ["small", "Bad-Name", "a/b"])
+def test_a_refused_upload_is_a_warning_and_not_tried_again(
+    send: Handler,
+    store: Store,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+) -> None:
+    store.write(f"raw/{name}.npz", b"not a zip")
+    answer = send(f"raw/{name}.npz")
+    assert (answer["status"], answer["dataset"]) == ("refused", name)
+    assert answer["reason"].startswith("Expected")
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert (vars(warning)["dataset"], vars(warning)["reason"]) == (name, answer["reason"])
+    assert metrics(capsys) == {"UploadEvents": 1, "RefusedUploads": 1}
+
+
+@pytest.mark.parametrize(
+    "key", ["raw/small.txt", "raw/.npz", "small.npz", "x/raw/small.npz", "datasets/raw/1.0.0/source.json"]
+)
+def test_other_objects_are_ignored(send: Handler, store: Store, key: str) -> None:
+    assert send(key)["status"] == "ignored"
+    assert store.entries("") == []
+
+
+@pytest.mark.parametrize(
+    ("store_url", "key", "name"),
+    [
+        ("s3://bucket", "raw/small.npz", "small"),
+        ("s3://bucket/", "raw/small.npz", "small"),
+        ("s3://bucket/a/b", "a/b/raw/small.npz", "small"),
+        ("s3://bucket/a", "raw/small.npz", None),
+        ("s3://bucket/a", "b/raw/small.npz", None),
+        ("s3://bucket/a.c", "abc/raw/small.npz", None),
+        ("s3://bucket", "raw/%6dnist+.npz", "%6dnist+"),
+        ("file:///folder/store", "raw/small.npz", "small"),
+    ],
+)
+def test_keys_are_taken_as_they_are(app: ModuleType, store_url: str, key: str, name: str | None) -> None:
+    assert app.upload_name(store_url, key) == name
+
+
+def test_an_outage_is_raised_so_that_lambda_tries_again(s3_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    app = load_app(s3_store, monkeypatch)
+    with pytest.raises(StoreError):
+        app.handler(object_created(f"{s3_store.url.split('/', 3)[3]}/raw/small.npz"), None)

@@ -1,0 +1,188 @@
+"""The life of a job between our records and Batch, with a Batch that can be made to misbehave."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from batch import Batch, BatchError, BatchJob
+from digits import jobs
+from digits.datasets import convert
+from digits.errors import ConflictError, InvalidParameterError, UnknownError
+from digits.jobs import Parameters, Result
+from digits.store import Store
+from trainings import Trainings
+
+
+class FakeBatch(Batch):
+    """Runs nothing; says of each job what a test tells it to."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, BatchJob] = {}
+        self.down = False
+
+    def submit(self, job_id: str) -> str:
+        if self.down:
+            raise BatchError("down")
+        self.jobs[f"batch-{job_id}"] = BatchJob("SUBMITTED", "")
+        return f"batch-{job_id}"
+
+    def describe(self, batch_job_ids: list[str]) -> dict[str, BatchJob]:
+        return {job_id: self.jobs[job_id] for job_id in batch_job_ids if job_id in self.jobs}
+
+    def terminate(self, batch_job_id: str, reason: str) -> None:
+        if self.down:
+            raise BatchError("down")
+        self.jobs[batch_job_id] = BatchJob("FAILED", reason)
+
+
+@pytest.fixture
+def batch() -> FakeBatch:
+    return FakeBatch()
+
+
+@pytest.fixture
+def trainings(file_store: Store, batch: FakeBatch, small_npz: Path) -> Trainings:
+    convert(file_store, "small", small_npz)
+    return Trainings(file_store, batch)
+
+
+SMALL = Parameters(dataset="small")
+
+
+def age(store: Store, job_id: str, by: timedelta) -> None:
+    request = jobs.load_request(store, job_id)
+    jobs.update(store, request.model_copy(update={"created": datetime.now(UTC) - by}))
+
+
+def test_status_follows_batch(trainings: Trainings, batch: FakeBatch) -> None:
+    job_id = trainings.submit(SMALL, None)
+    for word in ("SUBMITTED", "RUNNABLE", "STARTING", "RUNNING"):
+        batch.jobs[f"batch-{job_id}"] = BatchJob(word, "")
+        assert trainings.state(job_id)["status"] == word
+    assert trainings.states()[0]["job_id"] == job_id
+
+
+def test_the_result_outlives_batch(trainings: Trainings, batch: FakeBatch, file_store: Store) -> None:
+    job_id = trainings.submit(SMALL, None)
+    result = Result(
+        status="SUCCEEDED", reason="", finished=datetime.now(UTC), accuracy=0.99, model_version="v1", released=True
+    )
+    jobs.finish(file_store, job_id, result)
+    batch.jobs.clear()
+    state = trainings.state(job_id)
+    assert (state["status"], state["accuracy"], state["model_version"]) == ("SUCCEEDED", 0.99, "v1")
+
+
+def test_one_key_is_one_job(trainings: Trainings, batch: FakeBatch) -> None:
+    assert trainings.submit(SMALL, "key") == trainings.submit(SMALL, "key") != trainings.submit(SMALL, "other")
+    assert len(batch.jobs) == 2
+    with pytest.raises(InvalidParameterError, match="Idempotency-Key"):
+        trainings.submit(Parameters(dataset="small", epochs=9), "key")
+
+
+def test_a_job_that_batch_did_not_take_leaves_its_key_free(trainings: Trainings, batch: FakeBatch) -> None:
+    batch.down = True
+    with pytest.raises(BatchError):
+        trainings.submit(SMALL, "key")
+    assert trainings.states() == []
+    batch.down = False
+    trainings.submit(SMALL, "key")
+    assert len(batch.jobs) == 1
+
+
+def test_a_job_that_never_reached_batch_fails_after_a_grace(trainings: Trainings, file_store: Store) -> None:
+    job_id = trainings.submit(SMALL, None)
+    request = jobs.load_request(file_store, job_id)
+    jobs.update(file_store, request.model_copy(update={"batch_job_id": None}))
+    assert trainings.state(job_id)["status"] == "SUBMITTED"
+    age(file_store, job_id, timedelta(minutes=2))
+    assert trainings.state(job_id)["status"] == "FAILED"
+
+
+def test_a_young_job_that_batch_does_not_show_yet_is_not_failed(trainings: Trainings, batch: FakeBatch) -> None:
+    job_id = trainings.submit(SMALL, None)
+    batch.jobs.clear()
+    assert trainings.state(job_id)["status"] == "SUBMITTED"
+
+
+@pytest.mark.parametrize(
+    ("word", "reason", "shown"),
+    [
+        ("FAILED", "Host EC2 terminated", "Host EC2 terminated"),
+        ("FAILED", "", "container failed"),
+        ("SUCCEEDED", "", "without a result"),
+    ],
+)
+def test_a_container_that_died_silently_is_failed_for_it(
+    trainings: Trainings, batch: FakeBatch, word: str, reason: str, shown: str
+) -> None:
+    job_id = trainings.submit(SMALL, None)
+    batch.jobs[f"batch-{job_id}"] = BatchJob(word, reason)
+    state = trainings.state(job_id)
+    assert state["status"] == "FAILED"
+    assert shown in state["reason"]
+
+
+def test_a_state_change_tells_us_without_asking(trainings: Trainings, batch: FakeBatch, file_store: Store) -> None:
+    job_id = trainings.submit(SMALL, None)
+    change = {"jobName": job_id, "jobId": f"batch-{job_id}", "status": "FAILED", "statusReason": "Out of memory"}
+    trainings.on_state_change(change)
+    trainings.on_state_change(change | {"status": "RUNNING"})
+    batch.jobs.clear()
+    assert trainings.state(job_id)["reason"] == "Out of memory"
+    trainings.on_state_change(change | {"jobName": "not-ours"})
+    assert jobs.list_ids(file_store) == [job_id]
+
+
+def test_a_state_change_brings_the_batch_id_that_was_lost(trainings: Trainings, file_store: Store) -> None:
+    job_id = trainings.submit(SMALL, None)
+    request = jobs.load_request(file_store, job_id)
+    jobs.update(file_store, request.model_copy(update={"batch_job_id": None}))
+    trainings.on_state_change({"jobName": job_id, "jobId": "batch-7", "status": "RUNNABLE"})
+    assert jobs.load_request(file_store, job_id).batch_job_id == "batch-7"
+
+
+def test_a_cancelled_job_is_failed_and_stays_so(trainings: Trainings, batch: FakeBatch, file_store: Store) -> None:
+    job_id = trainings.submit(SMALL, None)
+    state = trainings.cancel(job_id)
+    assert state["status"] == "FAILED"
+    assert "Cancelled" in state["reason"]
+    assert batch.jobs[f"batch-{job_id}"].status == "FAILED"
+    trainings.cancel(job_id)
+    late = Result(status="SUCCEEDED", reason="", finished=datetime.now(UTC))
+    assert jobs.finish(file_store, job_id, late).status == "FAILED"
+
+
+def test_a_cancellation_that_batch_missed_can_be_repeated(trainings: Trainings, batch: FakeBatch) -> None:
+    job_id = trainings.submit(SMALL, None)
+    batch.down = True
+    with pytest.raises(BatchError):
+        trainings.cancel(job_id)
+    batch.down = False
+    trainings.cancel(job_id)
+    assert batch.jobs[f"batch-{job_id}"].status == "FAILED"
+
+
+def test_a_job_that_is_over_cannot_be_cancelled(trainings: Trainings, file_store: Store) -> None:
+    job_id = trainings.submit(SMALL, None)
+    jobs.finish(file_store, job_id, Result(status="SUCCEEDED", reason="", finished=datetime.now(UTC)))
+    with pytest.raises(ConflictError, match="over"):
+        trainings.cancel(job_id)
+
+
+def test_only_a_known_dataset_can_be_trained_on(trainings: Trainings, batch: FakeBatch) -> None:
+    with pytest.raises(UnknownError, match="unknown"):
+        trainings.submit(Parameters(dataset="unknown"), None)
+    with pytest.raises(UnknownError, match="mnist"):
+        trainings.submit(Parameters(), None)
+    assert batch.jobs == {}
+
+
+def test_the_default_dataset_is_mnist_and_the_starter_set_without_it(
+    trainings: Trainings, file_store: Store, small_npz: Path
+) -> None:
+    for name in ("starter", "mnist"):
+        convert(file_store, name, small_npz)
+        job_id = trainings.submit(Parameters(), None)
+        assert trainings.state(job_id)["dataset"] == name
