@@ -17,12 +17,12 @@ from starlette.applications import Starlette
 from digits.errors import DigitsError
 from digits.store import Entry, Store
 from local import batch, events, gateway, template, uploads
+from local.checkout import ROOT, store_url
 from local.environments import Pool
 from local.jobs import Job, Jobs
 from local.runner import Runner
 from local.watcher import Watcher
 
-ROOT = Path(__file__).parents[1]
 TRAINING = (sys.executable, "-m", "training")
 HOST = "127.0.0.1"
 TRAIN, CONVERT = "functions/train", "functions/convert"
@@ -156,12 +156,12 @@ def _run(service: Service, listener: socket.socket) -> None:
 def _variables(root: Path, url: str) -> dict[str, str]:
     """The environment variables of functions and jobs: the caller's own ones count where they are only defaults."""
     defaults = {
-        "DIGITS_STORE": (root / ".digits").as_uri(),
         "DIGITS_RELEASE_TTL": "0",
         "DIGITS_MAX_WAIT": "3600",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     fixed = {
+        "DIGITS_STORE": store_url(root),
         "DIGITS_JOB_QUEUE": "local",
         "DIGITS_JOB_DEFINITION": "training",
         "DIGITS_UPLOAD_URL": f"{url}/raw/",
@@ -174,12 +174,12 @@ def _variables(root: Path, url: str) -> dict[str, str]:
     return variables
 
 
-def _state_folder(store_url: str, root: Path) -> Path:
+def _state_folder(store: str, root: Path) -> Path:
     """Where the jobs of a store are kept: with a folder's objects, so that deleting the folder deletes both."""
-    url = urlsplit(store_url)
+    url = urlsplit(store)
     if url.scheme == "file":
         return Path(unquote(url.path), ".batch")
-    return root / ".digits" / ".batch" / hashlib.sha256(store_url.encode()).hexdigest()[:12]
+    return root / ".digits" / ".batch" / hashlib.sha256(store.encode()).hexdigest()[:12]
 
 
 def _report_crash(task: asyncio.Task[None]) -> None:

@@ -35,7 +35,7 @@ _ENCRYPTED = 0x1
 # NumPy's stubs have neither these functions' types nor the limit on the header.
 _npy: Any = np.lib.format
 # What zipfile and NumPy were seen to raise on damaged and on made-up files.
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
 _BAD_HEADER = (ValueError, TypeError, SyntaxError, TokenError)
 
 

@@ -1,7 +1,7 @@
 """TFRecords of `tf.train.Example`, without TensorFlow: `image` holds the raw pixels, `label` the digit.
 
 All records have one length and differ in pixels, label and checksum only. So one example is serialised by protobuf, and
-the records are copies of it that NumPy fills in: over ten times faster than serialising each.
+the records are copies of it that NumPy fills in: about ten times faster than serialising each.
 """
 
 from functools import cache
