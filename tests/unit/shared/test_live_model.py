@@ -1,0 +1,101 @@
+"""The swap of models under a running service. Each model here is the bundled one under another name."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from digits import models, releases
+from digits.classifier import Classifier
+from digits.errors import DamagedObjectError
+from digits.images import read_digit
+from digits.live_model import LiveModel
+from digits.models import MODEL_FILE, Manifest
+from digits.store import Store
+from local.checkout import BUNDLED, ROOT
+
+LOGGER = logging.getLogger(__name__)
+
+
+@pytest.fixture(scope="module")
+def manifest() -> Manifest:
+    bundled = models.parse_manifest((BUNDLED / "manifest.json").read_bytes())
+    return replace(bundled, files={MODEL_FILE: bundled.files[MODEL_FILE]})
+
+
+@pytest.fixture(scope="module")
+def model() -> bytes:
+    return (BUNDLED / MODEL_FILE).read_bytes()
+
+
+def publish_and_release(store: Store, manifest: Manifest, model: bytes, version: str) -> None:
+    models.publish(store, replace(manifest, version=version), {MODEL_FILE: model})
+    releases.release(store, version, "test")
+
+
+def test_the_bundled_model_answers_before_the_first_release(file_store: Store, manifest: Manifest) -> None:
+    live = LiveModel(file_store, BUNDLED, 0, LOGGER)
+    assert live.current().manifest.version == manifest.version
+    assert (live.release, live.problem) == (None, None)
+
+
+def test_the_newest_release_answers(store: Store, manifest: Manifest, model: bytes) -> None:
+    live = LiveModel(store, BUNDLED, 0, LOGGER)
+    for version in ("one", "two"):
+        publish_and_release(store, manifest, model, version)
+        assert live.current().manifest.version == version
+    releases.release(store, "one", "roll back")
+    assert live.current().manifest.version == "one"
+    assert live.release == 3
+
+
+def test_a_release_is_looked_for_once_in_a_while(file_store: Store, manifest: Manifest, model: bytes) -> None:
+    live = LiveModel(file_store, BUNDLED, 3600, LOGGER)
+    before = live.current()
+    publish_and_release(file_store, manifest, model, "one")
+    assert live.current() is before
+
+
+@pytest.mark.parametrize("damaged", ["models/two/model.tflite", "models/two/manifest.json", "releases/2.json"])
+def test_a_damaged_release_leaves_the_loaded_model(
+    file_store: Store, manifest: Manifest, model: bytes, damaged: str
+) -> None:
+    live = LiveModel(file_store, BUNDLED, 0, LOGGER)
+    publish_and_release(file_store, manifest, model, "one")
+    assert live.current().manifest.version == "one"
+    publish_and_release(file_store, manifest, model, "two")
+    whole = file_store.read(damaged)
+    file_store.write(damaged, whole[: len(whole) // 2])
+    assert live.current().manifest.version == "one"
+    assert live.problem
+    file_store.write(damaged, whole)
+    assert live.current().manifest.version == "two"
+    assert live.problem is None
+
+
+def test_a_store_that_does_not_answer_leaves_the_loaded_model(
+    s3_store: Store, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    live = LiveModel(Store(s3_store.url), BUNDLED, 0, LOGGER)
+    assert live.current().manifest.version == manifest.version
+    assert "could not serve" in (live.problem or "")
+
+
+def test_a_classifier_gives_probabilities(manifest: Manifest, model: bytes) -> None:
+    classifier = Classifier(manifest, model)
+    for digit in range(10):
+        probabilities = classifier.classify(read_digit((ROOT / "example" / f"{digit}.png").read_bytes()))
+        assert probabilities.shape == (10,)
+        assert probabilities.sum() == pytest.approx(1)
+        assert probabilities.argmax() == digit
+    assert np.isfinite(classifier.classify(np.full((28, 28), 255, np.uint8))).all()
+
+
+def test_bytes_that_are_no_model_are_refused(manifest: Manifest, model: bytes) -> None:
+    with pytest.raises(DamagedObjectError, match="manifest"):
+        Classifier(manifest, model[:-1])
+    junk = b"not a model"
+    with pytest.raises(DamagedObjectError, match="LiteRT"):
+        Classifier(replace(manifest, files={MODEL_FILE: models.describe(junk)}), junk)
