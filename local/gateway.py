@@ -69,7 +69,7 @@ class Resource:
 
 
 class LocalOnly:
-    """Keeps other sites' pages out, which a browser on this machine may show: it is asked for no credentials here."""
+    """Refuses what another site's page sends through a browser on this machine: nothing here asks for credentials."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -102,7 +102,7 @@ def application(
         exception_handlers=dict.fromkeys((DigitsError, HTTPException, ClientDisconnect), _on_error),
         lifespan=lifespan,
     )
-    # API Gateway does not lead from /predict/ to /predict either.
+    # API Gateway does not redirect from /predict/ to /predict either.
     app.router.redirect_slashes = False
     return app
 

@@ -116,7 +116,7 @@ class Jobs:
             created_at=now(),
             container=submission.container_overrides,
         )
-        self.folder(job_id).mkdir()
+        self.folder(job_id).mkdir(parents=True)
         self.save(job)
         return job
 
@@ -135,7 +135,7 @@ class Jobs:
 
     def unfinished(self) -> list[Job]:
         """The jobs that are not over, oldest first."""
-        ids = [path.name for path in self._folder.iterdir() if path.name not in self._over]
+        ids = [path.name for path in self._folder.glob("*") if path.name not in self._over]
         jobs = [job for job in map(self.load, ids) if job]
         self._over.update(job.job_id for job in jobs if job.is_over)
         return sorted((job for job in jobs if not job.is_over), key=lambda job: job.created_at)

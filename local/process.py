@@ -22,14 +22,17 @@ class Process:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def forget(self) -> None:
+        """Remove the traces of an earlier process, lest they be taken for the next one's."""
+        for name in ("pid", "exit"):
+            (self._folder / name).unlink(missing_ok=True)
+
     def start(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Run a command in a session of its own. Its output is added to the file `log`.
+        """Run a command in a session of its own, after `forget`. Its output is added to the file `log`.
 
         Raises:
             OSError: it cannot be started.
         """
-        for name in ("pid", "exit"):
-            (self._folder / name).unlink(missing_ok=True)
         with (self._folder / "lock").open("ab") as lock, (self._folder / "log").open("ab") as log:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return subprocess.Popen(

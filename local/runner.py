@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 class Runner:
     """Takes every job from SUBMITTED to its end.
 
-    It remembers nothing that matters: each step goes by what is on disk and by which processes are alive. So a runner
-    that was killed at any point is continued by the next one, and a training by no means has to be started anew.
+    It remembers nothing that matters: each step goes by what is on disk and by which processes are alive. So the next
+    runner goes on where a killed one stopped, and a training that is alive is followed rather than started again.
 
     Args:
         jobs: the queue.
@@ -61,8 +61,8 @@ class Runner:
                 try:
                     if _holds(lock.fileno()):
                         await self.step()
-                except OSError:
-                    logger.exception("The job queue cannot be worked on")
+                except OSError as error:
+                    logger.warning("Jobs cannot be run: %s", error)
                 await asyncio.sleep(POLL_SECONDS)
 
     async def step(self) -> None:
@@ -82,10 +82,12 @@ class Runner:
             await self._start(runnable[0])
 
     async def _start(self, job: Job) -> None:
-        variables = {variable.name: variable.value for variable in job.container.environment}
+        process = self._process(job)
+        process.forget()  # Before STARTING is on disk: from then on an exit status counts as this attempt's.
         await self._change(job, "STARTING")
+        variables = {variable.name: variable.value for variable in job.container.environment}
         try:
-            self._child = self._process(job).start(self._command, self._cwd, {**self._environment, **variables})
+            self._child = process.start(self._command, self._cwd, {**self._environment, **variables})
         except OSError as error:
             await self._change(job, "FAILED", f"CannotStartContainerError: {error}")
         else:

@@ -72,10 +72,10 @@ class Service:
         self._url = f"http://{HOST}:{port}"
         variables = _variables(root, self._url)
         definition = template.read(root / "template.yaml")
-        jobs = Jobs(_state_folder(variables["DIGITS_STORE"], root))
         train, convert = definition.function_in(TRAIN), definition.function_in(CONVERT)
-
         self.store = Store(variables["DIGITS_STORE"])
+        jobs = Jobs(_state_folder(self.store.url, root))
+
         self._pools = {
             name: Pool(function, root, variables, MAX_TRAIN_ENVIRONMENTS if function is train else os.cpu_count() or 1)
             for name, function in definition.functions.items()

@@ -220,7 +220,6 @@ def test_functions_end_with_the_gateway_even_at_work(own_gateway: Gateway, how: 
         else:
             assert_problem(waiting.result(), 502)
     assert "Traceback" not in own_gateway.log.read_text()
-    own_gateway.start()
 
 
 def read(path: Path) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -87,6 +88,19 @@ def test_progress_reaches_the_number_of_images(file_store: Store, make_npz: Make
     path = make_npz(x_train=images, y_train=np.zeros(count, np.uint8))
     convert(file_store, "large", path, on_progress=lambda done, total: steps.append((done, total)))
     assert steps == [(npz.CHUNK, count + 11), (count, count + 11), (count + 11, count + 11)]
+
+
+def test_memory_does_not_grow_with_the_file(file_store: Store, tmp_path: Path) -> None:
+    peaks = []
+    for chunks in (4, 12):  # A whole file, and three.
+        images = np.random.default_rng(0).integers(0, 256, (chunks * npz.CHUNK, 28, 28), np.uint8)
+        labels = np.zeros(len(images), np.uint8)
+        np.savez(tmp_path / "large.npz", x_train=images, y_train=labels, x_test=images[:1], y_test=labels[:1])
+        tracemalloc.start()
+        convert(file_store, "large", tmp_path / "large.npz")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 2**20
 
 
 def test_the_same_file_is_the_same_version_and_nothing_is_written(store: Store, small_npz: Path) -> None:
