@@ -5,7 +5,7 @@ BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e lint format lock data convert train
+.PHONY: help setup run test e2e bench lint format lock data convert train
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ test: setup ## Run the tests
 
 e2e: setup ## Drive the page in Chromium (Debian's chromium and chromium-driver)
 	@$(BIN)/pytest tests/e2e
+
+bench: setup data ## Measure the conversion and the input pipeline, on the full MNIST
+	@$(BIN)/python -m bench.convert data/mnist.npz
+	@$(BIN)/python -m bench.input data/mnist.npz
 
 lint: setup ## Check style, types and import directions
 	@$(BIN)/ruff check .

@@ -8,8 +8,9 @@ import numpy as np
 
 from digits import datasets
 from digits.errors import DigitsError
-from digits.images import Pixels, read_digit
+from digits.images import read_digit
 from digits.jobs import Parameters
+from digits.png import Pixels
 from digits.store import Store
 from local.checkout import BUNDLED, npz, store_url
 

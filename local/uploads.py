@@ -7,12 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from digits.datasets import NAME_PATTERN
+from digits.datasets import MAX_UPLOAD_BYTES, NAME_PATTERN
 from digits.errors import InvalidParameterError
 from digits.store import Store
 from local.gateway import limited
-
-MAX_UPLOAD_BYTES = 512 * 2**20
 
 
 def route(store: Store) -> Route:

@@ -22,8 +22,9 @@ from digits.errors import (
     NotADigitError,
     UnsupportedMediaTypeError,
 )
-from digits.images import MAX_BYTES, read_digit
+from digits.images import read_digit
 from digits.live_model import LiveModel
+from digits.png import MAX_BYTES
 from digits.settings import Settings
 from digits.store import Store
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from digits import dataset_versions, models, releases
 from digits.classifier import Classifier
 from digits.models import MODEL_FILE, WEIGHTS_FILE

@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from digits.errors import NotADigitError
-from digits.images import BOX, CENTRE, SIZE, Pixels, normalise, read_digit
+from digits.images import BOX, CENTRE, SIZE, normalise, read_digit
+from digits.png import Pixels
 
 PROJECT = Path(__file__).parents[3]
 DIGITS: Pixels = np.load(PROJECT / "data" / "starter.npz")["x_test"][:50]

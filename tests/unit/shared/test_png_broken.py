@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from digits.errors import ImageTooLargeError, InvalidImageError, NotADigitError
-from digits.images import MAX_BYTES, MAX_SIDE, decode_png, read_digit
+from digits.images import read_digit
+from digits.png import MAX_BYTES, MAX_SIDE, decode
 from tests.unit.shared.png_writer import (
     FORMATS,
     GREY,
@@ -100,7 +101,7 @@ def test_a_png_that_is_cut_off_anywhere_is_refused() -> None:
 @pytest.mark.parametrize("position", range(5))
 def test_a_wrong_checksum_in_any_chunk_is_refused(position: int) -> None:
     chunks = [INDEXED, PLTE, TEXT, IDAT, IEND]
-    assert decode_png(assemble(*chunks)).shape == (28, 28)
+    assert decode(assemble(*chunks)).shape == (28, 28)
     chunks[position] = chunks[position][:-1] + bytes([chunks[position][-1] ^ 1])
     with pytest.raises(InvalidImageError, match="wrong checksum" if position < 4 else "."):
         read_digit(assemble(*chunks))

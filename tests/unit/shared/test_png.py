@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digits.images import decode_png, read_digit
+from digits.images import read_digit
+from digits.png import decode
 from tests.unit.shared.png_writer import (
     FORMATS,
     GREY,
@@ -35,7 +36,7 @@ def test_every_colour_type_and_depth_gives_its_shades(colour: int, depth: int, i
     top = 2**depth - 1
     shades = np.rint(DIGIT / 255 * top).astype(np.uint16)
     expected = shades >> 8 if depth == 16 else shades * (255 // top)
-    assert np.array_equal(decode_png(encode(shades, depth, colour, interlaced=interlaced)), expected)
+    assert np.array_equal(decode(encode(shades, depth, colour, interlaced=interlaced)), expected)
 
 
 @pytest.mark.parametrize(("colour", "depth"), [(colour, depth) for colour, depth in FORMATS if depth >= 8])
@@ -46,12 +47,12 @@ def test_a_digit_of_mnist_is_the_same_in_every_format_that_can_hold_it(colour: i
 
 def test_sixteen_bit_grey_keeps_its_shades() -> None:
     ramp = np.arange(1 << 16).reshape(256, 256)
-    assert np.array_equal(decode_png(encode(ramp, 16, GREY)), ramp >> 8)
+    assert np.array_equal(decode(encode(ramp, 16, GREY)), ramp >> 8)
 
 
 def test_colours_become_their_luma() -> None:
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]])
-    assert decode_png(write_png(colours, 8, RGB)).tolist() == [[76, 150, 29, 255]]  # ITU-R BT.601
+    assert decode(write_png(colours, 8, RGB)).tolist() == [[76, 150, 29, 255]]  # ITU-R BT.601
 
 
 def on_transparent(ink: Samples, key: Samples) -> Samples:
@@ -68,20 +69,20 @@ def test_a_transparent_colour_becomes_the_backdrop(colour: int, depth: int, is_l
     ink = np.full(channels, top if is_light else 0)
     key = top - ink if depth == 1 else np.full(channels, top * 2 // 3)
     png = write_png(on_transparent(ink, key), depth, colour, before=chunk(b"tRNS", key.astype(">u2").tobytes()))
-    grey = decode_png(png)
+    grey = decode(png)
     assert (grey[0, 0], grey[3, 3]) == (backdrop, 255 - backdrop)
 
 
 def test_sixteen_bit_grey_is_transparent_only_where_all_bits_agree() -> None:
     samples = on_transparent(np.array([0x4001]), np.array([0x4000]))
-    grey = decode_png(write_png(samples, 16, GREY, before=chunk(b"tRNS", b"\x40\x00")))
+    grey = decode(write_png(samples, 16, GREY, before=chunk(b"tRNS", b"\x40\x00")))
     assert (grey[0, 0], grey[3, 3]) == (255, 0x40)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
 def test_a_palette_has_an_alpha_for_each_colour(depth: int) -> None:
     before = chunk(b"PLTE", bytes([250, 250, 250, 20, 20, 20])) + chunk(b"tRNS", b"\x00\x80")
-    grey = decode_png(write_png(on_transparent(np.array([1]), np.array([0])), depth, PALETTE, before=before))
+    grey = decode(write_png(on_transparent(np.array([1]), np.array([0])), depth, PALETTE, before=before))
     assert grey[0, 0] == 255
     assert grey[3, 3] == pytest.approx((20 * 0x80 + 255 * 0x7F) / 255, abs=1)
 
@@ -93,7 +94,7 @@ def test_ink_on_transparency_does_not_vanish(colour: int, depth: int, shade: int
     top = 2**depth - 1
     channels = 1 if colour == GREY_ALPHA else 3
     ink = np.array([shade * top // 255] * channels + [top])
-    grey = decode_png(write_png(on_transparent(ink, np.zeros(channels + 1, int)), depth, colour))
+    grey = decode(write_png(on_transparent(ink, np.zeros(channels + 1, int)), depth, colour))
     assert (grey[0, 0], grey[3, 3]) == (backdrop, shade)
 
 
@@ -101,7 +102,7 @@ def test_a_page_with_transparent_margins_goes_on_as_paper() -> None:
     page = np.zeros((40, 40, 2), int)
     page[4:36, 4:36] = 255
     page[15:25, 18:22, 0] = 0
-    assert np.array_equal(decode_png(write_png(page, 8, GREY_ALPHA)) == 0, page[..., 0] < page[..., 1])
+    assert np.array_equal(decode(write_png(page, 8, GREY_ALPHA)) == 0, page[..., 0] < page[..., 1])
 
 
 def test_an_animation_shows_its_default_image() -> None:
