@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from digits.errors import InvalidDatasetError, InvalidParameterError
@@ -67,19 +68,26 @@ def train(
         epochs=parameters.epochs,
         steps_per_epoch=steps,
         validation_data=evaluation_batches(validation) if len(validation) else None,
-        callbacks=[_EpochEnd(checkpoint), *([Reporter(on_progress)] if on_progress else [])],
+        callbacks=[_Epochs(parameters.seed, checkpoint), *([Reporter(on_progress)] if on_progress else [])],
         shuffle=False,
         verbose=0,
     )
     return Fitted(model, fitted.history)
 
 
-class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Refuses a diverged model, and keeps a good one."""
+class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Begins each epoch from a random state of its own, refuses a diverged model, and keeps a good one."""
 
-    def __init__(self, checkpoint: Checkpoint | None) -> None:
+    def __init__(self, seed: int, checkpoint: Checkpoint | None) -> None:
         super().__init__()
+        self._seed = seed
         self._checkpoint = checkpoint
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        # Keras does not save what dropout draws from, so a training that resumes could not go on with it.
+        states = [variable for variable in self.model.variables if variable.path.endswith("seed_generator_state")]
+        for index, state in enumerate(states):
+            state.assign([*np.random.SeedSequence([self._seed, epoch, index]).generate_state(1), 0])
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         if not math.isfinite(logs["loss"]):

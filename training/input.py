@@ -20,6 +20,11 @@ VALIDATION_BUCKETS = 20
 _SHARDS_AT_ONCE = 4
 _PARSE_BATCH = 1024
 _EVALUATION_BATCH = 512
+# Never tf.data.AUTOTUNE: its thread sleeps in ever longer steps, and the end of a training waits until it wakes up.
+_PARALLEL = 4
+_PREFETCH = 2
+# The same upload would be taken for done.
+_REMEDY = "Delete this version from the store and upload the dataset again."
 _FEATURES = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
 
 
@@ -59,7 +64,7 @@ def fetch(store: Store, dataset: DatasetVersion, split: Split) -> Examples:
     if len(examples) != dataset.counts[split]:
         raise DamagedObjectError(
             f"Expected {dataset.counts[split]} {split} examples in {dataset.name} {dataset.version}. "
-            f"Received {len(examples)}. Upload the dataset again."
+            f"Received {len(examples)}. {_REMEDY}"
         )
     return examples
 
@@ -74,8 +79,7 @@ def read(paths: Sequence[Path]) -> Examples:
         batches = list(parse(paths).as_numpy_iterator())
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         names = ", ".join(path.name for path in paths)
-        reason = error.message.splitlines()[0]
-        raise DamagedObjectError(f"One of {names} is damaged: {reason}. Upload the dataset again.") from error
+        raise DamagedObjectError(f"A record is damaged, or no 28x28 image, in {names}. {_REMEDY}") from error
     images, labels = zip(*batches, strict=True) if batches else ([np.empty((0, SIDE, SIDE), np.uint8)], [np.empty(0)])
     return Examples(np.concatenate(images), np.concatenate(labels).astype(np.int64))
 
@@ -87,13 +91,11 @@ def parse(paths: Sequence[Path]) -> tf.data.Dataset:
         tf.data.TFRecordDataset,
         cycle_length=_SHARDS_AT_ONCE,
         block_length=_PARSE_BATCH,
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=_SHARDS_AT_ONCE,
         deterministic=True,
     )
     # Batches are parsed some 10 times faster than single examples.
-    return (
-        records.batch(_PARSE_BATCH).map(_parse_batch, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
-    )
+    return records.batch(_PARSE_BATCH).map(_parse_batch, _PARALLEL, deterministic=True).prefetch(_PREFETCH)
 
 
 def hold_out(examples: Examples) -> tuple[Examples, Examples]:
@@ -120,13 +122,13 @@ def training_batches(examples: Examples, batch_size: int, seed: int, epochs: ran
 
     order = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(shuffled)
     # In one thread, ahead of the training: determinism forbids more, and it is far faster than any network here.
-    return order.map(gather).prefetch(tf.data.AUTOTUNE)
+    return order.map(gather).prefetch(_PREFETCH)
 
 
 def evaluation_batches(examples: Examples) -> tf.data.Dataset:
     """All examples once, in their order, as `training_batches` gives them."""
     pairs = tf.data.Dataset.from_tensor_slices((examples.images, examples.labels)).batch(_EVALUATION_BATCH)
-    return pairs.map(lambda images, labels: (scale(images), labels)).prefetch(tf.data.AUTOTUNE)
+    return pairs.map(lambda images, labels: (scale(images), labels)).prefetch(_PREFETCH)
 
 
 def scale(images: npt.NDArray[np.uint8] | tf.Tensor) -> tf.Tensor:
