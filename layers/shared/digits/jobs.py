@@ -9,8 +9,6 @@ from digits.datasets import NAME_PATTERN
 from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, UnknownError
 from digits.store import Store
 
-# AWS Batch's words.
-Status = Literal["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"]
 # A listing reads two objects a job.
 LIST_LIMIT = 50
 

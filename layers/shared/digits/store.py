@@ -96,15 +96,6 @@ class Store:
         """`create` for a JSON document."""
         self.create(key, _to_json(document))
 
-    def exists(self, key: str) -> bool:
-        """Whether the key is there."""
-        try:
-            with _store_errors(key):
-                obstore.head(self._store, key)
-        except MissingObjectError:
-            return False
-        return True
-
     def size(self, key: str) -> int:
         """The object's size in bytes."""
         with _store_errors(key):

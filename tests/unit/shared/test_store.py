@@ -30,7 +30,7 @@ def test_what_was_written_is_read(store: Store) -> None:
 def test_an_empty_object_is_an_object(store: Store) -> None:
     store.write("empty", b"")
     assert store.read("empty") == b""
-    assert store.exists("empty")
+    assert store.size("empty") == 0
 
 
 def test_json_comes_back_as_it_was(store: Store) -> None:
@@ -50,7 +50,8 @@ def test_a_missing_key_is_a_missing_object(store: Store, tmp_path: Path) -> None
     for read in (store.read, store.read_json, store.size, lambda key: store.download(key, tmp_path / "file")):
         with pytest.raises(MissingObjectError, match="a/b"):
             read("a/b")
-    assert not store.exists("a/b")
+    with pytest.raises(MissingObjectError):
+        store.size("a/b")
     assert store.entries("a") == []
     assert store.folders("a") == []
 
@@ -108,7 +109,8 @@ def test_folders_are_those_directly_below(store: Store) -> None:
 def test_a_deleted_object_is_gone(store: Store) -> None:
     store.write("a/b", b"")
     store.delete("a/b")
-    assert not store.exists("a/b")
+    with pytest.raises(MissingObjectError):
+        store.size("a/b")
     store.delete("a/b")
 
 
