@@ -1,4 +1,4 @@
-"""A job's last finished epoch in the store, `jobs/<job_id>/checkpoint.keras`: weights, optimiser and random state."""
+"""A job's last finished epoch in the store, `jobs/<job_id>/checkpoint.keras`: the weights and the optimiser's state."""
 
 import logging
 import tempfile

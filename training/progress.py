@@ -1,6 +1,7 @@
 """How far a training is: told once a second, shown as a bar on a terminal and as a line for each epoch elsewhere."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,6 +51,8 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         self._tell(self.params["steps"], logs)
 
     def _tell(self, step: int, logs: Mapping[str, float]) -> None:
+        if not math.isfinite(logs["loss"]):
+            return  # JSON has no such number, and `fit` is about to end the training.
         self._reported = time.monotonic()
         epochs, steps = self.params["epochs"], self.params["steps"]
         remaining = (epochs - self._epoch + 1) * steps - step

@@ -76,5 +76,5 @@ def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "tiny.npz"
     with np.load(ROOT / "data" / "starter.npz") as starter:
         counts = {"x_train": 2000, "y_train": 2000, "x_test": 300, "y_test": 300}
-        np.savez_compressed(path, **{name: starter[name][:count] for name, count in counts.items()})  # type: ignore[arg-type]  # its stub takes every name for allow_pickle
+        np.savez_compressed(path, **{name: starter[name][:count] for name, count in counts.items()})
     return path

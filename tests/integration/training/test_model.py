@@ -141,9 +141,13 @@ def test_nothing_to_train_on_is_an_error() -> None:
         fit.train(nothing, PARAMETERS)
 
 
-def test_a_training_that_diverges_says_what_to_change(training: Examples) -> None:
+def test_a_training_that_diverges_says_what_to_change(training: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0)
+    told: list[Progress] = []
     with pytest.raises(InvalidParameterError, match="Lower learning_rate"):
-        fit.train(training, PARAMETERS.model_copy(update={"learning_rate": 1e20}))
+        fit.train(training, PARAMETERS.model_copy(update={"learning_rate": 1e20}), on_progress=told.append)
+    assert told
+    assert all(math.isfinite(report.loss) for report in told)
 
 
 # Progress
