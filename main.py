@@ -1,6 +1,7 @@
 """The research lab's command line: `main.py --train`, `main.py --predict example/8.png`."""
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ WEIGHTS = Path(__file__).with_name("weights.h5")
 
 def main() -> None:
     """Train or predict, as the options say."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description=__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--train", action="store_true", help="train on TFRecords and write weights.h5")

@@ -3,20 +3,22 @@
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
 from digits import datasets, jobs
 from digits.datasets import DatasetVersion
-from digits.errors import DigitsError
+from digits.errors import DigitsError, InvalidParameterError
 from digits.images import read_digit
 from digits.jobs import Parameters, Request
 from digits.live_model import LiveModel
@@ -34,8 +36,9 @@ def main() -> None:
     try:
         app()
     except DigitsError as error:
-        Console(stderr=True, highlight=False).print(f"[red]{error.title}[/red]: {error.detail}")
-        raise SystemExit(1) from None
+        sys.exit(f"{error.title}: {error.detail}")
+    except OSError as error:
+        sys.exit(str(error))
 
 
 @app.command()
@@ -86,17 +89,16 @@ def train(  # noqa: PLR0913, PLR0917  one option a parameter
     """Train as `POST /train` does, in this process, and release the model."""
     from training import job  # noqa: PLC0415  it loads TensorFlow
 
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     store = Store(store_url())
     if job_id is None:
-        parameters = Parameters.model_validate(
-            {
-                "dataset": dataset,
-                "architecture": architecture,
-                "epochs": epochs,
-                "batch_size": batch_size,
-                "learning_rate": learning_rate,
-                "seed": seed,
-            }
+        parameters = _parameters(
+            dataset=dataset,
+            architecture=architecture,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            seed=seed,
         )
         found = datasets.latest(store, dataset) if dataset else _convert(store, npz(), None)
         job_id = _new_job(store, found, parameters)
@@ -130,6 +132,14 @@ def _convert(store: Store, path: Path, name: str | None) -> DatasetVersion:
             path,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
+
+
+def _parameters(**options: Any) -> Parameters:
+    try:
+        return Parameters.model_validate(options)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidParameterError(f"{wrong}.") from error
 
 
 def _new_job(store: Store, dataset: DatasetVersion, parameters: Parameters) -> str:

@@ -10,6 +10,7 @@ from digits import datasets, jobs
 from digits.dataset_versions import DatasetVersion
 from digits.jobs import Parameters, Request
 from digits.store import Store
+from digits.tfds import Split
 
 STARTER = Path(__file__).parents[3] / "data" / "starter.npz"
 TRAIN, TEST = 600, 200
@@ -19,11 +20,11 @@ CREATED = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)
 class Trainings:
     """A store that holds the dataset `tiny`."""
 
-    def __init__(self, folder: Path, npz: Path) -> None:
-        self.store = Store(folder.as_uri())
-        self.dataset: DatasetVersion = datasets.convert(self.store, "tiny", npz)
+    def __init__(self, store: Store, npz: Path) -> None:
+        self.store = store
+        self.dataset: DatasetVersion = datasets.convert(store, "tiny", npz)
 
-    def shard(self, split: datasets.Split) -> str:
+    def shard(self, split: Split) -> str:
         """The key of a split's only shard."""
         (key,) = datasets.shard_keys(self.store, self.dataset, split)
         return key
@@ -49,5 +50,5 @@ def tiny_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def trainings(tmp_path: Path, tiny_digits: Path) -> Trainings:
-    return Trainings(tmp_path / "store", tiny_digits)
+def trainings(file_store: Store, tiny_digits: Path) -> Trainings:
+    return Trainings(file_store, tiny_digits)

@@ -15,6 +15,7 @@ import pytest
 from digits import jobs, models, releases
 from digits.jobs import Result
 from digits.models import MODEL_FILE, WEIGHTS_FILE, Manifest
+from digits.store import Store
 from tests.integration.training.conftest import Trainings
 from training import export, job
 
@@ -209,12 +210,19 @@ def test_a_job_cancelled_while_it_trains_is_not_released(trainings: Trainings) -
     assert_nothing_came_of_it(trainings)
 
 
-def test_published_files_are_those_of_the_manifest(trainings: Trainings) -> None:
-    job.run(trainings.store, trainings.create("job"))
+def test_a_damaged_checkpoint_is_no_obstacle(trainings: Trainings) -> None:
+    trainings.create("job")
+    trainings.store.write("jobs/job/checkpoint.keras", b"PK, but no more")
+    assert job.run(trainings.store, "job").status == "SUCCEEDED"
+
+
+def test_a_job_on_s3_publishes_what_its_manifest_says(s3_store: Store, tiny_digits: Path) -> None:
+    trainings = Trainings(s3_store, tiny_digits)
+    job.run(s3_store, trainings.create("job"))
     manifest = only_model(trainings)
     assert set(manifest.files) == {MODEL_FILE, WEIGHTS_FILE}
     for name in manifest.files:
-        models.load_file(trainings.store, manifest, name)
+        models.load_file(s3_store, manifest, name)
     assert manifest.version.startswith("20260131T101500Z-")
     assert (manifest.dataset, manifest.dataset_version) == ("tiny", "1.0.0")
     assert manifest.parameters["epochs"] == 1
