@@ -20,8 +20,8 @@ START_SECONDS = 60
 class Service:
     """The process and a client for it. `start` again after `kill` finds the same store."""
 
-    def __init__(self, folder: Path) -> None:
-        self.store_url = f"file://{folder / 'store'}"
+    def __init__(self, folder: Path, store_url: str | None = None) -> None:
+        self.store_url = store_url or (folder / "store").as_uri()
         self.log = folder / "log"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

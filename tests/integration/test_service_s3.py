@@ -1,0 +1,27 @@
+"""The service with its store on S3 (moto's server, over HTTP): the same story as with a folder."""
+
+from pathlib import Path
+
+from digits import dataset_versions, releases
+from digits.store import Store
+from tests.integration.conftest import ROOT, Service
+
+
+def test_from_an_upload_to_a_prediction(s3_store: Store, tmp_path: Path, tiny_npz: Path) -> None:
+    service = Service(tmp_path, s3_store.url)
+    try:
+        service.upload("tiny", tiny_npz)
+        service.wait(lambda: bool(service.dataset("tiny").get("versions")), 30)
+        answer = service.client.post("/train", json={"dataset": "tiny", "epochs": 1}, headers={"Prefer": "wait=100"})
+        trained = answer.raise_for_status().json()
+        assert trained["status"] == "SUCCEEDED", trained
+        png = (ROOT / "example" / "1.png").read_bytes()
+        predicted = service.client.post("/predict", content=png, headers={"Content-Type": "image/png"})
+        assert predicted.raise_for_status().json()["model_version"] == trained["model_version"]
+    finally:
+        service.stop()
+        service.client.close()
+    live = releases.live(s3_store)
+    assert live is not None
+    assert live.version == trained["model_version"]
+    assert next(dataset_versions.complete(s3_store, "tiny")).counts == {"train": 2000, "test": 300}
