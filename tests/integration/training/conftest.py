@@ -3,17 +3,24 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from digits import datasets, jobs
 from digits.dataset_versions import DatasetVersion
-from digits.jobs import Parameters, Request
+from digits.jobs import Parameters, Progress, Request
 from digits.store import Store
 from digits.tfds import Split
+from training import fit
+from training.fit import Fitted
+from training.input import Examples
+from training.package import Package, pack
 
 STARTER = Path(__file__).parents[3] / "data" / "starter.npz"
 TRAIN, TEST = 600, 200
+LAB_SHAPES = [(3, 3, 1, 32), (32,), (3, 3, 32, 64), (64,), (9216, 128), (128,), (128, 10), (10,)]
+PARAMETERS = Parameters(epochs=2, batch_size=64)
 CREATED = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)
 
 
@@ -49,6 +56,44 @@ def tiny_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def splits(tiny_digits: Path) -> tuple[Examples, Examples]:
+    with np.load(tiny_digits) as npz:
+        training = Examples(npz["x_train"], npz["y_train"].astype(np.int64))
+        return training, Examples(npz["x_test"], npz["y_test"].astype(np.int64))
+
+
+@pytest.fixture(scope="session")
+def training(splits: tuple[Examples, Examples]) -> Examples:
+    return splits[0]
+
+
+@pytest.fixture(scope="session")
+def test(splits: tuple[Examples, Examples]) -> Examples:
+    return splits[1]
+
+
+@pytest.fixture(scope="session")
+def reports() -> list[Progress]:
+    """What was reported while `fitted` was trained."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def fitted(training: Examples, reports: list[Progress]) -> Fitted:
+    return fit.train(training, PARAMETERS, on_progress=reports.append)
+
+
+@pytest.fixture(scope="session")
+def package(fitted: Fitted, training: Examples, test: Examples) -> Package:
+    return pack(fitted.model, "lab", training, test)
+
+
 @pytest.fixture
 def trainings(file_store: Store, tiny_digits: Path) -> Trainings:
     return Trainings(file_store, tiny_digits)
+
+
+def assert_same_weights(first: keras.Model, second: keras.Model) -> None:
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

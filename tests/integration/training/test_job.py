@@ -228,3 +228,8 @@ def test_a_job_on_s3_publishes_what_its_manifest_says(s3_store: Store, tiny_digi
     assert manifest.parameters["epochs"] == 1
     assert 0.2 < manifest.metrics["accuracy"] <= 1
     assert manifest.thresholds == export.TOLERANCES
+
+
+def test_the_entry_point_imports_tensorflow_only_for_a_job_that_is_not_over() -> None:
+    check = "import sys, training.__main__; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -1,0 +1,125 @@
+"""Networks, and what becomes of one while it is fitted and measured."""
+
+import logging
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from digits.errors import InvalidDatasetError, InvalidParameterError
+from digits.jobs import Progress
+from tests.integration.training.conftest import LAB_SHAPES, PARAMETERS, assert_same_weights
+from training import fit, network, progress
+from training.evaluate import evaluate, log_softmax
+from training.fit import Fitted
+from training.input import Examples, hold_out, scale
+
+# Keras' own, with this NumPy.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+
+def test_lab_is_the_labs_network() -> None:
+    model = network.build("lab")
+    assert [weight.shape for weight in model.get_weights()] == LAB_SHAPES
+    assert model.output_shape == (None, 10)
+    network.prepare(model, 1.0)
+    assert isinstance(model.optimizer, keras.optimizers.Adadelta)
+    assert float(model.optimizer.learning_rate) == 1.0
+
+
+def test_logits_with_this_loss_are_the_labs_softmax_with_its(test: Examples) -> None:
+    model = network.build("lab")
+    network.prepare(model, 1.0)
+    logits = model(scale(test.images))
+    labs = keras.losses.CategoricalCrossentropy()(keras.utils.to_categorical(test.labels, 10), tf.nn.softmax(logits))
+    assert float(model.loss(test.labels, logits)) == pytest.approx(float(labs), rel=1e-5)
+
+
+def test_another_architecture_is_refused() -> None:
+    with pytest.raises(InvalidParameterError, match=r"to be one of lab\. Received 'gpt'"):
+        network.build("gpt")
+
+
+def test_the_same_seed_gives_the_same_weights(fitted: Fitted, training: Examples) -> None:
+    assert_same_weights(fit.train(training, PARAMETERS).model, fitted.model)
+
+
+def test_another_seed_gives_other_weights(fitted: Fitted, training: Examples) -> None:
+    other = fit.train(training, PARAMETERS.model_copy(update={"seed": 1, "epochs": 1})).model
+    assert not np.array_equal(other.get_weights()[0], fitted.model.get_weights()[0])
+
+
+def test_training_learns(fitted: Fitted) -> None:
+    assert set(fitted.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    first, last = fitted.history["loss"]
+    assert last < first
+
+
+def test_each_epochs_end_is_reported(fitted: Fitted, reports: list[Progress]) -> None:
+    ends = [report for report in reports if report.step == report.steps]
+    assert [report.epoch for report in ends] == [1, 2]
+    assert {(report.epochs, report.steps) for report in ends} == {(2, 9)}
+    assert [report.loss for report in ends] == pytest.approx(fitted.history["loss"])
+    assert [report.validation_accuracy for report in ends] == pytest.approx(fitted.history["val_accuracy"])
+    assert ends[0].eta_seconds > 0
+    assert ends[1].eta_seconds == 0
+
+
+def test_too_few_images_to_validate_on_are_no_obstacle(training: Examples) -> None:
+    few, _ = hold_out(training)
+    assert set(fit.train(few.where(np.arange(len(few)) < 3), PARAMETERS).history) == {"loss", "accuracy"}
+
+
+def test_nothing_to_train_on_is_an_error() -> None:
+    nothing = Examples(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64))
+    with pytest.raises(InvalidDatasetError, match="Expected examples to train on"):
+        fit.train(nothing, PARAMETERS)
+
+
+def test_a_training_that_diverges_says_what_to_change(training: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0)
+    told: list[Progress] = []
+    with pytest.raises(InvalidParameterError, match="Lower learning_rate"):
+        fit.train(training, PARAMETERS.model_copy(update={"learning_rate": 1e20}), on_progress=told.append)
+    assert told
+    assert all(math.isfinite(report.loss) for report in told)
+
+
+def test_a_line_is_logged_for_each_finished_epoch(
+    reports: list[Progress], fitted: Fitted, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), progress.display() as show:
+        show(reports[-1].model_copy(update={"step": 1}))
+        show(reports[-1])
+    assert caplog.messages == [f"{progress.describe(reports[-1])}, 0 s to go"]
+    assert caplog.messages[0].startswith(f"Epoch 2/2: loss {fitted.history['loss'][-1]:.4f}, accuracy 0.")
+
+
+def test_a_terminal_gets_a_bar(
+    reports: list[Progress], fitted: Fitted, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fitted
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    with progress.display() as show:
+        show(reports[-1])
+    assert progress.describe(reports[-1]) in capsys.readouterr().err
+
+
+def test_figures_are_those_of_the_definition() -> None:
+    logits = np.array([[5, 0, 0], [0, 0, 3], [1, 2, 0]], np.float32)
+    logits = np.pad(logits, ((0, 0), (0, 7)), constant_values=-100)
+    found = evaluate(logits, np.array([0, 1, 1]))
+    chances = [math.exp(5) / (math.exp(5) + 2), 1 / (2 + math.exp(3)), math.exp(2) / (math.e + math.exp(2) + 1)]
+    assert found.loss == pytest.approx(-np.log(chances).mean())
+    assert found.accuracy == pytest.approx(2 / 3)
+    assert found.class_accuracies == {0: 1.0, 1: 0.5}
+    assert found.confusion[1, 2] == found.confusion[1, 1] == found.confusion[0, 0] == 1
+    assert found.confusion.sum() == 3
+
+
+def test_probabilities_of_huge_logits_are_finite() -> None:
+    logarithms = log_softmax(np.array([[1e4, -1e4]], np.float32))
+    np.testing.assert_array_equal(logarithms, [[0, -2e4]])

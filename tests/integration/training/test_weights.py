@@ -1,0 +1,120 @@
+"""Weights files: ours, those of Keras 2, and other people's."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from digits.models import WEIGHTS_FILE
+from tests.integration.training.conftest import LAB_SHAPES, assert_same_weights
+from training import weights
+from training.fit import Fitted
+from training.input import Examples
+from training.package import Package
+from training.weights import InvalidWeightsError
+
+# Keras' own, with this NumPy.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+# Keras 2 writes the layers without weights too.
+LAB_LAYERS = ["conv2d", "conv2d_1", "max_pooling2d", "dropout", "flatten", "dense", "dropout_1", "dense_1"]
+
+
+def legacy_file(path: Path, arrays: list[npt.NDArray[np.float32]]) -> Path:
+    """The layout of Keras 2's `save_weights`, as https://github.com/keras-team/keras/blob/2.0.0/keras/engine/topology.py
+    writes it.
+    """
+    left = iter(arrays)
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in LAB_LAYERS]
+        for name in LAB_LAYERS:
+            weighted = name.startswith(("conv", "dense"))
+            names = [f"{name}/kernel:0", f"{name}/bias:0"] if weighted else []
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [weight.encode() for weight in names]
+            for weight in names:
+                group[weight] = next(left)
+    return path
+
+
+def channels_first(model: keras.Model) -> list[npt.NDArray[np.float32]]:
+    """The weights of the network that flattens (64, 12, 12) pictures where ours flattens (12, 12, 64)."""
+    arrays: list[npt.NDArray[np.float32]] = model.get_weights()
+    arrays[4] = arrays[4].reshape(12, 12, 64, 128).transpose(2, 0, 1, 3).reshape(9216, 128)
+    return arrays
+
+
+@pytest.mark.parametrize("name", ["weights.h5", "model.weights.h5", "odd"])
+def test_published_weights_are_read_whatever_the_files_name(
+    package: Package, fitted: Fitted, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(package.files[WEIGHTS_FILE])
+    assert_same_weights(weights.load(path, "lab"), fitted.model)
+
+
+def test_published_weights_come_without_the_optimisers_state(package: Package) -> None:
+    assert len(package.files[WEIGHTS_FILE]) < 5e6
+
+
+def test_keras_2_weights_are_read(fitted: Fitted, tmp_path: Path) -> None:
+    path = legacy_file(tmp_path / "weights.h5", fitted.model.get_weights())
+    assert_same_weights(weights.load(path, "lab"), fitted.model)
+
+
+def test_the_order_that_reads_digits_is_kept(fitted: Fitted, test: Examples, tmp_path: Path) -> None:
+    last = legacy_file(tmp_path / "last.h5", fitted.model.get_weights())
+    first = legacy_file(tmp_path / "first.h5", channels_first(fitted.model))
+    for path in (last, first):
+        assert_same_weights(weights.load_best_order(path, "lab", test), fitted.model)
+
+
+def write_other_shapes(path: Path) -> None:
+    legacy_file(path, [np.zeros(shape[::-1], np.float32) for shape in LAB_SHAPES])
+
+
+def write_too_few(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"dense"]
+        file.create_group("dense").attrs["weight_names"] = []
+
+
+def write_dangling(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"missing"]
+
+
+def write_another_network(path: Path) -> None:
+    other = path.with_name("other.weights.h5")
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save_weights(other)
+    other.rename(path)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda path: path.unlink(missing_ok=True), id="no-file"),
+        pytest.param(lambda path: path.write_bytes(b""), id="empty"),
+        pytest.param(lambda path: path.write_text("weights"), id="text"),
+        pytest.param(lambda path: h5py.File(path, "w").close(), id="no-content"),
+        write_other_shapes,
+        write_too_few,
+        write_dangling,
+        write_another_network,
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, write: Callable[[Path], object]) -> None:
+    write(tmp_path / "weights.h5")
+    with pytest.raises(InvalidWeightsError, match=r"Expected weights\.h5 to hold weights"):
+        weights.load(tmp_path / "weights.h5", "lab")
+
+
+def test_a_truncated_file_is_refused(package: Package, tmp_path: Path) -> None:
+    path = tmp_path / "weights.h5"
+    path.write_bytes(package.files[WEIGHTS_FILE][:-1000])
+    with pytest.raises(InvalidWeightsError):
+        weights.load(path, "lab")
