@@ -1,5 +1,6 @@
 """The control plane: trainings, models, releases, datasets, and the API's own description."""
 
+import json
 import re
 from datetime import timedelta
 from http import HTTPStatus
@@ -79,6 +80,22 @@ def answer_invalid_request(error: RequestValidationError | RequestUnsupportedCon
     if any(e["loc"][0] == "path" for e in error.errors()):
         return problems.to_response(UnknownError("No such thing: its name is not one that can exist.", errors=errors))
     return problems.to_response(InvalidParameterError(f"{text}.", errors=errors))
+
+
+@app.exception_handler(RecursionError)  # type: ignore[untyped-decorator]
+def answer_nested_request(_: RecursionError) -> Response[str]:
+    """JSON that nests too deeply; nothing of ours recurses."""
+    return problems.to_response(InvalidRequestError("The body nests too deeply. Send a flat JSON object."))
+
+
+@app.exception_handler(ValueError)  # type: ignore[untyped-decorator]
+def answer_value_error(error: ValueError) -> Response[str]:
+    """JSON that Python will not read, though it is JSON: with an integer of thousands of digits."""
+    try:
+        json.loads(app.current_event.body or "null")
+    except ValueError as unreadable:
+        return problems.to_response(InvalidRequestError(f"The body cannot be read: {unreadable}."))
+    return problems.fault(error, logger)
 
 
 @app.post("/train", status_code=HTTPStatus.ACCEPTED, summary="Start a training")

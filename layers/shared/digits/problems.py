@@ -26,13 +26,18 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
     def answer_fault(error: Exception) -> Response[str]:
-        logger.error("Unhandled error", exc_info=error)
-        return to_response(DigitsError("The service failed. It has been logged; try again later."))
+        return fault(error, logger)
 
     @app.not_found
     def answer_unknown_route(_: Exception) -> Response[str]:
         event = app.current_event
         return to_response(UnknownError(f"There is no route {event.http_method} {event.path}. See GET /docs."))
+
+
+def fault(error: Exception, logger: Logger) -> Response[str]:
+    """Log what should not have happened, and answer without its details."""
+    logger.error("Unhandled error", exc_info=error)
+    return to_response(DigitsError("The service failed. It has been logged; try again later."))
 
 
 def to_response(error: DigitsError) -> Response[str]:
