@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,7 +100,8 @@ def train(  # noqa: PLR0913, PLR0917  one option a parameter
             seed=seed,
         )
         found = datasets.latest(store, dataset) if dataset else _convert(store, npz(), None)
-        job_id = _new_job(store, found, parameters)
+        job_id = str(uuid.uuid4())
+        jobs.create(store, Request.new(job_id, found, parameters))
         console.print(f"Job {job_id} trains on {found.name} {found.version}.")
     job.run(store, job_id)
     result = jobs.load_result(store, job_id)
@@ -140,18 +140,6 @@ def _parameters(**options: Any) -> Parameters:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise InvalidParameterError(f"{wrong}.") from error
-
-
-def _new_job(store: Store, dataset: DatasetVersion, parameters: Parameters) -> str:
-    request = Request(
-        job_id=str(uuid.uuid4()),
-        created=datetime.now(UTC),
-        dataset=dataset.name,
-        dataset_version=dataset.version,
-        parameters=parameters,
-    )
-    jobs.create(store, request)
-    return request.job_id
 
 
 if __name__ == "__main__":

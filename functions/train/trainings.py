@@ -39,7 +39,7 @@ class Trainings:
             InvalidParameterError: the key was used for other parameters.
             BatchError: Batch did not take the job; nothing is left of it.
         """
-        request = self._request(parameters, _job_id(idempotency_key))
+        request = Request.new(_job_id(idempotency_key), self._dataset(parameters.dataset), parameters)
         try:
             jobs.create(self._store, request)
         except ConflictError:
@@ -112,16 +112,6 @@ class Trainings:
 
     def _note_batch_id(self, request: Request, batch_job_id: str) -> None:
         jobs.update(self._store, request.model_copy(update={"batch_job_id": batch_job_id}))
-
-    def _request(self, parameters: Parameters, job_id: str) -> Request:
-        dataset = self._dataset(parameters.dataset)
-        return Request(
-            job_id=job_id,
-            created=datetime.now(UTC),
-            dataset=dataset.name,
-            dataset_version=dataset.version,
-            parameters=parameters,
-        )
 
     def _dataset(self, name: str | None) -> datasets.DatasetVersion:
         if name:

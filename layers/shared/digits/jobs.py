@@ -5,7 +5,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from digits.datasets import NAME_PATTERN
+from digits.datasets import NAME_PATTERN, DatasetVersion
 from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, UnknownError
 from digits.store import Store
 
@@ -35,6 +35,17 @@ class Request(BaseModel):
     dataset_version: str
     parameters: Parameters
     batch_job_id: str | None = None
+
+    @classmethod
+    def new(cls, job_id: str, dataset: DatasetVersion, parameters: Parameters) -> "Request":
+        """A job that is accepted now."""
+        return cls(
+            job_id=job_id,
+            created=datetime.now(UTC),
+            dataset=dataset.name,
+            dataset_version=dataset.version,
+            parameters=parameters,
+        )
 
 
 class Progress(BaseModel):
