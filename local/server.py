@@ -159,6 +159,7 @@ def _variables(root: Path, url: str) -> dict[str, str]:
         "DIGITS_RELEASE_TTL": "0",
         "DIGITS_MAX_WAIT": "3600",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "POWERTOOLS_SERVICE_NAME": "digits",
         # Nobody collects them here, and each is a line on the terminal.
         "POWERTOOLS_METRICS_DISABLED": "true",
     }

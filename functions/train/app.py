@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.models import Server
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -21,7 +22,7 @@ from digits.jobs import Parameters
 from digits.settings import Settings
 from digits.store import Store
 from openapi import DocumentedResolver
-from trainings import Trainings
+from trainings import CANCELLED, Trainings
 
 UPLOAD_EXPIRES = timedelta(minutes=15)
 MODELS_LISTED = 50
@@ -31,7 +32,12 @@ DEFAULTS = Parameters()
 logger = Logger()
 metrics = Metrics()
 app = DocumentedResolver(enable_validation=True)
-app.configure_openapi(title="Digits", version="1", description="Reads handwritten digits, and trains itself to.")
+app.configure_openapi(
+    title="Digits",
+    version="1",
+    description="Reads handwritten digits, and trains itself to.",
+    servers=[Server(url=".")],  # beside this document, whatever the stage
+)
 app.enable_swagger(path="/docs")
 problems.install(app, logger)
 
@@ -61,9 +67,16 @@ class NewDataset(BaseModel):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
     """Entry point: an API Gateway REST proxy event, or EventBridge's "Batch Job State Change"."""
     if event.get("source") == "aws.batch":
-        trainings.on_state_change(event["detail"])
+        _take_note(event["detail"])
         return None
     return app.resolve(event, context)
+
+
+def _take_note(detail: dict[str, Any]) -> None:
+    result = trainings.on_state_change(detail)
+    if result and result.status == "FAILED" and not result.reason.startswith(CANCELLED):
+        metrics.add_metric("FailedTrainings", MetricUnit.Count, 1)
+        metrics.flush_metrics()
 
 
 @app.exception_handler([RequestValidationError, RequestUnsupportedContentType])  # type: ignore[untyped-decorator]
@@ -111,7 +124,9 @@ def start_training(
     metrics.flush_metrics()
     state = trainings.wait(job_id, wait) if wait else trainings.state(job_id)
     over = wait and state["status"] in ("SUCCEEDED", "FAILED")
-    headers = {"Location": f"/train/{job_id}", **({"Preference-Applied": prefer} if wait and prefer else {})}
+    # The gateway's own path of this request begins with the stage.
+    path = app.current_event.request_context.path
+    headers = {"Location": f"{path}/{job_id}", **({"Preference-Applied": prefer} if wait and prefer else {})}
     return _json(state, HTTPStatus.OK if over else HTTPStatus.ACCEPTED, headers)
 
 

@@ -15,6 +15,7 @@ from digits.store import Store
 # A job younger than this may be on its way to Batch still, or be one that DescribeJobs does not show yet.
 _SUBMISSION_GRACE = timedelta(seconds=60)
 _POLL_SECONDS = 0.5
+CANCELLED = "Cancelled by"
 DEFAULT_DATASETS = ("mnist", "starter")
 
 
@@ -88,7 +89,7 @@ class Trainings:
             UnknownError: there is no such job.
         """
         request = jobs.load_request(self._store, job_id)
-        reason = f"Cancelled by DELETE /train/{job_id}"
+        reason = f"{CANCELLED} DELETE /train/{job_id}"
         # The record first: a training does not release its model once there is a result.
         if jobs.fail(self._store, job_id, reason).reason != reason:
             raise ConflictError(f"Job {job_id} is over already. Its result stays.")
@@ -96,19 +97,22 @@ class Trainings:
             self._batch.terminate(request.batch_job_id, reason)
         return self.state(job_id)
 
-    def on_state_change(self, detail: dict[str, Any]) -> None:
+    def on_state_change(self, detail: dict[str, Any]) -> Result | None:
         """Take note of what EventBridge says of a job, in any order and any number of times.
 
         Args:
             detail: of a "Batch Job State Change" event; `jobName` is our job id.
+
+        Returns:
+            How the job ended; None when it has not, or is no training of ours.
         """
         try:
             request = jobs.load_request(self._store, detail["jobName"])
         except UnknownError:
-            return  # The queue ran something that is not a training of ours.
+            return None
         if request.batch_job_id is None:
             self._note_batch_id(request, detail["jobId"])
-        self._result(request, BatchJob(detail["status"], detail.get("statusReason", "")))
+        return self._result(request, BatchJob(detail["status"], detail.get("statusReason", "")))
 
     def _note_batch_id(self, request: Request, batch_job_id: str) -> None:
         jobs.update(self._store, request.model_copy(update={"batch_job_id": batch_job_id}))
