@@ -1,8 +1,10 @@
 """What tests of every kind use: data, and stores in a folder and on S3."""
 
+import importlib.util
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -12,7 +14,8 @@ import pytest
 
 from digits.store import Store
 
-DATA = Path(__file__).parents[1] / "data"
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "data"
 BUCKET = "digits-tests"
 COUNTS = {"train": 37, "test": 11}
 
@@ -85,6 +88,24 @@ def store(request: pytest.FixtureRequest) -> Store:
     """Each kind of store in turn: what holds for one must hold for the other."""
     found: Store = request.getfixturevalue(f"{request.param}_store")
     return found
+
+
+@pytest.fixture
+def load_function(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Store], ModuleType]:
+    """Loads `functions/<name>/app.py` anew, as a cold start does, with the environment that the template gives it."""
+
+    def load(name: str, store: Store) -> ModuleType:
+        monkeypatch.setenv("DIGITS_STORE", store.url)
+        monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "digits")
+        monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Digits")
+        spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 def _save(path: Path, arrays: Arrays) -> Path:

@@ -11,6 +11,19 @@ from digits.errors import DigitsError
 
 # Batch describes at most this many jobs a call.
 DESCRIBE_LIMIT = 100
+# What a user can do about what Batch and ECS say.
+# https://docs.aws.amazon.com/batch/latest/userguide/troubleshooting.html
+HINTS = {
+    "OutOfMemoryError": "The training ran out of memory. Deploy with more TrainingMemory.",
+    "Job attempt duration exceeded timeout": (
+        "The training took longer than it may. Ask for fewer epochs, or deploy with a longer TrainingTimeout."
+    ),
+    "CannotPullContainerError": "The training image could not be fetched. Run make deploy again: it pushes the image.",
+    "CAPACITY:": "There was no free machine in time. Train again later, or deploy with another TrainingCompute.",
+    "MISCONFIGURATION:": (
+        "No machine is large enough. Deploy with fewer TrainingVcpus, less TrainingMemory or more TrainingMaxVcpus."
+    ),
+}
 
 
 class BatchError(DigitsError):
@@ -23,10 +36,20 @@ class BatchError(DigitsError):
 
 @dataclass(frozen=True)
 class BatchJob:
-    """What Batch says of a job: its status word, and why."""
+    """What Batch says of a job: its status word, and why, with what to do about it."""
 
     status: str
     reason: str
+
+    @classmethod
+    def from_json(cls, job: dict[str, Any]) -> "BatchJob":
+        """From what DescribeJobs answers and EventBridge sends of a job, which is the same."""
+        container = job.get("container", {})
+        code = container.get("exitCode")
+        words = [job.get("statusReason"), container.get("reason"), f"exit code {code}" if code else None]
+        reason = ", ".join(word for word in words if word)
+        hint = next((hint for sign, hint in HINTS.items() if sign in reason), None)
+        return cls(job["status"], f"{hint} ({reason})" if hint else reason)
 
 
 class Batch:
@@ -63,7 +86,7 @@ class Batch:
             return {}
         with _batch_errors():
             answer = self._client.describe_jobs(jobs=batch_job_ids[:DESCRIBE_LIMIT])
-        return {job["jobId"]: BatchJob(job["status"], job.get("statusReason", "")) for job in answer["jobs"]}
+        return {job["jobId"]: BatchJob.from_json(job) for job in answer["jobs"]}
 
     def terminate(self, batch_job_id: str, reason: str) -> None:
         """Stop a job, whether it waits or runs."""

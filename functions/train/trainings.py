@@ -112,7 +112,7 @@ class Trainings:
             return None
         if request.batch_job_id is None:
             self._note_batch_id(request, detail["jobId"])
-        return self._result(request, BatchJob(detail["status"], detail.get("statusReason", "")))
+        return self._result(request, BatchJob.from_json(detail))
 
     def _note_batch_id(self, request: Request, batch_job_id: str) -> None:
         jobs.update(self._store, request.model_copy(update={"batch_job_id": batch_job_id}))

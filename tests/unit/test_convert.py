@@ -1,6 +1,5 @@
 """functions/convert, by events as EventBridge sends them."""
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,54 +15,20 @@ from digits.store import Store
 
 Handler = Callable[..., dict[str, Any]]
 
-APP = Path(__file__).parents[2] / "functions" / "convert" / "app.py"
+SAMPLE = Path(__file__).parents[2] / "events" / "upload.json"
 
 
 def object_created(key: str, bucket: str = "digits-tests") -> dict[str, Any]:
-    """The example in https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html, with this key."""
-    return {
-        "version": "0",
-        "id": "17793124-05d4-b198-2fde-7ededc63b103",
-        "detail-type": "Object Created",
-        "source": "aws.s3",
-        "account": "111122223333",
-        "time": "2021-11-12T00:00:00Z",
-        "region": "ca-central-1",
-        "resources": [f"arn:aws:s3:::{bucket}"],
-        "detail": {
-            "version": "0",
-            "bucket": {"name": bucket},
-            "object": {
-                "key": key,
-                "size": 5,
-                "etag": "b1946ac92492d2347c6235b4d2611184",
-                "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
-                "sequencer": "617f08299329d189",
-            },
-            "request-id": "N4N7GDK58NMKJ12R",
-            "requester": "123456789012",
-            "source-ip-address": "1.2.3.4",
-            "reason": "PutObject",
-        },
-    }
-
-
-def load_app(store: Store, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The function as a new process has it."""
-    monkeypatch.setenv("DIGITS_STORE", store.url)
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "digits")
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Digits")
-    spec = importlib.util.spec_from_file_location("convert_app", APP)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """EventBridge's event for an object of this key."""
+    event: dict[str, Any] = json.loads(SAMPLE.read_text())
+    event["detail"]["bucket"]["name"] = bucket
+    event["detail"]["object"]["key"] = key
+    return event
 
 
 @pytest.fixture
-def app(store: Store, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return load_app(store, monkeypatch)
+def app(store: Store, load_function: Callable[[str, Store], ModuleType]) -> ModuleType:
+    return load_function("convert", store)
 
 
 @pytest.fixture
@@ -168,8 +133,10 @@ def test_keys_are_taken_as_they_are(app: ModuleType, store_url: str, key: str, n
     assert app.upload_name(store_url, key) == name
 
 
-def test_an_outage_is_raised_so_that_lambda_tries_again(s3_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_is_raised_so_that_lambda_tries_again(
+    s3_store: Store, load_function: Callable[[str, Store], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    app = load_app(s3_store, monkeypatch)
+    app = load_function("convert", s3_store)
     with pytest.raises(StoreError):
         app.handler(object_created(f"{s3_store.url.split('/', 3)[3]}/raw/small.npz"), None)

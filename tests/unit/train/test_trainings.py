@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,24 @@ def test_a_container_that_died_silently_is_failed_for_it(
     state = trainings.state(job_id)
     assert state["status"] == "FAILED"
     assert shown in state["reason"]
+
+
+OUT_OF_MEMORY = {"exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}
+
+
+@pytest.mark.parametrize(
+    ("status_reason", "container", "reason"),
+    [
+        ("Host EC2 (instance i-0123) terminated.", {}, "Host EC2 (instance i-0123) terminated."),
+        ("Essential container in task exited", {"exitCode": 139}, "Essential container in task exited, exit code 139"),
+        ("Essential container in task exited", OUT_OF_MEMORY, "The training ran out of memory. Deploy with more"),
+        ("Job attempt duration exceeded timeout", {}, "The training took longer than it may. Ask for fewer epochs"),
+    ],
+)
+def test_what_batch_says_comes_with_what_to_do(status_reason: str, container: dict[str, Any], reason: str) -> None:
+    job = BatchJob.from_json({"status": "FAILED", "statusReason": status_reason, "container": container})
+    assert job.reason.startswith(reason)
+    assert status_reason in job.reason
 
 
 def test_a_state_change_tells_us_without_asking(trainings: Trainings, batch: FakeBatch, file_store: Store) -> None:
