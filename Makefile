@@ -48,9 +48,11 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 
 lock: setup ## Lock the newest versions into requirements/*.txt
-	@for name in dev layer predict training; do \
+	@for name in dev layer predict training training-gpu; do \
+		excludes=requirements/$${name%-gpu}-excludes.in; \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-			--override requirements/overrides.in $$(test $$name = dev || echo --constraint requirements/dev.txt) \
+			$$(test ! -f $$excludes || echo --excludes $$excludes) \
+			$$(test $$name = dev || echo --constraint requirements/dev.txt) \
 			--custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 data: setup ## Get data/mnist.npz: a copy of MNIST_NPZ=path if given, else Keras' download

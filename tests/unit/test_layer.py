@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-LOCK = Path(__file__).parents[2] / "requirements" / "layer.txt"
+LOCK = Path(__file__).parents[2] / "layers" / "shared" / "requirements.txt"
 PACKAGES = re.findall(r"^([\w.-]+)==", LOCK.read_text(), re.MULTILINE)
 GLIBC = (2, 26)
 
