@@ -1,11 +1,12 @@
 # Short targets; `make help` lists them. Everything runs from .venv, which `make setup` makes and the others ask for.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 3000
+STAGE ?= default
 BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e bench lint format lock data convert train
+.PHONY: help setup run test e2e bench lint lint-template scan format lock data convert train deploy url logs destroy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,30 +30,48 @@ run: setup ## Serve on http://127.0.0.1:3000 (PORT=3100 for another port)
 test: setup ## Run the tests
 	@$(BIN)/pytest
 
-e2e: setup ## Drive the page in Chromium (Debian's chromium and chromium-driver)
+e2e: setup ## Build the containers and drive them (with Docker), and the page (with Debian's chromium and chromium-driver)
 	@$(BIN)/pytest tests/e2e
 
 bench: setup data ## Measure the conversion and the input pipeline, on the full MNIST
 	@$(BIN)/python -m bench.convert data/mnist.npz
 	@$(BIN)/python -m bench.input data/mnist.npz
 
-lint: setup ## Check style, types and import directions
+lint: setup lint-template ## Check style, types, import directions and the template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy layers/shared local training main.py tests
+	@$(BIN)/mypy layers/shared cloud local training main.py tests
 	@for name in $(FUNCTIONS); do MYPYPATH=layers/shared:functions/$$name $(BIN)/mypy functions/$$name || exit 1; done
 	@$(BIN)/lint-imports
+
+# SAM puts values in place of some parameters (W2001), and writes dependencies that go without saying (W3005).
+lint-template: .aws-sam/transformed.json ## Check template.yaml, and what CloudFormation makes of it
+	@SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --region us-east-1
+	@$(BIN)/cfn-lint --ignore-checks W2001 W3005 -- $<
+
+scan: .aws-sam/transformed.json .venv/checkov/.complete ## Search template.yaml for weaknesses (exceptions: .checkov.yaml)
+	@LOG_LEVEL=ERROR .venv/checkov/bin/checkov --file $<
+
+.aws-sam/transformed.json: template.yaml cloud/transform.py .venv/.complete
+	@mkdir -p $(@D)
+	@$(BIN)/python -m cloud.transform >$@ || { rm $@; exit 1; }
+
+.venv/checkov/.complete: requirements/checkov.txt .venv/.complete
+	@$(BIN)/python -m venv --clear --without-pip .venv/checkov
+	@$(BIN)/python -m pip --python .venv/checkov/bin/python install --disable-pip-version-check --quiet --quiet \
+		--require-hashes --no-deps -r requirements/checkov.txt
+	@touch $@
 
 format: setup ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 lock: setup ## Lock the newest versions into requirements/*.txt
-	@for name in dev layer predict training training-gpu; do \
+	@for name in dev layer predict training training-gpu checkov; do \
 		excludes=requirements/$${name%-gpu}-excludes.in; \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			$$(test ! -f $$excludes || echo --excludes $$excludes) \
-			$$(test $$name = dev || echo --constraint requirements/dev.txt) \
+			$$(echo dev checkov | grep -qw $$name || echo --constraint requirements/dev.txt) \
 			--custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 data: setup ## Get data/mnist.npz: a copy of MNIST_NPZ=path if given, else Keras' download
@@ -63,3 +82,11 @@ convert: setup ## Convert data/mnist.npz (the starter set without it) to TFRecor
 
 train: setup ## Train on the converted data and release the model
 	@$(BIN)/digits train
+
+deploy: setup ## Build everything, and create or update the stack on AWS (STAGE=staging for a second one)
+url: setup ## Print where the stack is, as shell variables
+logs: setup ## Follow the logs of the API, the functions and the trainings
+destroy: setup ## Delete the stack; what it keeps only when asked twice
+
+deploy url logs destroy:
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m cloud $@ --stage $(STAGE)

@@ -31,6 +31,9 @@ class Settings:
         Raises:
             KeyError: `DIGITS_STORE` is not set.
         """
+        # Empty in the cloud, where it only declares that `sam local` may set it; clients would take it for a URL.
+        if not os.environ.get("AWS_ENDPOINT_URL"):
+            os.environ.pop("AWS_ENDPOINT_URL", None)
         return cls(
             store=os.environ["DIGITS_STORE"],
             release_ttl=float(os.environ.get("DIGITS_RELEASE_TTL", "30")),
