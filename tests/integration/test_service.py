@@ -64,12 +64,6 @@ def test_the_examples_are_read(service: Service, digit: int) -> None:
     assert "infer;dur=" in answer.headers["server-timing"]
 
 
-def png_of(mode: str, array: Any, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(array, mode).save(buffer, "PNG", **options) if mode else Image.fromarray(array).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def test_other_kinds_of_png_are_read_too(service: Service) -> None:
     eight = Image.open(EXAMPLES / "8.png").resize((280, 280))
     grey = np.asarray(eight)
@@ -107,25 +101,26 @@ def header_only(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + ihdr + struct.pack(">I", zlib.crc32(ihdr))
 
 
-def one_pixel() -> bytes:
+def blank(side: int) -> bytes:
     buffer = io.BytesIO()
-    Image.new("L", (1, 1), 255).save(buffer, "PNG")
+    Image.new("L", (side, side), 255).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("make", "status"),
-    [
-        pytest.param(lambda: b"", 400, id="empty"),
-        pytest.param(lambda: b"eight", 400, id="text"),
-        pytest.param(jpeg, 400, id="jpeg"),
-        pytest.param(lambda: example(8)[:100], 400, id="truncated"),
-        pytest.param(wrong_crc, 400, id="wrong-crc"),
-        pytest.param(one_pixel, 422, id="one-pixel"),
-        pytest.param(lambda: header_only(20000, 20000), 413, id="20000x20000"),
-        pytest.param(lambda: example(8) + bytes(2 << 20), 413, id="2-MB"),
-    ],
-)
+BAD_IMAGES = [
+    pytest.param(lambda: b"", 400, id="empty"),
+    pytest.param(lambda: b"eight", 400, id="text"),
+    pytest.param(jpeg, 400, id="jpeg"),
+    pytest.param(lambda: example(8)[:100], 400, id="truncated"),
+    pytest.param(wrong_crc, 400, id="wrong-crc"),
+    pytest.param(lambda: blank(1), 422, id="one-pixel"),
+    pytest.param(lambda: blank(28), 422, id="blank"),
+    pytest.param(lambda: header_only(20000, 20000), 413, id="20000x20000"),
+    pytest.param(lambda: example(8) + bytes(2 << 20), 413, id="2-MB"),
+]
+
+
+@pytest.mark.parametrize(("make", "status"), BAD_IMAGES)
 def test_bad_images_are_the_callers_to_mend(service: Service, make: Callable[[], bytes], status: int) -> None:
     assert_problem(predict(service, make()), status)
 
@@ -189,17 +184,17 @@ def zip_bomb() -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("name", "make"),
-    [
-        ("pickled", lambda: npz_bytes(**arrays() | {"y_test": np.array([{}] * 8, object)})),
-        ("odd_size", lambda: npz_bytes(**arrays(side=27))),
-        ("twelve_labels", lambda: npz_bytes(**arrays(count=12, top_label=11))),
-        ("mismatched", lambda: npz_bytes(**arrays() | {"y_train": np.zeros(7, np.uint8)})),
-        ("bomb", zip_bomb),
-        ("not_a_zip", lambda: b"not a zip"),
-    ],
-)
+BAD_UPLOADS = [
+    ("pickled", lambda: npz_bytes(**arrays() | {"y_test": np.array([{}] * 8, object)})),
+    ("odd_size", lambda: npz_bytes(**arrays(side=27))),
+    ("twelve_labels", lambda: npz_bytes(**arrays(count=12, top_label=11))),
+    ("mismatched", lambda: npz_bytes(**arrays() | {"y_train": np.zeros(7, np.uint8)})),
+    ("bomb", zip_bomb),
+    ("not_a_zip", lambda: b"not a zip"),
+]
+
+
+@pytest.mark.parametrize(("name", "make"), BAD_UPLOADS)
 def test_a_bad_upload_is_refused_and_says_why(service: Service, tmp_path: Path, name: str, make: Any) -> None:
     npz = tmp_path / "upload.npz"
     npz.write_bytes(make())
