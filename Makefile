@@ -45,7 +45,7 @@ lint: setup lint-template ## Check style, types, import directions and the templ
 	@$(BIN)/lint-imports
 
 # SAM puts values in place of some parameters (W2001), and writes dependencies that go without saying (W3005).
-lint-template: .aws-sam/transformed.json ## Check template.yaml, and what CloudFormation makes of it
+lint-template: .aws-sam/transformed.json
 	@SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --region us-east-1
 	@$(BIN)/cfn-lint --ignore-checks W2001 W3005 -- $<
 

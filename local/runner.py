@@ -12,7 +12,8 @@ from pathlib import Path
 from local.jobs import Attempt, Exit, Job, Jobs, Status, now
 from local.process import Process
 
-# As in the Batch job definition.
+# A training that died goes on from its checkpoint, once. Batch does so for a lost machine only, but an exit code does
+# not tell that from a crash.
 MAX_ATTEMPTS = 2
 # Batch gives a container 30 s after SIGTERM; one's own machine may be less patient.
 GRACE_SECONDS = 10.0

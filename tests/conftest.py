@@ -98,14 +98,19 @@ def load_function(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Store], Mod
         monkeypatch.setenv("DIGITS_STORE", store.url)
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "digits")
         monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Digits")
-        spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
-        assert spec
-        assert spec.loader
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        return load_app(name)
 
     return load
+
+
+def load_app(name: str) -> ModuleType:
+    """Loads `functions/<name>/app.py` anew, with the environment as it is."""
+    spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _save(path: Path, arrays: Arrays) -> Path:

@@ -10,11 +10,11 @@ from aws_lambda_powertools.event_handler.openapi.models import OpenAPI
 
 _PROBLEM = {
     "type": "object",
-    "required": ["type", "title", "status", "detail"],
+    "required": ["type", "title", "detail"],
     "properties": {
         "type": {"type": "string", "examples": ["urn:digits:invalid-image"]},
         "title": {"type": "string"},
-        "status": {"type": "integer"},
+        "status": {"type": "integer", "description": "Absent from the gateway's own refusals"},
         "detail": {"type": "string", "description": "What is wrong and what to do about it"},
     },
 }

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 
 from digits import models, releases
 from digits.classifier import Classifier
-from digits.errors import StoreError
+from digits.errors import DigitsError
 from digits.models import MANIFEST_FILE, MODEL_FILE
 from digits.store import Store
 
@@ -47,7 +47,7 @@ class LiveModel:
             number = releases.latest_number(self._store)
             if number and number != self.release:
                 self._swap(releases.load(self._store, number))
-        except StoreError as error:
+        except DigitsError as error:
             self.problem = error.detail
             self._logger.warning("The live release cannot be read, so the loaded model goes on: %s", error.detail)
         else:

@@ -1,6 +1,7 @@
 """The swap of models under a running service. Each model here is the bundled one under another name."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -57,19 +58,23 @@ def test_a_release_is_looked_for_once_in_a_while(file_store: Store, manifest: Ma
     assert live.current() is before
 
 
-@pytest.mark.parametrize("damaged", ["models/two/model.tflite", "models/two/manifest.json", "releases/2.json"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda store, key, data: store.write(key, data[: len(data) // 2]), lambda store, key, _: store.delete(key)],
+    ids=["cut", "gone"],
+)
+@pytest.mark.parametrize("key", ["models/two/model.tflite", "models/two/manifest.json", "releases/2.json"])
 def test_a_damaged_release_leaves_the_loaded_model(
-    file_store: Store, manifest: Manifest, model: bytes, damaged: str
+    file_store: Store, manifest: Manifest, model: bytes, key: str, damage: Callable[[Store, str, bytes], None]
 ) -> None:
     live = LiveModel(file_store, BUNDLED, 0, LOGGER)
     publish_and_release(file_store, manifest, model, "one")
     assert live.current().manifest.version == "one"
     publish_and_release(file_store, manifest, model, "two")
-    whole = file_store.read(damaged)
-    file_store.write(damaged, whole[: len(whole) // 2])
+    whole = file_store.read(key)
+    damage(file_store, key, whole)
     assert live.current().manifest.version == "one"
-    assert live.problem
-    file_store.write(damaged, whole)
+    file_store.write(key, whole)
     assert live.current().manifest.version == "two"
     assert live.problem is None
 

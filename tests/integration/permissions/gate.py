@@ -1,0 +1,97 @@
+"""S3 and Batch behind a gate that knows roles: a request that its role may not make is answered as AWS would."""
+
+import re
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from local import batch
+from local.jobs import Jobs
+from tests.integration.permissions.iam import Call, Role, to_calls
+
+METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
+# Of one connection.
+HOP_BY_HOP = {"connection", "content-encoding", "date", "host", "server", "transfer-encoding"}
+START_SECONDS = 10
+
+
+class Gate:
+    """A server on a free port of 127.0.0.1. Whose access key is a role's name acts as this role.
+
+    Args:
+        roles: by name.
+        s3_url: where S3 is.
+        jobs: what Batch takes.
+
+    Attributes:
+        denied: each call that was not allowed, with the role's name.
+    """
+
+    def __init__(self, roles: dict[str, Role], s3_url: str, jobs: Jobs) -> None:
+        self._roles = roles
+        self._s3 = httpx.Client(base_url=s3_url)
+        self.denied: list[tuple[str, Call]] = []
+        app = Starlette(
+            routes=[batch.routes(jobs), Route("/{path:path}", self._pass_on, methods=METHODS)],
+            middleware=[Middleware(BaseHTTPMiddleware, dispatch=self._check)],
+        )
+        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", ws="none"))
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        self.batch_url = self.url + batch.PATH
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._s3.close()
+
+    async def _check(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        name = _access_key(request)
+        role = self._roles.get(name, Role([]))
+        calls = to_calls(request.method, request.url.path, dict(request.query_params), await request.body())
+        refused = [(name, call) for call in calls if not role.allows(call)]
+        self.denied += refused
+        if refused:
+            return _refusal(str(refused))
+        answer = await call_next(request)
+        if answer.status_code == HTTPStatus.NOT_FOUND and not role.may_list(calls[0].resource.partition("/")[0]):
+            return _refusal("There may be no such object.")
+        return answer
+
+    async def _pass_on(self, request: Request) -> Response:
+        headers = {name: value for name, value in request.headers.items() if name not in HOP_BY_HOP}
+        url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        body = await request.body()
+        answer = await run_in_threadpool(self._s3.request, request.method, url, headers=headers, content=body)
+        kept = {name: value for name, value in answer.headers.items() if name not in HOP_BY_HOP}
+        return Response(answer.content, answer.status_code, kept)
+
+
+def _access_key(request: Request) -> str:
+    """Of a signed request, or of a signed URL."""
+    signed = request.headers.get("authorization", "") or f"Credential={request.query_params['X-Amz-Credential']}"
+    match = re.search(r"Credential=(\w+)/", signed)
+    assert match
+    return match[1]
+
+
+def _refusal(message: str) -> Response:
+    headers = {"x-amzn-errortype": "AccessDeniedException"}
+    body = f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
+    return Response(body, HTTPStatus.FORBIDDEN, headers, media_type="application/xml")
