@@ -68,9 +68,10 @@ format: setup ## Format the code
 
 lock: setup ## Lock the newest versions into requirements/*.txt
 	@for name in dev layer predict training training-gpu checkov; do \
-		excludes=requirements/$${name%-gpu}-excludes.in; \
+		excludes=requirements/$${name%-gpu}-excludes.in overrides=requirements/$$name-overrides.in; \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			$$(test ! -f $$excludes || echo --excludes $$excludes) \
+			$$(test ! -f $$overrides || echo --override $$overrides) \
 			$$(echo dev checkov | grep -qw $$name || echo --constraint requirements/dev.txt) \
 			--custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 

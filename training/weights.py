@@ -43,7 +43,9 @@ def load(path: Path, architecture: str) -> keras.Model:
     model = network.build(architecture)
     try:
         with h5py.File(path) as file:
-            legacy = _read_legacy(file) if "layer_names" in file.attrs else None
+            # Keras 2's `model.save` puts the weights in a group of their own.
+            root = file.get("model_weights", file)
+            legacy = _read_legacy(root) if "layer_names" in root.attrs else None
         if legacy is None:
             _load_keras_3(model, path)
         else:
@@ -77,7 +79,7 @@ def _load_keras_3(model: keras.Model, path: Path) -> None:
         model.load_weights(link)
 
 
-def _read_legacy(file: h5py.File) -> Arrays:
+def _read_legacy(file: h5py.Group) -> Arrays:
     """The arrays of each layer, in Keras 2's order: https://keras.io/api/models/model_saving_apis/."""
     layers = [file[name] for name in _names(file, "layer_names")]
     return [np.asarray(layer[name], np.float32) for layer in layers for name in _names(layer, "weight_names")]
