@@ -1,6 +1,7 @@
 """What tests of every kind use: data, and stores in a folder and on S3."""
 
 import importlib.util
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,6 +112,12 @@ def load_app(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def sample_event(name: str) -> dict[str, Any]:
+    """One of events/."""
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return event
 
 
 def _save(path: Path, arrays: Arrays) -> Path:

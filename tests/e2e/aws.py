@@ -10,8 +10,8 @@ import boto3
 from cloud import shell, training_image
 from cloud.transform import transform
 from digits.store import Store
+from tests.conftest import sample_event
 
-ROOT = Path(__file__).parents[2]
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-west-1"}
 # What moto makes as it should, and what that refers to.
 HELD = {
@@ -104,12 +104,6 @@ class Aws:
         event = sample_event("job-failed")
         event["detail"] = job | {"statusReason": status_reason, "container": job["container"] | container}
         return event
-
-
-def sample_event(name: str) -> dict[str, Any]:
-    """One of events/."""
-    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
-    return event
 
 
 def host_address() -> str:

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from cloud import shell, training_image
-from tests.e2e.aws import CREDENTIALS, ROOT, Aws, host_address
+from tests.conftest import ROOT
+from tests.e2e.aws import CREDENTIALS, Aws, host_address
 from tests.e2e.cloud import Cloud
 from tests.e2e.sam import Sam
 from tests.e2e.server import serve

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from cloud import shell
-from tests.e2e.aws import ROOT
+from tests.conftest import ROOT
 from tests.e2e.cloud import Cloud, eventually
 from tests.integration.test_service import BAD_IMAGES, assert_problem
 

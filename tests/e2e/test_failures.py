@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from cloud import shell
-from tests.e2e.aws import sample_event
+from tests.conftest import sample_event
 from tests.e2e.cloud import Cloud, eventually
 from tests.integration.test_service import BAD_UPLOADS, assert_problem
 

@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from tests.e2e.aws import ROOT
+from tests.conftest import ROOT
 from tests.e2e.cloud import Cloud
 
 COLD, WARM = 5, 200

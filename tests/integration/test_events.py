@@ -13,9 +13,9 @@ from digits import jobs
 from digits.datasets import convert, latest
 from digits.jobs import Parameters, Request
 from digits.store import Store
+from tests.conftest import ROOT, sample_event
 from tests.integration.conftest import Service
 
-ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
 CONTEXT = SimpleNamespace(function_name="", memory_limit_in_mb=0, invoked_function_arn="", aws_request_id="")
 
@@ -23,17 +23,12 @@ Event = dict[str, Any]
 Load = Callable[[str, Store], ModuleType]
 
 
-def sample(name: str) -> Event:
-    event: Event = json.loads((EVENTS / f"{name}.json").read_text())
-    return event
-
-
 def test_there_is_a_sample_for_each_function() -> None:
     assert {path.stem for path in EVENTS.iterdir()} == {"predict", "train", "job-failed", "upload"}
 
 
 def test_predict_reads_the_example_on_it(file_store: Store, load_function: Load) -> None:
-    event = sample("predict")
+    event = sample_event("predict")
     assert base64.b64decode(event["body"]) == (ROOT / "example" / "8.png").read_bytes()
     answer = load_function("predict", file_store).handler(event, CONTEXT)
     assert (answer["statusCode"], json.loads(answer["body"])["prediction"]) == (200, 8)
@@ -42,7 +37,7 @@ def test_predict_reads_the_example_on_it(file_store: Store, load_function: Load)
 def test_train_starts_the_training_on_it(
     service: Service, load_function: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event, store = sample("train"), Store(service.store_url)
+    event, store = sample_event("train"), Store(service.store_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", f"{service.client.base_url}/_batch")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "DIGITS_JOB_QUEUE"):
         monkeypatch.setenv(name, "us-east-1")
@@ -60,7 +55,7 @@ def test_train_starts_the_training_on_it(
 def test_train_takes_note_of_the_job_that_failed(
     file_store: Store, small_npz: Path, load_function: Load, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    event = sample("job-failed")
+    event = sample_event("job-failed")
     dataset = convert(file_store, "small", small_npz)
     jobs.create(file_store, Request.new(event["detail"]["jobName"], dataset, Parameters()))
     assert load_function("train", file_store).handler(event, CONTEXT) is None
@@ -74,7 +69,7 @@ def test_train_takes_note_of_the_job_that_failed(
 def test_a_cancelled_training_is_not_counted_as_failed(
     file_store: Store, small_npz: Path, load_function: Load, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    event = sample("job-failed")
+    event = sample_event("job-failed")
     app = load_function("train", file_store)
     dataset = convert(file_store, "small", small_npz)
     jobs.create(file_store, Request.new(event["detail"]["jobName"], dataset, Parameters()))
@@ -84,7 +79,7 @@ def test_a_cancelled_training_is_not_counted_as_failed(
 
 
 def test_convert_takes_the_upload_on_it(file_store: Store, small_npz: Path, load_function: Load) -> None:
-    event = sample("upload")
+    event = sample_event("upload")
     file_store.write(event["detail"]["object"]["key"], small_npz.read_bytes())
     answer = load_function("convert", file_store).handler(event, CONTEXT)
     assert answer["status"] == "converted"

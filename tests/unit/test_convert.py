@@ -12,15 +12,14 @@ import pytest
 from digits.datasets import latest
 from digits.errors import StoreError
 from digits.store import Store
+from tests.conftest import sample_event
 
 Handler = Callable[..., dict[str, Any]]
-
-SAMPLE = Path(__file__).parents[2] / "events" / "upload.json"
 
 
 def object_created(key: str, bucket: str = "digits-tests") -> dict[str, Any]:
     """EventBridge's event for an object of this key."""
-    event: dict[str, Any] = json.loads(SAMPLE.read_text())
+    event = sample_event("upload")
     event["detail"]["bucket"]["name"] = bucket
     event["detail"]["object"]["key"] = key
     return event

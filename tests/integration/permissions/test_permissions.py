@@ -16,7 +16,7 @@ from cloud.transform import REGION
 from digits.store import Store
 from digits.tfds import EXAMPLES_PER_SHARD
 from local.jobs import Jobs
-from tests.conftest import ROOT, load_app
+from tests.conftest import load_app, sample_event
 from tests.integration.permissions.gate import Gate
 from tests.integration.permissions.iam import Role
 from tests.stack import Stack
@@ -64,13 +64,13 @@ class Service:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The control plane's answer."""
-        event = sample("train") | {"httpMethod": method, "path": path, "body": json.dumps(body) if body else None}
+        event = sample_event("train") | {"httpMethod": method, "path": path, "body": json.dumps(body) if body else None}
         return json.loads(self.invoke("Train", event)["body"])
 
     def upload(self, name: str, npz: bytes) -> str:
         """What becomes of an upload."""
         httpx.put(self.ask("POST", "/datasets", {"name": name})["upload_url"], content=npz).raise_for_status()
-        event = sample("upload")
+        event = sample_event("upload")
         event["detail"]["object"]["key"] = f"raw/{name}.npz"
         return str(self.invoke("Convert", event)["status"])
 
@@ -94,11 +94,6 @@ class Service:
             for name, value in {**variables, **keys, **self._variables}.items():
                 patch.setenv(name, value)
             yield
-
-
-def sample(name: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
-    return event
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +124,7 @@ def large_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def story(gate: Gate, tiny_npz: Path, large_npz: Path) -> None:
     stack = Stack({"AwsEndpointUrl": gate.url}, NAMES)
     service = Service(stack, AWS_ENDPOINT_URL_BATCH=gate.batch_url)
-    assert service.invoke("Predict", sample("predict"))["statusCode"] == 200
+    assert service.invoke("Predict", sample_event("predict"))["statusCode"] == 200
 
     assert service.upload("tiny", b"no npz") == "refused"
     assert "problem" in service.ask("GET", "/datasets")["datasets"][0]
@@ -142,7 +137,7 @@ def story(gate: Gate, tiny_npz: Path, large_npz: Path) -> None:
     assert without_batch.ask("POST", "/train", wanted)["type"] == "urn:digits:batch-unavailable"
     job_id = service.ask("POST", "/train", wanted)["job_id"]
     assert service.run(job_id) == "SUCCEEDED"
-    ended = sample("job-failed")
+    ended = sample_event("job-failed")
     ended["detail"] |= {"jobName": job_id, "status": "SUCCEEDED"}
     service.invoke("Train", ended)
     other = service.ask("POST", "/train", wanted)["job_id"]
@@ -153,7 +148,7 @@ def story(gate: Gate, tiny_npz: Path, large_npz: Path) -> None:
     version = model["version"]
     assert service.ask("GET", f"/models/{version}") == model
     assert service.ask("POST", f"/models/{version}/release", {"reason": "again"})["number"] == 2
-    cold = Service(stack).invoke("Predict", sample("predict"))
+    cold = Service(stack).invoke("Predict", sample_event("predict"))
     assert json.loads(cold["body"])["model_version"] == version
 
 

@@ -1,34 +1,27 @@
 """Which events reach which function, and what becomes of those that it fails on. moto matches as EventBridge does."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from moto.events.models import EventPattern
 
+from tests.conftest import sample_event
 from tests.stack import Stack
-
-EVENTS = Path(__file__).parents[3] / "events"
 
 Event = dict[str, Any]
 
 
 def upload(key: str = "raw/mnist.npz", bucket: str = "Bucket") -> Event:
-    event = sample("upload")
+    event = sample_event("upload")
     event["detail"]["bucket"]["name"] = bucket
     event["detail"]["object"]["key"] = key
     return event
 
 
 def job(status: str = "FAILED", queue: str = "JobQueue") -> Event:
-    event = sample("job-failed")
+    event = sample_event("job-failed")
     event["detail"] |= {"status": status, "jobQueue": queue}
-    return event
-
-
-def sample(name: str) -> Event:
-    event: Event = json.loads((EVENTS / f"{name}.json").read_text())
     return event
 
 
