@@ -41,7 +41,7 @@ def main() -> None:
 def train() -> None:
     """Convert the data present, train on its TFRecords and write weights.h5."""
     from training import fit, weights
-    from training.evaluate import evaluate, keras_logits
+    from training.evaluate import evaluate, keras_answers
     from training.input import fetch
     from training.progress import display
 
@@ -50,7 +50,7 @@ def train() -> None:
     with display() as show:
         fitted = fit.train(fetch(store, dataset, "train"), Parameters(architecture=ARCHITECTURE), on_progress=show)
     test = fetch(store, dataset, "test")
-    result = evaluate(keras_logits(fitted.model, test), test.labels)
+    result = evaluate(keras_answers(fitted.model, test.images).logits, test.labels)
     partial = WEIGHTS.with_suffix(".part")
     partial.write_bytes(weights.dump(fitted.model, ARCHITECTURE))
     partial.replace(WEIGHTS)
@@ -63,7 +63,7 @@ def predict(digit: Pixels) -> int:
     if not WEIGHTS.exists():
         from digits.live_model import load_folder
 
-        return int(load_folder(BUNDLED).classify(digit).argmax())
+        return int(load_folder(BUNDLED).classify(digit).probabilities.argmax())
     from training import weights
     from training.input import scale
 

@@ -78,11 +78,11 @@ def convert(
 @app.command()
 def train(  # noqa: PLR0913, PLR0917  one option a parameter
     dataset: Annotated[str | None, typer.Option(help="A dataset in the store; the data present without it")] = None,
-    architecture: Annotated[str, typer.Option()] = "lab",
-    epochs: Annotated[int, typer.Option()] = 3,
-    batch_size: Annotated[int, typer.Option()] = 128,
-    learning_rate: Annotated[float, typer.Option()] = 1.0,
-    seed: Annotated[int, typer.Option()] = 0,
+    architecture: Annotated[str | None, typer.Option(help="lite, or the lab's: lab")] = None,
+    epochs: Annotated[int | None, typer.Option()] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    learning_rate: Annotated[float | None, typer.Option()] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
     job_id: Annotated[str | None, typer.Option(help="Go on with this job, from its last checkpoint")] = None,
 ) -> None:
     """Train as `POST /train` does, in this process, and release the model."""
@@ -113,14 +113,21 @@ def predict(paths: Annotated[list[Path], typer.Argument(help="PNG files")]) -> N
     """Read digits with the live model."""
     classifier = LiveModel(Store(store_url()), BUNDLED, 0, logging.getLogger(__name__)).current()
     for path in paths:
-        probabilities = classifier.classify(read_digit(path.read_bytes()))
-        console.print(f"{path}: {probabilities.argmax()} ({probabilities.max():.1%})")
+        answer = classifier.classify(read_digit(path.read_bytes()))
+        best = f"{answer.probabilities.argmax()} ({answer.probabilities.max():.1%})"
+        console.print(f"{path}: {best if answer.score >= classifier.threshold else f'no digit; the closest is {best}'}")
 
 
 @app.command()
-def evaluate(version: Annotated[str | None, typer.Argument(help="A model; the live one without it")] = None) -> None:
-    """Measure a model on the test part of the data it was trained on."""
-    cli_models.evaluate(Store(store_url()), version)
+def evaluate(
+    version: Annotated[str | None, typer.Argument(help="A model, or bundled; the live one without it")] = None,
+    negatives: Annotated[list[Path] | None, typer.Option(help="A folder of PNG files, none of them a digit")] = None,
+) -> None:
+    """Measure a model on the test part of the data it was trained on, and on pictures of no digits."""
+    from local import evaluation  # noqa: PLC0415  it loads TensorFlow
+
+    for line in evaluation.describe(Store(store_url()), version, negatives or []):
+        console.print(line)
 
 
 def _convert(store: Store, path: Path, name: str | None) -> DatasetVersion:
@@ -136,7 +143,7 @@ def _convert(store: Store, path: Path, name: str | None) -> DatasetVersion:
 
 def _parameters(**options: Any) -> Parameters:
     try:
-        return Parameters.model_validate(options)
+        return Parameters.model_validate({name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise InvalidParameterError(f"{wrong}.") from error

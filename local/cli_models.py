@@ -1,4 +1,4 @@
-"""`digits models` and `digits evaluate`: what is in the store, what is live, and how good it is."""
+"""`digits models`: what is in the store, and what is live."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from digits import dataset_versions, datasets, models, releases
-from digits.errors import UnknownError
+from digits import datasets, models, releases
 from digits.models import MANIFEST_FILE, MODEL_FILE
 from digits.store import Store
 from local.checkout import npz, store_url
@@ -69,21 +68,3 @@ def import_weights(
     store = Store(store_url())
     manifest = importing.publish(store, path, architecture, datasets.latest(store, dataset or npz().stem))
     console.print(f"{manifest.version}: accuracy {manifest.metrics['accuracy']:.4f}. Release it: digits models release")
-
-
-def evaluate(store: Store, version: str | None) -> None:
-    """Print how well a model reads the test part of the dataset it was trained on; the live one without a version."""
-    from training import evaluate as evaluation  # noqa: PLC0415  it loads TensorFlow
-    from training.input import fetch  # noqa: PLC0415
-
-    live = releases.live(store)
-    if version is None and live is None:
-        raise UnknownError("No model has been released. Train one: digits train.")
-    manifest = models.load_manifest(store, version or (live and live.version) or "")
-    model = models.load_file(store, manifest, MODEL_FILE)
-    dataset = dataset_versions.find(store, manifest.dataset, manifest.dataset_version)
-    found = evaluation.evaluate_litert(model, fetch(store, dataset, "test"))
-    console.print(f"{manifest.version} on {dataset.name} {dataset.version}, {dataset.counts['test']:,} test digits")
-    console.print(f"accuracy {found.accuracy:.4f}, loss {found.loss:.4f}")
-    for digit, accuracy in found.class_accuracies.items():
-        console.print(f"  {digit}: {accuracy:.4f}")

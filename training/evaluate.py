@@ -1,16 +1,32 @@
-"""How good a model is, from its logits; the same figures for Keras and for LiteRT."""
+"""What a model answers, and how good that is; the same figures for Keras and for LiteRT."""
 
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
 
+from digits.litert import LiteRT
 from digits.tfds import CLASSES
-from training.input import Examples, evaluation_batches
+from training import network
+from training.metrics import cross_entropy
 
+Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating]
+_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model answers to n images.
+
+    Attributes:
+        logits: (n, 10) float32.
+        scores: (n,) float32, the higher, the more an image looks like a digit.
+    """
+
+    logits: Floats
+    scores: Floats
 
 
 @dataclass(frozen=True)
@@ -41,37 +57,23 @@ def evaluate(logits: Floats, labels: npt.NDArray[np.int64]) -> Evaluation:
     """Judge (n, 10) logits by (n,) labels, n at least 1."""
     confusion = np.zeros((CLASSES, CLASSES), np.int64)
     np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
-    right = log_softmax(logits)[np.arange(len(labels)), labels]
-    return Evaluation(loss=float(-right.mean()), confusion=confusion)
+    return Evaluation(loss=cross_entropy(logits, labels), confusion=confusion)
 
 
-def evaluate_litert(model: bytes, examples: Examples) -> Evaluation:
-    """`evaluate` for the bytes of an exported model."""
-    return evaluate(litert_logits(model, examples), examples.labels)
+def keras_answers(model: keras.Model, images: Images) -> Answers:
+    """What a network answers to (n, 28, 28) images."""
+    answers = network.served(model).predict(images, batch_size=_BATCH, verbose=0)
+    return Answers(answers["logits"], answers["score"][:, 0])
 
 
-def log_softmax(logits: Floats) -> npt.NDArray[np.float64]:
-    """The logarithms of the probabilities, (n, 10) float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    normalised: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return normalised
+def litert_answers(model: bytes, images: Images) -> Answers:
+    """What an exported model answers to (n, 28, 28) images; one at a time, as it is served.
 
-
-def keras_logits(model: keras.Model, examples: Examples) -> Floats:
-    """What a network answers to each example, (n, 10)."""
-    logits: Floats = model.predict(evaluation_batches(examples), verbose=0)
-    return logits
-
-
-def litert_logits(model: bytes, examples: Examples) -> Floats:
-    """What an exported model answers to each example, (n, 10); one image at a time, as it is served."""
-    interpreter = Interpreter(model_content=model, num_threads=1)
-    interpreter.allocate_tensors()
-    pixels = interpreter.get_input_details()[0]["index"]
-    answer = interpreter.get_output_details()[0]["index"]
-    logits = np.empty((len(examples), CLASSES), np.float32)
-    for row, image in zip(logits, examples.images, strict=True):
-        interpreter.set_tensor(pixels, image[np.newaxis])
-        interpreter.invoke()
-        row[:] = interpreter.get_tensor(answer)[0]
-    return logits
+    Raises:
+        ValueError: the bytes are no such model.
+    """
+    litert = LiteRT(model)
+    answers = Answers(np.empty((len(images), CLASSES), np.float32), np.empty(len(images), np.float32))
+    for index, image in enumerate(images):
+        answers.logits[index], answers.scores[index] = litert.answer(image)
+    return answers

@@ -11,10 +11,14 @@ import tensorflow as tf
 
 from digits.errors import InvalidDatasetError, InvalidParameterError
 from digits.jobs import Parameters
-from training import network
+from digits.tfds import CLASSES
+from training import negatives, network
 from training.checkpoint import Checkpoint
+from training.evaluate import keras_answers
 from training.input import Examples, evaluation_batches, hold_out, training_batches
+from training.metrics import fit_temperature
 from training.progress import Report, Reporter
+from training.recipe import RECIPES
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,15 @@ def train(
     training, validation = hold_out(examples)
     if not len(training):
         raise InvalidDatasetError("Expected examples to train on. Received none, or copies of one image.")
-    model = checkpoint.load() if checkpoint else None
-    if model is None:
-        model = network.build(parameters.architecture)
-        network.prepare(model, parameters.learning_rate)
-    steps = math.ceil(len(training) / parameters.batch_size)
+    recipe = RECIPES[parameters.architecture]
+    shown = _with_negatives(training, recipe.negatives, parameters.seed)
+    steps = math.ceil(len(shown) / parameters.batch_size)
+    model = (checkpoint.load() if checkpoint else None) or _compiled(parameters, steps)
     finished = int(model.optimizer.iterations.numpy()) // steps
     fitted = model.fit(
-        training_batches(training, parameters.batch_size, parameters.seed, range(finished, parameters.epochs)),
+        training_batches(
+            shown, parameters.batch_size, parameters.seed, range(finished, parameters.epochs), recipe.change
+        ),
         initial_epoch=finished,
         epochs=parameters.epochs,
         steps_per_epoch=steps,
@@ -72,7 +77,29 @@ def train(
         shuffle=False,
         verbose=0,
     )
+    if len(validation):
+        answers = keras_answers(model, validation.images)
+        network.soften(model, fit_temperature(answers.logits, validation.labels))
     return Fitted(model, fitted.history)
+
+
+def _compiled(parameters: Parameters, steps: int) -> keras.Model:
+    model = network.build(parameters.architecture)
+    model.compile(
+        optimizer=RECIPES[parameters.architecture].optimizer(parameters, steps),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def _with_negatives(examples: Examples, share: float, seed: int) -> Examples:
+    """Examples, and pictures of no digits as an eleventh class."""
+    count = round(share * len(examples))
+    if not count:
+        return examples
+    images = negatives.fitted(count, seed, examples.images)
+    return Examples(np.concatenate([examples.images, images]), np.append(examples.labels, np.full(count, CLASSES)))
 
 
 class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types

@@ -1,7 +1,8 @@
 """What the network is fed: TFRecord shards, read once into memory, then served in seeded batches."""
 
+import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,10 @@ _PREFETCH = 2
 # The same upload would be taken for done.
 _REMEDY = "Delete this version from the store and upload the dataset again."
 _FEATURES = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
+
+
+# Changes (n, 28, 28, 1) float32 images in [0, 1] at random; the (2,) integers decide how.
+Change = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -105,23 +110,27 @@ def hold_out(examples: Examples) -> tuple[Examples, Examples]:
     return examples.where(~held_out), examples.where(held_out)
 
 
-def training_batches(examples: Examples, batch_size: int, seed: int, epochs: range) -> tf.data.Dataset:
+def training_batches(
+    examples: Examples, batch_size: int, seed: int, epochs: range, change: Change | None = None
+) -> tf.data.Dataset:
     """Batches for `epochs`, one epoch after the other: (b, 28, 28, 1) float32 pixels in [0, 1], (b,) int64 labels.
 
-    Each epoch is shuffled as a whole. Its order depends on the seed and its number only, so a training that resumes
-    sees what it would have seen.
+    Each epoch is shuffled as a whole. Its order and the changes depend on the seed and its number only, so a training
+    that resumes sees what it would have seen.
     """
     images, labels = tf.constant(examples.images), tf.constant(examples.labels)
+    steps = math.ceil(len(examples) / batch_size)
 
     def shuffled(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(len(examples)), seed=(seed, epoch))
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
-    def gather(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return scale(tf.gather(images, indices)), tf.gather(labels, indices)
+    def gather(step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels = scale(tf.gather(images, indices))
+        return change(pixels, tf.stack([seed, step])) if change else pixels, tf.gather(labels, indices)
 
-    order = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(shuffled)
-    # In one thread, ahead of the training: determinism forbids more, and it is far faster than any network here.
+    order = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(shuffled).enumerate(epochs.start * steps)
+    # In one thread, ahead of the training: determinism forbids more, and it is faster than any network here.
     return order.map(gather).prefetch(_PREFETCH)
 
 

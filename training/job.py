@@ -1,17 +1,20 @@
-"""A training job from its request to its released model. Run again with the same id, it goes on where it was."""
+"""A training job from its request to its model, which is released if it is good enough.
+
+Run again with the same id, it goes on where it was.
+"""
 
 import logging
 from datetime import UTC, datetime
 
 from digits import dataset_versions, jobs, models, releases
-from digits.dataset_versions import DatasetVersion
 from digits.errors import DigitsError
 from digits.jobs import Progress, Request, Result
-from digits.models import Manifest
+from digits.models import MODEL_FILE, SCORE, Manifest
 from digits.store import Store
-from training import fit
+from training import fit, gate
 from training.checkpoint import Checkpoint
-from training.input import fetch
+from training.fit import Fitted
+from training.input import Examples, fetch
 from training.package import Package, describe, pack
 from training.progress import display
 
@@ -45,42 +48,47 @@ def run(store: Store, job_id: str) -> Result:
 def _run(store: Store, request: Request) -> Result:
     dataset = dataset_versions.find(store, request.dataset, request.dataset_version)
     checkpoint = Checkpoint(store, request.job_id)
-    package = _train(store, request, dataset, checkpoint)
+    examples, test = fetch(store, dataset, "train"), fetch(store, dataset, "test")
+    logger.info("Job %s: %d examples of %s %s", request.job_id, len(examples), dataset.name, dataset.version)
+    fitted = _fit(store, request, examples, checkpoint)
+    package = pack(fitted.model, request.parameters.architecture, examples, test)
     manifest = describe(package, dataset, request.parameters.model_dump(exclude={"dataset"}), request.created)
-    result = _publish(store, request, manifest, package)
+    objections = gate.objections(store, package.files[MODEL_FILE], package.thresholds[SCORE], test)
+    result = _publish(store, request, manifest, package, objections)
     checkpoint.delete()
     return result
 
 
-def _train(store: Store, request: Request, dataset: DatasetVersion, checkpoint: Checkpoint) -> Package:
-    examples, test = fetch(store, dataset, "train"), fetch(store, dataset, "test")
-    logger.info("Job %s: %d examples of %s %s", request.job_id, len(examples), dataset.name, dataset.version)
+def _fit(store: Store, request: Request, examples: Examples, checkpoint: Checkpoint) -> Fitted:
     with display() as show:
 
         def report(progress: Progress) -> None:
             jobs.save_progress(store, request.job_id, progress)
             show(progress)
 
-        fitted = fit.train(examples, request.parameters, on_progress=report, checkpoint=checkpoint)
-    return pack(fitted.model, request.parameters.architecture, examples, test)
+        return fit.train(examples, request.parameters, on_progress=report, checkpoint=checkpoint)
 
 
-def _publish(store: Store, request: Request, manifest: Manifest, package: Package) -> Result:
-    accuracy = manifest.metrics["accuracy"]
-    reason = f"Job {request.job_id} trained it: accuracy {accuracy:.4f} on the test split"
+def _publish(store: Store, request: Request, manifest: Manifest, package: Package, objections: list[str]) -> Result:
     cancelled = jobs.load_result(store, request.job_id)
     if cancelled:
         logger.info("Job %s is over: %s", request.job_id, cancelled.reason)
         return cancelled
+    accuracy = manifest.metrics["accuracy"]
     models.publish(store, manifest, package.files)
-    releases.release(store, manifest.version, reason)
-    logger.info("Released %s: accuracy %.4f", manifest.version, accuracy)
+    if objections:
+        reason = f"Not released: {'; '.join(objections)}. It can be: POST /models/{manifest.version}/release"
+    else:
+        reason = f"Released with accuracy {accuracy:.4f}"
+        why = f"Job {request.job_id} trained it: accuracy {accuracy:.4f} on the test split"
+        releases.release(store, manifest.version, why)
+    logger.info("Model %s. %s", manifest.version, reason)
     result = Result(
         status="SUCCEEDED",
-        reason=f"Released with accuracy {accuracy:.4f}",
+        reason=reason,
         finished=datetime.now(UTC),
         accuracy=accuracy,
         model_version=manifest.version,
-        released=True,
+        released=not objections,
     )
     return jobs.finish(store, request.job_id, result)

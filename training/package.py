@@ -8,21 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from digits import models
 from digits.dataset_versions import DatasetVersion
-from digits.models import MODEL_FILE, WEIGHTS_FILE, Manifest
+from digits.models import MODEL_FILE, SCORE, WEIGHTS_FILE, Manifest
 from training import export, weights
-from training.evaluate import evaluate, keras_logits, litert_logits
-from training.input import Examples
+from training.evaluate import evaluate, keras_answers, litert_answers
+from training.input import Examples, hold_out
+
+# Of the digits held out of the training, on which the threshold of rejection is set.
+_KEPT = 0.997
 
 
 @dataclass(frozen=True)
 class Package:
-    """The files of a model by name, and its figures on the test split."""
+    """The files of a model by name, its figures on the test split, and the bounds it was held to or sets."""
 
     files: dict[str, bytes]
     metrics: dict[str, float]
+    thresholds: dict[str, float]
 
 
 def pack(model: keras.Model, architecture: str, training: Examples, test: Examples) -> Package:
@@ -41,19 +46,29 @@ def pack(model: keras.Model, architecture: str, training: Examples, test: Exampl
     Raises:
         ExportError: an export does not answer as the network does.
     """
-    reference = keras_logits(model, test)
-    float32 = litert_logits(export.to_float32(model), test)
+    reference = keras_answers(model, test.images)
+    float32 = litert_answers(export.to_float32(model), test.images)
     export.check_float32(reference, float32)
     exported = export.to_int8(model, training.images)
-    int8 = litert_logits(exported, test)
+    int8 = litert_answers(exported, test.images)
     export.check_int8(reference, int8, test.labels)
-    published = evaluate(int8, test.labels)
-    metrics = {"accuracy": published.accuracy, "loss": published.loss}
-    for name, logits in {"float32": float32, "keras": reference}.items():
-        found = evaluate(logits, test.labels)
+    threshold = _threshold(exported, training)
+    published = evaluate(int8.logits, test.labels)
+    metrics = {"accuracy": published.accuracy, "loss": published.loss, "kept": float(np.mean(int8.scores >= threshold))}
+    for name, answers in {"float32": float32, "keras": reference}.items():
+        found = evaluate(answers.logits, test.labels)
         metrics |= {f"accuracy_{name}": found.accuracy, f"loss_{name}": found.loss}
     metrics |= {f"accuracy_{digit}": accuracy for digit, accuracy in published.class_accuracies.items()}
-    return Package({MODEL_FILE: exported, WEIGHTS_FILE: weights.dump(model, architecture)}, metrics)
+    files = {MODEL_FILE: exported, WEIGHTS_FILE: weights.dump(model, architecture)}
+    return Package(files, metrics, export.TOLERANCES | {SCORE: threshold})
+
+
+def _threshold(model: bytes, training: Examples) -> float:
+    """The lowest score of a digit: `_KEPT` of the digits held out of the training reach it."""
+    _, validation = hold_out(training)
+    # A handful of digits may leave none to hold out.
+    scores = litert_answers(model, (validation if len(validation) else training).images).scores
+    return float(np.quantile(scores, 1 - _KEPT, method="lower"))
 
 
 def describe(package: Package, dataset: DatasetVersion, parameters: dict[str, Any], created: datetime) -> Manifest:
@@ -65,7 +80,7 @@ def describe(package: Package, dataset: DatasetVersion, parameters: dict[str, An
         code_revision=code_revision(),
         parameters=parameters,
         metrics=package.metrics,
-        thresholds=export.TOLERANCES,
+        thresholds=package.thresholds,
         files={name: models.describe(data) for name, data in package.files.items()},
     )
 

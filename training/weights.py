@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from digits.errors import DigitsError
 from training import network
-from training.evaluate import evaluate, keras_logits
+from training.evaluate import evaluate, keras_answers
 from training.input import Examples
 
 Arrays = list[npt.NDArray[np.float32]]
@@ -61,12 +61,16 @@ def load(path: Path, architecture: str) -> keras.Model:
 def load_best_order(path: Path, architecture: str, examples: Examples) -> keras.Model:
     """`load`, and mend weights that were trained channels-first, as the lab's were.
 
-    Such a network flattens its last picture in another order. The file does not say so; the examples show it.
+    Such a network flattens its last picture in another order. The file does not say so; the examples show it. There are
+    none of other networks.
 
     Raises:
         InvalidWeightsError: as `load`.
     """
-    model, reordered = load(path, architecture), load(path, architecture)
+    model = load(path, architecture)
+    if architecture != "lab":
+        return model
+    reordered = load(path, architecture)
     _from_channels_first(reordered)
     return max(model, reordered, key=lambda candidate: _accuracy(candidate, examples))
 
@@ -99,4 +103,4 @@ def _from_channels_first(model: keras.Model) -> None:
 
 
 def _accuracy(model: keras.Model, examples: Examples) -> float:
-    return evaluate(keras_logits(model, examples), examples.labels).accuracy
+    return evaluate(keras_answers(model, examples.images).logits, examples.labels).accuracy

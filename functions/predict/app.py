@@ -19,6 +19,7 @@ from digits.errors import (
     DigitsError,
     ImageTooLargeError,
     InvalidImageError,
+    InvalidParameterError,
     NotADigitError,
     UnsupportedMediaTypeError,
 )
@@ -50,7 +51,7 @@ def predict() -> Response[str]:
     """The digit on a PNG. Each request counts once: as a prediction, a rejection or an error of the caller's."""
     outcome = "Predictions"
     try:
-        return _predict(_png(app.current_event))
+        return _predict(_png(app.current_event), any_answer=_accepts_any(app.current_event))
     except NotADigitError:
         outcome = "Rejections"
         raise
@@ -62,18 +63,27 @@ def predict() -> Response[str]:
         metrics.flush_metrics()
 
 
-def _predict(png: bytes) -> Response[str]:
+def _predict(png: bytes, *, any_answer: bool) -> Response[str]:
     started = perf_counter()
     digit = read_digit(png)
     decoded = perf_counter()
     classifier = live_model.current()
-    probabilities = classifier.classify(digit)
+    answer = classifier.classify(digit)
     inferred = perf_counter()
-    best = int(probabilities.argmax())
+    best = int(answer.probabilities.argmax())
+    accepted = answer.score >= classifier.threshold
+    if not accepted and not any_answer:
+        raise NotADigitError(
+            "Expected an image of one digit. This one resembles none enough. For the best guess, add ?accept=any.",
+            score=answer.score,
+            threshold=classifier.threshold,
+        )
     body = {
         "prediction": best,
-        "confidence": float(probabilities[best]),
-        "probabilities": probabilities.tolist(),
+        "confidence": float(answer.probabilities[best]),
+        "probabilities": answer.probabilities.tolist(),
+        "score": answer.score,
+        "accepted": accepted,
         "model_version": classifier.manifest.version,
     }
     timing = f"decode;dur={(decoded - started) * 1e3:.3f}, infer;dur={(inferred - decoded) * 1e3:.3f}"
@@ -112,6 +122,13 @@ def _page_policy(text: str) -> str:
 def _source_hash(text: str, tag: str) -> str:
     inner = text.partition(f"<{tag}")[2].partition(">")[2].partition(f"</{tag}>")[0]
     return "sha256-" + base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
+
+
+def _accepts_any(event: Any) -> bool:
+    accept = event.query_string_parameters.get("accept")
+    if accept not in {None, "any"}:
+        raise InvalidParameterError(f"Expected accept to be any, or not to be given. Received {accept!r}.")
+    return accept is not None
 
 
 def _png(event: Any) -> bytes:

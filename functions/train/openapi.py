@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.models import OpenAPI
 
-_PROBLEM = {
+_PROBLEM: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "detail"],
     "properties": {
@@ -18,13 +18,23 @@ _PROBLEM = {
         "detail": {"type": "string", "description": "What is wrong and what to do about it"},
     },
 }
+_NOT_A_DIGIT = {
+    **_PROBLEM,
+    "properties": {
+        **_PROBLEM["properties"],
+        "score": {"type": "number", "description": "Of the picture; absent if it is blank"},
+        "threshold": {"type": "number", "description": "The lowest score of a digit"},
+    },
+}
 _PREDICTION = {
     "type": "object",
-    "required": ["prediction", "confidence", "probabilities", "model_version"],
+    "required": ["prediction", "confidence", "probabilities", "score", "accepted", "model_version"],
     "properties": {
         "prediction": {"type": "integer", "minimum": 0, "maximum": 9},
         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
         "probabilities": {"type": "array", "items": {"type": "number"}, "minItems": 10, "maxItems": 10},
+        "score": {"type": "number", "description": "The higher, the more the picture looks like a digit"},
+        "accepted": {"type": "boolean", "description": "false, with accept=any only: the picture looks like no digit"},
         "model_version": {"type": "string"},
     },
 }
@@ -43,8 +53,8 @@ def _answer(description: str, schema: dict[str, Any], media_type: str = "applica
     return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
-def _problem(description: str) -> dict[str, Any]:
-    return _answer(description, _PROBLEM, "application/problem+json")
+def _problem(description: str, schema: dict[str, Any] = _PROBLEM) -> dict[str, Any]:
+    return _answer(description, schema, "application/problem+json")
 
 
 _DATA_PLANE: dict[str, Any] = {
@@ -52,6 +62,14 @@ _DATA_PLANE: dict[str, Any] = {
         "post": {
             "summary": "Read a digit",
             "operationId": "predict",
+            "parameters": [
+                {
+                    "name": "accept",
+                    "in": "query",
+                    "description": "Answer with the best guess even if the picture looks like no digit",
+                    "schema": {"type": "string", "enum": ["any"]},
+                }
+            ],
             "requestBody": {
                 "required": True,
                 "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
@@ -61,7 +79,7 @@ _DATA_PLANE: dict[str, Any] = {
                 "400": _problem("Not a readable PNG"),
                 "413": _problem("Over 1 MiB, or over 4096 pixels a side"),
                 "415": _problem("Not image/png"),
-                "422": _problem("No digit on the picture"),
+                "422": _problem("No digit on the picture", _NOT_A_DIGIT),
             },
         },
     },

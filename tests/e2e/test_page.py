@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.browser import Browser
+from tests.integration.test_service import scene
 
 EXAMPLE = Path(__file__).parents[2] / "example" / "8.png"
 ANSWER_SECONDS = 15
@@ -125,7 +126,16 @@ def test_the_request_stays_below_the_stage(page: Browser, path: str) -> None:
     page.run(RECORD + f"history.replaceState(null, '', '{path}')")
     draw_one(page)
     wait_until(lambda: page.run("return window.requests.length") == 1)
-    assert page.run("return window.requests[0].url") == "/v1/predict"
+    assert page.run("return window.requests[0].url") == "/v1/predict?accept=any"
+
+
+def test_a_picture_of_something_else_is_said_to_be_no_digit(page: Browser, tmp_path: Path) -> None:
+    (tmp_path / "scene.png").write_bytes(scene())
+    page.type("#file", str(tmp_path / "scene.png"))
+    assert wait_for(page, "#headline") == "Not a digit"
+    assert re.search(r"resembles none enough; \d the most", page.text("#detail"))
+    assert page.text("#digit") == ""
+    assert page.text("#bars").split() == [*"0123456789"]
 
 
 def test_a_refused_image_is_explained(page: Browser, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """The command lines, as a person types them."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.integration.conftest import ROOT
 
@@ -55,6 +57,19 @@ def test_digits_converts_and_predicts(tmp_path: Path, tiny_npz: Path) -> None:
     assert [line.split()[1] for line in predicted.stdout.splitlines()] == ["3", "4"], predicted.stderr
 
 
+def test_digits_evaluates_the_bundled_model(tmp_path: Path, tiny_npz: Path) -> None:
+    (tmp_path / "gradients").mkdir()
+    Image.linear_gradient("L").save(tmp_path / "gradients" / "linear.png")
+    Image.new("L", (50, 50)).save(tmp_path / "gradients" / "blank.png")
+    digits(tmp_path, "convert", str(tiny_npz), "--name", "mnist")
+    told = digits(tmp_path, "evaluate", "bundled", "--negatives", str(tmp_path / "gradients")).stdout
+    assert "on mnist 1.0.0, 300 test digits" in told
+    assert float(re.findall(r"accuracy (\S+) \(95 % confidence interval", told)[0]) > 0.98
+    assert len(re.findall(r"^  \d: ", told, re.MULTILINE)) == 10
+    assert float(re.findall(r"taken for digits (\S+)", told)[0]) > 0.98
+    assert "gradients: 2 of 2 rejected" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -62,6 +77,7 @@ def test_digits_converts_and_predicts(tmp_path: Path, tiny_npz: Path) -> None:
         (["predict", "README.md"], "Not a readable PNG"),
         (["convert", "example/8.png", "--name", "eight"], "Invalid dataset"),
         (["convert", "data/starter.npz", "--name", "Not A Name"], "Invalid dataset"),
+        (["evaluate"], "digits evaluate bundled"),
         (["models", "show", "nothing"], "There is no model 'nothing'"),
         (["models", "release", "nothing"], "There is no model 'nothing'"),
     ],

@@ -45,7 +45,9 @@ def test_kill_9_in_a_loop_loses_nothing(service: Service, tiny_npz: Path) -> Non
     store = Store(service.store_url)
     service.upload("tiny", tiny_npz)
     service.wait(lambda: bool(service.dataset("tiny").get("versions")), 30)
-    job = service.client.post("/train", json={"dataset": "tiny", "epochs": 4, "batch_size": 32}).json()
+    job = service.client.post(
+        "/train", json={"dataset": "tiny", "architecture": "lab", "epochs": 4, "batch_size": 32}
+    ).json()
     releases_seen = 0
     for moment in MOMENTS:
         time.sleep(moment)

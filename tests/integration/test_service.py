@@ -13,22 +13,22 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tests.integration.conftest import Service
 
 EXAMPLES = Path(__file__).parents[2] / "example"
 PNG = {"Content-Type": "image/png"}
 # Shorter than any real training, so that one can be caught running.
-TINY = {"dataset": "tiny", "epochs": 1, "batch_size": 64}
+TINY = {"dataset": "tiny", "architecture": "lab", "epochs": 3, "batch_size": 32}
 
 
 def example(digit: int) -> bytes:
     return (EXAMPLES / f"{digit}.png").read_bytes()
 
 
-def predict(service: Service, png: bytes, **headers: str) -> httpx.Response:
-    return service.client.post("/predict", content=png, headers=PNG | headers)
+def predict(service: Service, png: bytes, **query: str) -> httpx.Response:
+    return service.client.post("/predict", content=png, headers=PNG, params=query)
 
 
 def assert_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
@@ -59,6 +59,7 @@ def test_the_examples_are_read(service: Service, digit: int) -> None:
     body = answer.raise_for_status().json()
     assert body["prediction"] == digit
     assert body["confidence"] == max(body["probabilities"])
+    assert body["accepted"]
     assert sum(body["probabilities"]) == pytest.approx(1)
     assert "decode;dur=" in answer.headers["server-timing"]
     assert "infer;dur=" in answer.headers["server-timing"]
@@ -123,6 +124,34 @@ BAD_IMAGES = [
 @pytest.mark.parametrize(("make", "status"), BAD_IMAGES)
 def test_bad_images_are_the_callers_to_mend(service: Service, make: Callable[[], bytes], status: int) -> None:
     assert_problem(predict(service, make()), status)
+
+
+def scene() -> bytes:
+    """Shapes before each other, of all sizes."""
+    buffer = io.BytesIO()
+    image = Image.new("L", (200, 200), 90)
+    rng = np.random.default_rng(1)
+    for size in np.geomspace(120, 10, 40):
+        x, y = rng.uniform(-20, 200, 2)
+        ImageDraw.Draw(image).ellipse((x, y, x + size, y + size / 2), fill=int(rng.integers(256)))
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_what_is_no_digit_is_said_to_be_none(service: Service) -> None:
+    problem = assert_problem(predict(service, scene()), 422)
+    assert problem["type"] == "urn:digits:not-a-digit"
+    assert problem["score"] < problem["threshold"]
+    assert "?accept=any" in problem["detail"]
+
+
+def test_the_best_guess_is_told_when_asked_for_and_marked(service: Service) -> None:
+    body = predict(service, scene(), accept="any").raise_for_status().json()
+    assert body["prediction"] in range(10)
+    assert not body["accepted"]
+    assert body["score"] == assert_problem(predict(service, scene()), 422)["score"]
+    assert_problem(predict(service, blank(28), accept="any"), 422)
+    assert_problem(predict(service, example(8), accept="all"), 422)
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "image/jpeg", "application/json"])
@@ -220,9 +249,9 @@ def test_a_training_that_was_waited_for(service: Service, trained: dict[str, Any
 
 
 def test_a_training_that_is_followed_and_a_rollback(service: Service, trained: dict[str, Any]) -> None:
-    answer = service.client.post("/train", json=TINY | {"seed": 1}, headers={"Idempotency-Key": "follow"})
+    answer = service.client.post("/train", json=TINY, headers={"Idempotency-Key": "follow"})
     assert answer.status_code == httpx.codes.ACCEPTED
-    again = service.client.post("/train", json=TINY | {"seed": 1}, headers={"Idempotency-Key": "follow"})
+    again = service.client.post("/train", json=TINY, headers={"Idempotency-Key": "follow"})
     assert again.json()["job_id"] == answer.json()["job_id"]
     words: list[str] = []
     progress: list[dict[str, Any]] = []
@@ -234,12 +263,25 @@ def test_a_training_that_is_followed_and_a_rollback(service: Service, trained: d
         progress.append(state["progress"])
         time.sleep(0.1)
     assert list(dict.fromkeys(words))[-2:] == ["RUNNING", "SUCCEEDED"], words
-    assert progress[-1]["epoch"] == progress[-1]["epochs"] == 1
+    assert progress[-1]["epoch"] == progress[-1]["epochs"] == TINY["epochs"]
     assert predict(service, example(8)).json()["model_version"] == state["model_version"]
 
     back = service.client.post(f"/models/{trained['model_version']}/release", json={"reason": "roll back"})
     assert back.status_code == httpx.codes.CREATED
     assert predict(service, example(8)).json()["model_version"] == trained["model_version"]
+
+
+def test_a_worse_model_is_not_released_but_by_hand(service: Service, trained: dict[str, Any]) -> None:
+    before = service.client.get("/models").json()["live"]
+    answer = service.client.post("/train", json=TINY | {"learning_rate": 1e-6}, headers={"Prefer": "wait=100"})
+    state = answer.raise_for_status().json()
+    assert (state["status"], state["released"]) == ("SUCCEEDED", False)
+    assert "it does not read the examples of 0" in state["reason"]
+    assert "it reads fewer digits right than the live model" in state["reason"]
+    assert service.client.get("/models").json()["live"] == before != state["model_version"]
+    for version in (state["model_version"], trained["model_version"]):
+        service.client.post(f"/models/{version}/release", json={"reason": "try"}).raise_for_status()
+        assert predict(service, example(8), accept="any").json()["model_version"] == version
 
 
 def test_a_cancelled_training_is_failed_and_not_released(service: Service, trained: dict[str, Any]) -> None:

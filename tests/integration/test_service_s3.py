@@ -12,7 +12,8 @@ def test_from_an_upload_to_a_prediction(s3_store: Store, tmp_path: Path, tiny_np
     try:
         service.upload("tiny", tiny_npz)
         service.wait(lambda: bool(service.dataset("tiny").get("versions")), 30)
-        answer = service.client.post("/train", json={"dataset": "tiny", "epochs": 1}, headers={"Prefer": "wait=100"})
+        wanted = {"dataset": "tiny", "architecture": "lab", "epochs": 3, "batch_size": 32}
+        answer = service.client.post("/train", json=wanted, headers={"Prefer": "wait=100"})
         trained = answer.raise_for_status().json()
         assert trained["status"] == "SUCCEEDED", trained
         png = (ROOT / "example" / "1.png").read_bytes()

@@ -9,10 +9,12 @@ from typing import Any
 from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, UnknownError
 from digits.store import Store
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MODEL_FILE = "model.tflite"
 WEIGHTS_FILE = "model.weights.h5"
 MANIFEST_FILE = "manifest.json"
+# In a manifest's thresholds: the lowest score of a digit.
+SCORE = "score"
 
 
 @dataclass(frozen=True)

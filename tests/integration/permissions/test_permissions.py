@@ -132,7 +132,7 @@ def story(gate: Gate, tiny_npz: Path, large_npz: Path) -> None:
     for _ in range(2):  # S3 tells of an upload at least once.
         assert service.upload("large", large_npz.read_bytes()) == "converted"
 
-    wanted = {"dataset": "tiny", "epochs": 1}
+    wanted = {"dataset": "tiny", "architecture": "lab", "epochs": 3, "batch_size": 32}
     without_batch = Service(stack, AWS_ENDPOINT_URL_BATCH="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1")
     assert without_batch.ask("POST", "/train", wanted)["type"] == "urn:digits:batch-unavailable"
     job_id = service.ask("POST", "/train", wanted)["job_id"]
@@ -144,10 +144,13 @@ def story(gate: Gate, tiny_npz: Path, large_npz: Path) -> None:
     assert service.ask("DELETE", f"/train/{other}")["status"] == "FAILED"
     assert {job["status"] for job in service.ask("GET", "/train")["jobs"]} == {"SUCCEEDED", "FAILED"}
 
-    (model,) = service.ask("GET", "/models")["models"]
+    # Only now is there a live model to compare a new one with.
+    assert service.run(service.ask("POST", "/train", wanted)["job_id"]) == "SUCCEEDED"
+
+    model, _ = service.ask("GET", "/models")["models"]
     version = model["version"]
     assert service.ask("GET", f"/models/{version}") == model
-    assert service.ask("POST", f"/models/{version}/release", {"reason": "again"})["number"] == 2
+    assert service.ask("POST", f"/models/{version}/release", {"reason": "again"})["number"] == 3
     cold = Service(stack).invoke("Predict", sample_event("predict"))
     assert json.loads(cold["body"])["model_version"] == version
 

@@ -20,7 +20,7 @@ from training.package import Package, pack
 STARTER = Path(__file__).parents[3] / "data" / "starter.npz"
 TRAIN, TEST = 600, 200
 LAB_SHAPES = [(3, 3, 1, 32), (32,), (3, 3, 32, 64), (64,), (9216, 128), (128,), (128, 10), (10,)]
-PARAMETERS = Parameters(epochs=2, batch_size=64)
+PARAMETERS = Parameters(architecture="lab", epochs=2, batch_size=64)
 CREATED = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)
 
 
@@ -38,7 +38,7 @@ class Trainings:
 
     def create(self, job_id: str, *, version: str = "1.0.0", epochs: int = 1) -> str:
         """Request a job."""
-        parameters = Parameters(epochs=epochs, batch_size=64)
+        parameters = Parameters(architecture="lab", epochs=epochs, batch_size=64)
         request = Request(
             job_id=job_id, created=CREATED, dataset="tiny", dataset_version=version, parameters=parameters
         )

@@ -12,9 +12,10 @@ from digits.errors import InvalidDatasetError, InvalidParameterError
 from digits.jobs import Progress
 from tests.integration.training.conftest import LAB_SHAPES, PARAMETERS, assert_same_weights
 from training import fit, network, progress
-from training.evaluate import evaluate, log_softmax
+from training.evaluate import evaluate
 from training.fit import Fitted
 from training.input import Examples, hold_out, scale
+from training.metrics import log_softmax
 
 # Keras' own, with this NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -24,21 +25,21 @@ def test_lab_is_the_labs_network() -> None:
     model = network.build("lab")
     assert [weight.shape for weight in model.get_weights()] == LAB_SHAPES
     assert model.output_shape == (None, 10)
-    network.prepare(model, 1.0)
-    assert isinstance(model.optimizer, keras.optimizers.Adadelta)
-    assert float(model.optimizer.learning_rate) == 1.0
 
 
-def test_logits_with_this_loss_are_the_labs_softmax_with_its(test: Examples) -> None:
-    model = network.build("lab")
-    network.prepare(model, 1.0)
-    logits = model(scale(test.images))
+def test_lab_is_trained_as_the_lab_did(fitted: Fitted) -> None:
+    assert isinstance(fitted.model.optimizer, keras.optimizers.Adadelta)
+    assert float(fitted.model.optimizer.learning_rate) == 1.0
+
+
+def test_logits_with_this_loss_are_the_labs_softmax_with_its(fitted: Fitted, test: Examples) -> None:
+    logits = fitted.model(scale(test.images))
     labs = keras.losses.CategoricalCrossentropy()(keras.utils.to_categorical(test.labels, 10), tf.nn.softmax(logits))
-    assert float(model.loss(test.labels, logits)) == pytest.approx(float(labs), rel=1e-5)
+    assert float(fitted.model.loss(test.labels, logits)) == pytest.approx(float(labs), rel=1e-5)
 
 
 def test_another_architecture_is_refused() -> None:
-    with pytest.raises(InvalidParameterError, match=r"to be one of lab\. Received 'gpt'"):
+    with pytest.raises(InvalidParameterError, match=r"to be one of lab, lite\. Received 'gpt'"):
         network.build("gpt")
 
 

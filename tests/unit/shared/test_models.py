@@ -65,7 +65,7 @@ def test_a_damaged_file_is_refused(store: Store, damage: bytes) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"schema_version": 2},
+        {"schema_version": 1},
         {"schema_version": None},
         {"files": None},
         {"files": {"model.tflite": {"size": 5}}},

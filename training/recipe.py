@@ -1,0 +1,52 @@
+"""How each architecture is trained: the optimiser, and what the network is shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from digits.jobs import Parameters
+from training.augment import augment
+from training.input import Change
+
+_WEIGHT_DECAY = 0.02
+# The average of the weights reaches back so many epochs.
+_AVERAGED = 2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train a network.
+
+    Attributes:
+        optimizer: makes the optimiser, for so many steps an epoch.
+        negatives: how many pictures of no digits it is shown, for each digit.
+        change: what is done to each batch of images.
+    """
+
+    optimizer: Callable[[Parameters, int], keras.optimizers.Optimizer]
+    negatives: float = 0.0
+    change: Change | None = None
+
+
+def _adadelta(parameters: Parameters, steps: int) -> keras.optimizers.Optimizer:  # noqa: ARG001
+    """The lab's. Its script was written for a default rate of 1.0; Keras has 0.001 since TensorFlow 2."""
+    return keras.optimizers.Adadelta(parameters.learning_rate)
+
+
+def _adamw(parameters: Parameters, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW, an epoch of warm-up, then a cosine to 0 (Loshchilov and Hutter, 2017 and 2019); the weights averaged."""
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        decay_steps=max(1, (parameters.epochs - 1) * steps),
+        warmup_target=parameters.learning_rate,
+        warmup_steps=steps,
+    )
+    momentum = 1 - 1 / (_AVERAGED * steps + 1)
+    return keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY, use_ema=True, ema_momentum=momentum)
+
+
+RECIPES = {
+    "lab": Recipe(_adadelta),
+    "lite": Recipe(_adamw, negatives=0.25, change=augment),
+}
