@@ -13,7 +13,7 @@ from digits.store import Store
 from local.checkout import BUNDLED
 from training.evaluate import Answers, evaluate, litert_answers
 from training.input import Examples, fetch
-from training.metrics import expected_calibration_error, log_softmax, wilson_interval
+from training.metrics import expected_calibration_error, wilson_interval
 
 
 def describe(store: Store, version: str | None, negatives: Sequence[Path]) -> Iterator[str]:
@@ -41,12 +41,12 @@ def describe(store: Store, version: str | None, negatives: Sequence[Path]) -> It
 
 def _reading(answers: Answers, test: Examples) -> Iterator[str]:
     found = evaluate(answers.logits, test.labels)
-    right = answers.logits.argmax(axis=1) == test.labels
+    right = answers.right(test.labels)
     low, high = wilson_interval(int(right.sum()), len(test))
     yield f"accuracy {found.accuracy:.4f} (95 % confidence interval {low:.4f} to {high:.4f}), loss {found.loss:.4f}"
     for digit, accuracy in found.class_accuracies.items():
         yield f"  {digit}: {accuracy:.4f}"
-    error = expected_calibration_error(np.exp(log_softmax(answers.logits).max(axis=1)), right)
+    error = expected_calibration_error(answers.confidences, right)
     yield f"calibration error {error:.4f}"
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from digits.litert import LiteRT
 from digits.tfds import CLASSES
 from training import network
-from training.metrics import cross_entropy
+from training.metrics import cross_entropy, log_softmax
 
 Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating]
@@ -27,6 +27,17 @@ class Answers:
 
     logits: Floats
     scores: Floats
+
+    @property
+    def confidences(self) -> npt.NDArray[np.float64]:
+        """The probability of each image's best digit, (n,)."""
+        confidences: npt.NDArray[np.float64] = np.exp(log_softmax(self.logits).max(axis=1))
+        return confidences
+
+    def right(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which images' best digit is their label, (n,)."""
+        right: npt.NDArray[np.bool_] = self.logits.argmax(axis=1) == labels
+        return right
 
 
 @dataclass(frozen=True)

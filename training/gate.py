@@ -19,7 +19,7 @@ from digits.store import Store
 from training import negatives
 from training.evaluate import Images, litert_answers
 from training.input import Examples
-from training.metrics import expected_calibration_error, log_softmax, worse
+from training.metrics import expected_calibration_error, worse
 
 GOLDEN = Path(__file__).parents[1] / "example"
 # Of each family.
@@ -68,7 +68,7 @@ def misread_examples(model: bytes, threshold: float) -> list[int]:
     """The golden examples that a model reads as something else, or takes for no digits."""
     images = np.stack([read_digit((GOLDEN / f"{digit}.png").read_bytes()) for digit in range(10)])
     answers = litert_answers(model, images)
-    read = (answers.logits.argmax(axis=1) == np.arange(10)) & (answers.scores >= threshold)
+    read = answers.right(np.arange(10)) & (answers.scores >= threshold)
     return [int(digit) for digit in np.flatnonzero(~read)]
 
 
@@ -76,8 +76,8 @@ def try_on(model: bytes, threshold: float, test: Examples, others: Images) -> Tr
     """Show a model the test digits, and `others` that are none."""
     answers = litert_answers(model, test.images)
     return Trial(
-        right=answers.logits.argmax(axis=1) == test.labels,
-        confidences=np.exp(log_softmax(answers.logits).max(axis=1)),
+        right=answers.right(test.labels),
+        confidences=answers.confidences,
         kept=answers.scores >= threshold,
         rejected=litert_answers(model, others).scores < threshold,
     )
