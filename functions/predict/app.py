@@ -25,7 +25,7 @@ from digits.errors import (
 )
 from digits.images import read_digit
 from digits.live_model import LiveModel
-from digits.png import MAX_BYTES
+from digits.png import MAX_BYTES, Pixels
 from digits.settings import Settings
 from digits.store import Store
 
@@ -65,29 +65,36 @@ def predict() -> Response[str]:
 
 def _predict(png: bytes, *, any_answer: bool) -> Response[str]:
     started = perf_counter()
-    digit = read_digit(png)
+    digit, doubt = _read(png)
     decoded = perf_counter()
     classifier = live_model.current()
     answer = classifier.classify(digit)
     inferred = perf_counter()
     best = int(answer.probabilities.argmax())
-    accepted = answer.score >= classifier.threshold
-    if not accepted and not any_answer:
-        raise NotADigitError(
-            "Expected an image of one digit. This one resembles none enough. For the best guess, add ?accept=any.",
-            score=answer.score,
-            threshold=classifier.threshold,
-        )
+    if answer.score < classifier.threshold:
+        doubt = "Expected an image of one digit. This one resembles none enough. For the best guess, add ?accept=any."
+    if doubt and not any_answer:
+        raise NotADigitError(doubt, score=answer.score, threshold=classifier.threshold)
     body = {
         "prediction": best,
         "confidence": float(answer.probabilities[best]),
         "probabilities": answer.probabilities.tolist(),
         "score": answer.score,
-        "accepted": accepted,
+        "accepted": not doubt,
         "model_version": classifier.manifest.version,
     }
     timing = f"decode;dur={(decoded - started) * 1e3:.3f}, infer;dur={(inferred - decoded) * 1e3:.3f}"
     return Response(HTTPStatus.OK.value, "application/json", json.dumps(body), headers={"Server-Timing": timing})
+
+
+def _read(png: bytes) -> tuple[Pixels, str]:
+    """What is most like a digit, and why it should not be taken for one, if so."""
+    try:
+        return read_digit(png), ""
+    except NotADigitError as error:
+        if error.guess is None:
+            raise
+        return error.guess, error.detail
 
 
 @app.get("/health")

@@ -1,7 +1,10 @@
 """Errors a caller can act on, each with the HTTP answer it becomes (RFC 9457)."""
 
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from digits.png import Pixels
 
 
 class DigitsError(Exception):
@@ -76,11 +79,19 @@ class ImageTooLargeError(DigitsError):
 
 
 class NotADigitError(DigitsError):
-    """The image was read, and shows no digit."""
+    """The image was read, and shows no digit.
+
+    Attributes:
+        guess: what resembles one most, (28, 28) uint8 as networks see it; None if nothing does.
+    """
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     slug = "not-a-digit"
     title = "Not a digit"
+
+    def __init__(self, detail: str, guess: "Pixels | None" = None, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.guess = guess
 
 
 class InvalidDatasetError(DigitsError):

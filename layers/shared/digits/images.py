@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from digits import png
+from digits import paper, png
 from digits.errors import NotADigitError
 from digits.png import Pixels
 
@@ -31,7 +31,7 @@ def read_digit(data: bytes) -> Pixels:
     Raises:
         InvalidImageError: the bytes are not a whole, undamaged PNG.
         ImageTooLargeError: too many bytes or pixels, as `png.decode`.
-        NotADigitError: the image is blank.
+        NotADigitError: as `normalise`.
     """
     return normalise(png.decode(data))
 
@@ -50,11 +50,19 @@ def normalise(grey: Pixels) -> Pixels:
         (28, 28) uint8, light ink on 0, the lightest at 255.
 
     Raises:
-        NotADigitError: all pixels are alike.
+        NotADigitError: nothing stands out from the background; or too much else does, and then the error has a `guess`.
     """
     if _is_normal(grey):
         return grey
-    return _centre(_scale(_crop(_ink(grey))))
+    ink, is_all = paper.isolate(grey)
+    digit = _centre(_scale(ink))
+    if not is_all:
+        raise NotADigitError(
+            "Expected ink on paper, darker or lighter than that. Received a picture of things of both kinds. "
+            "For the best guess, add ?accept=any.",
+            guess=digit,
+        )
+    return digit
 
 
 def _is_normal(grey: Pixels) -> bool:
@@ -69,31 +77,11 @@ def _is_normal(grey: Pixels) -> bool:
     return BOX - 2 <= max(sides) <= BOX and all(abs(_mass_centre(profile) - CENTRE) <= 1 for profile in profiles)
 
 
-def _ink(grey: Pixels) -> Pixels:
-    """How far each pixel is from the background, towards the ink's side; what most of the border is, is background."""
-    border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
-    background = np.uint8(np.median(border))
-    if grey.mean() < background:
-        grey, background = 255 - grey, 255 - background
-    return np.maximum(grey, background) - background
-
-
-def _crop(ink: Pixels) -> Pixels:
-    """The box around all ink of over a quarter of the strongest: less may be the blur around a stroke."""
-    strongest = ink.max()
-    if not strongest:
-        raise NotADigitError("Expected an image of a digit. Received a blank one.")
-    strokes = ink > strongest // 4
-    rows, columns = strokes.any(axis=1).nonzero()[0], strokes.any(axis=0).nonzero()[0]
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def _scale(ink: Pixels) -> npt.NDArray[np.float32]:
+def _scale(ink: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The ink in `BOX` x `BOX`, with its aspect ratio, from 0 to 255."""
     ratio = BOX / max(ink.shape)
     height, width = (max(1, round(side * ratio)) for side in ink.shape)
-    # In floating point, because a thin stroke of a large image fades to less than 1 before it is stretched.
-    scaled = np.asarray(Image.fromarray(ink).convert("F").resize((width, height), Image.Resampling.BOX))
+    scaled = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX))
     return scaled * np.float32(255 / scaled.max())
 
 
