@@ -22,7 +22,7 @@ class Answers:
 
     Attributes:
         logits: (n, 10) float32.
-        scores: (n,) float32, the higher, the more an image looks like a digit.
+        scores: (n,) float32, the higher, the more an image looks like a digit; -inf of one that was refused.
     """
 
     logits: Floats
@@ -35,8 +35,8 @@ class Answers:
         return confidences
 
     def right(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Which images' best digit is their label, (n,)."""
-        right: npt.NDArray[np.bool_] = self.logits.argmax(axis=1) == labels
+        """Which images' best digit is their label, (n,); of an image that was refused, none is."""
+        right: npt.NDArray[np.bool_] = (self.logits.argmax(axis=1) == labels) & np.isfinite(self.scores)
         return right
 
 

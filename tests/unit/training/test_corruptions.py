@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from training.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from training.input import Examples
+
+
+def test_there_are_fifteen_by_five() -> None:
+    assert (len(CORRUPTIONS), len(SEVERITIES)) == (15, 5)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_the_more_severe_the_further_from_the_digit(name: str, starter: Examples) -> None:
+    rng = np.random.default_rng(0)
+    distances = []
+    for severity in SEVERITIES:
+        found = [corrupt(name, digit, severity, rng) for digit in starter.images[:40]]
+        assert {(image.shape, image.dtype.name) for image in found} == {((28, 28), "uint8")}
+        distances.append(np.abs(np.subtract(found, starter.images[:40], dtype=float)).mean())
+    assert distances[0] > 0
+    assert distances == sorted(distances)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_the_same_seed_damages_the_same(name: str, starter: Examples) -> None:
+    first, again = (corrupt(name, starter.images[0], 3, np.random.default_rng(7)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_edges_are_hollow() -> None:
+    square = np.zeros((28, 28), np.uint8)
+    square[8:20, 8:20] = 255
+    edges = corrupt("canny edges", square, 1, np.random.default_rng(0))
+    assert set(np.unique(edges)) == {0, 255}
+    assert not edges[11:17, 11:17].any()
+    rows, columns = edges.nonzero()
+    assert [rows.min(), rows.max(), columns.min(), columns.max()] == pytest.approx([8, 19, 8, 19], abs=1)
+
+
+def test_a_shift_moves_by_whole_pixels(starter: Examples) -> None:
+    moved = corrupt("translate", starter.images[0], 2, np.random.default_rng(0))
+    shifts = [np.roll(starter.images[0], (down, right), (0, 1)) for down in (-3, 3) for right in (-3, 3)]
+    assert any(np.array_equal(moved, shifted) for shifted in shifts)
