@@ -32,7 +32,7 @@ def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
     # How much an image is changed is drawn too: most of what is to be read is written well.
-    much = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seeds[0])
+    much = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), seeds[0]) ** 1.5
     moved = _sample(images[..., 0], _affine(much[..., 0], seeds[1]) + much * _elastic(tf.shape(images)[0], seeds[2]))[
         ..., tf.newaxis
     ]

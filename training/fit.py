@@ -12,13 +12,14 @@ import tensorflow as tf
 from digits.errors import InvalidDatasetError, InvalidParameterError
 from digits.jobs import Parameters
 from digits.tfds import CLASSES
-from training import negatives, network
+from training import negatives, network, objective
 from training.checkpoint import Checkpoint
+from training.damage import damaged
 from training.evaluate import keras_answers
 from training.input import Examples, evaluation_batches, hold_out, training_batches
 from training.metrics import fit_temperature
 from training.progress import Report, Reporter
-from training.recipe import RECIPES
+from training.recipe import RECIPES, Recipe
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def train(
     if not len(training):
         raise InvalidDatasetError("Expected examples to train on. Received none, or copies of one image.")
     recipe = RECIPES[parameters.architecture]
-    shown = _with_negatives(training, recipe.negatives, parameters.seed)
+    shown = _shown(training, recipe, parameters.seed)
     steps = math.ceil(len(shown) / parameters.batch_size)
     model = (checkpoint.load() if checkpoint else None) or _compiled(parameters, steps)
     finished = int(model.optimizer.iterations.numpy()) // steps
@@ -87,19 +88,21 @@ def _compiled(parameters: Parameters, steps: int) -> keras.Model:
     model = network.build(parameters.architecture)
     model.compile(
         optimizer=RECIPES[parameters.architecture].optimizer(parameters, steps),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        loss=objective.loss,
+        metrics=[objective.accuracy],
     )
     return model
 
 
-def _with_negatives(examples: Examples, share: float, seed: int) -> Examples:
-    """Examples, and pictures of no digits as an eleventh class."""
-    count = round(share * len(examples))
-    if not count:
-        return examples
-    images = negatives.fitted(count, seed, examples.images)
-    return Examples(np.concatenate([examples.images, images]), np.append(examples.labels, np.full(count, CLASSES)))
+def _shown(examples: Examples, recipe: Recipe, seed: int) -> Examples:
+    """Examples, some of them damaged, and pictures of no digits as an eleventh class."""
+    parts = [examples]
+    if count := round(recipe.damaged * len(examples)):
+        digits = damaged(count, seed, examples)
+        parts.append(Examples(digits.images, digits.labels + objective.DAMAGED))
+    if count := round(recipe.negatives * len(examples)):
+        parts.append(Examples(negatives.fitted(count, seed, examples.images), np.full(count, CLASSES)))
+    return Examples(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
 
 
 class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types

@@ -6,6 +6,7 @@ with Outlier Exposure", 2019; Baradad et al., "Learning to See by Looking at Noi
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,12 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from digits.errors import NotADigitError
 from digits.images import SIZE, normalise
 from digits.png import Pixels
+from training.noise import spectrum
 
 # Sides of the pictures, in pixels, and of what digits are cut into.
 _SMALLEST, _LARGEST = 28, 96
 _HALF = SIZE // 2
+_ATTEMPTS = 20
 # So many corners are a circle.
 _ROUND = 30
 _LEGS = 2
@@ -51,11 +54,13 @@ def reported(family: str, count: int, seed: int) -> Iterator[Pixels]:
 
 
 def _seen(draw: Draw, rng: np.random.Generator, digits: Pixels) -> Pixels:
-    while True:
+    # Digits may be such that nothing made of them is let through; noise is, sooner or later.
+    for attempt in chain(repeat(draw, _ATTEMPTS), repeat(_clouds)):
         try:
-            return normalise(draw(rng, digits))
+            return normalise(attempt(rng, digits))
         except NotADigitError:
             continue
+    raise AssertionError
 
 
 def _side(rng: np.random.Generator) -> int:
@@ -69,17 +74,13 @@ def _to_pixels(picture: Floats) -> Pixels:
     return pixels
 
 
-def _spectrum(rng: np.random.Generator, side: int) -> Floats:
-    """Noise of a natural picture's spectrum, an amplitude of 1/f**a (Field, 1987); white at a = 0."""
-    rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)
-    frequency = np.maximum(np.hypot(rows, columns), 1 / side)
-    phases = np.exp(2j * np.pi * rng.random(frequency.shape))
-    return np.fft.irfft2(phases * frequency ** -rng.uniform(0.3, 2.5), (side, side))
+def _decay(rng: np.random.Generator) -> float:
+    return rng.uniform(0.3, 2.5)
 
 
 def _clouds(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
     """1/f noise, smooth or cut at a level, as a coast or a stain is."""
-    picture = _spectrum(rng, _side(rng))
+    picture = spectrum(rng, _side(rng), _decay(rng))
     if rng.integers(2):
         picture = np.maximum(picture, np.quantile(picture, rng.uniform(0.2, 0.9)))
     return _to_pixels(picture)
@@ -120,7 +121,7 @@ def _things(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
             x, y = rng.uniform(0.2, 0.8, 2) * side
             width, height = rng.uniform(0.1, 0.4, 2) * side
             draw.rectangle((x - width, y - height, x + width, y + height), fill=255)
-    shade = _to_pixels(_spectrum(rng, side)) * rng.uniform(0, 0.7)
+    shade = _to_pixels(spectrum(rng, side, _decay(rng))) * rng.uniform(0, 0.7)
     thing = np.asarray(mask.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1)))) / 255 * (255 - shade)
     return thing.astype(np.uint8)
 
@@ -146,6 +147,28 @@ def _sticks(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
         ]
         draw.polygon([(float(x), float(y)) for x, y in corners], fill=int(rng.integers(100, 256)))
     return np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, side / 40))))
+
+
+def _slabs(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
+    """One piece that is too broad for a stroke, tapering; some with a slit from one end, as legs and sleeves leave."""
+    side = _side(rng)
+    picture = Image.new("L", (side, side))
+    draw = ImageDraw.Draw(picture)
+    length = 0.45 * side
+    first, last = length * rng.uniform(0.3, 0.7, 2)
+    middle = side / 2
+    right = [(middle + first, middle - length), (middle + last, middle + length)]
+    left = [(middle - last, middle + length), (middle - first, middle - length)]
+    draw.polygon([*right, *left], fill=int(rng.integers(100, 256)))
+    if rng.integers(2):
+        gap, top = last * rng.uniform(0.05, 0.5), length * rng.uniform(-0.7, 0.5)
+        draw.polygon(
+            [(middle, middle + top), (middle + gap, middle + length), (middle - gap, middle + length)],
+            fill=int(rng.integers(80)),
+        )
+    shade = 1 - rng.uniform(0, 0.6) * (_to_pixels(spectrum(rng, side, _decay(rng))) / 255)
+    turned = picture.rotate(rng.normal(0, 15) + rng.choice([0, 0, 0, 90]), Image.Resampling.BILINEAR)
+    return (np.asarray(turned) * shade).astype(np.uint8)
 
 
 def _curve(rng: np.random.Generator, side: int) -> list[tuple[float, float]]:
@@ -244,6 +267,7 @@ FITTED: dict[str, Draw] = {
     "leaves": _leaves,
     "things": _things,
     "sticks": _sticks,
+    "slabs": _slabs,
     "scribbles": _scribbles,
     "bars": _bars,
     "pieces": _pieces,

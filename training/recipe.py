@@ -9,7 +9,7 @@ from digits.jobs import Parameters
 from training.augment import augment
 from training.input import Change
 
-_WEIGHT_DECAY = 0.02
+_WEIGHT_DECAY = 0.05
 # The average of the weights reaches back so many epochs.
 _AVERAGED = 2
 
@@ -20,11 +20,13 @@ class Recipe:
 
     Attributes:
         optimizer: makes the optimiser, for so many steps an epoch.
-        negatives: how many pictures of no digits it is shown, for each digit.
+        damaged: how many damaged digits it is shown, for each digit.
+        negatives: how many pictures of no digits, for each digit.
         change: what is done to each batch of images.
     """
 
     optimizer: Callable[[Parameters, int], keras.optimizers.Optimizer]
+    damaged: float = 0.0
     negatives: float = 0.0
     change: Change | None = None
 
@@ -48,5 +50,5 @@ def _adamw(parameters: Parameters, steps: int) -> keras.optimizers.Optimizer:
 
 RECIPES = {
     "lab": Recipe(_adadelta),
-    "lite": Recipe(_adamw, negatives=0.25, change=augment),
+    "lite": Recipe(_adamw, damaged=0.15, negatives=0.25, change=augment),
 }

@@ -5,6 +5,7 @@ import pytest
 
 from digits.png import Pixels
 from training import negatives
+from training.input import Examples
 
 DIGITS = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype(np.uint8)
 
@@ -45,12 +46,17 @@ def test_what_is_reported_was_never_fitted() -> None:
     assert negatives.FITTED.keys().isdisjoint(negatives.REPORTED)
 
 
-def test_blank_pictures_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    blank, digit = np.zeros((28, 28), np.uint8), DIGITS[0]
+def test_blank_pictures_are_drawn_again(starter: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    blank, digit = np.zeros((28, 28), np.uint8), starter.images[0]
     drawn = iter([blank, blank, digit])
 
     def draw(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
         return next(drawn)
 
     monkeypatch.setattr(negatives, "FITTED", {"test": draw})
-    assert negatives.fitted(1, 0, DIGITS).max() > 0
+    np.testing.assert_array_equal(negatives.fitted(1, 0, DIGITS), [digit])
+
+
+def test_digits_that_make_no_pictures_are_replaced() -> None:
+    blank = np.zeros((1, 28, 28), np.uint8)
+    assert negatives.fitted(len(negatives.FITTED), 0, blank).max(axis=(1, 2)).min() > 0
