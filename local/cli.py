@@ -122,12 +122,17 @@ def predict(paths: Annotated[list[Path], typer.Argument(help="PNG files")]) -> N
 def evaluate(
     version: Annotated[str | None, typer.Argument(help="A model, or bundled; the live one without it")] = None,
     negatives: Annotated[list[Path] | None, typer.Option(help="A folder of PNG files, none of them a digit")] = None,
+    samples: Annotated[int | None, typer.Option(help="Digits to damage in each way, and to render in each")] = None,
+    output: Annotated[Path | None, typer.Option(help="A folder for report.html and metrics.json; it is made")] = None,
 ) -> None:
-    """Measure a model on the test part of the data it was trained on, and on pictures of no digits."""
+    """Measure a model on the test part of the data it was trained on, on pictures of it, and on others of no digits."""
     from local import evaluation  # noqa: PLC0415  it loads TensorFlow
 
-    for line in evaluation.describe(Store(store_url()), version, negatives or []):
+    found = evaluation.evaluate(Store(store_url()), version, negatives or [], samples)
+    for line in found.lines():
         console.print(line)
+    if output:
+        found.write(output)
 
 
 def _convert(store: Store, path: Path, name: str | None) -> DatasetVersion:

@@ -1,64 +1,79 @@
 """`digits evaluate`: how good a model is."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from digits import datasets, models, releases
-from digits.errors import DigitsError, UnknownError
-from digits.images import read_digit
+from digits.errors import UnknownError
 from digits.models import MANIFEST_FILE, MODEL_FILE, SCORE, Manifest
 from digits.store import Store
 from local.checkout import BUNDLED
-from training.evaluate import Answers, evaluate, litert_answers
-from training.input import Examples, fetch
-from training.metrics import expected_calibration_error, wilson_interval
+from training import report, rivals
+from training.input import fetch
+from training.study import Study, samples, study
 
 
-def describe(store: Store, version: str | None, negatives: Sequence[Path]) -> Iterator[str]:
-    """What is to be told of a model, line by line.
+@dataclass(frozen=True)
+class Evaluated:
+    """A model, and what was found about it."""
+
+    manifest: Manifest
+    study: Study
+
+    def lines(self) -> Iterator[str]:
+        """What is to be told of it, line by line."""
+        figures = self.study.figures
+        kept, calibration = figures["rejection"]["kept"], figures["calibration"]["error"]
+        yield f"{self.manifest.version} on {len(self.study.test):,} digits of {self.manifest.dataset}"
+        yield f"accuracy {_interval(figures['accuracy'])}"
+        yield f"loss {figures['loss']:.4f}, calibration error {calibration:.4f}"
+        for digit, share in figures["digits"].items():
+            yield f"  {digit}: {share['share']:.4f}"
+        yield f"taken for digits {_interval(kept)}"
+        for name, found in figures["rejection"]["sets"].items():
+            yield f"{name}, of {found['rejected']['of']:,}: rejected {_interval(found['rejected'])}"
+        yield f"pictures as sent: right {figures['pictures']['right']:.4f}"
+        yield f"corruptions: right {figures['corruptions']['mean']:.4f}"
+        for name, found in figures["comparisons"].items():
+            yield f"against {name}, {found['version']} ({found['accuracy']['share']:.4f}): p {found['p']:.3g}"
+
+    def write(self, folder: Path) -> None:
+        """Write the report into a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in report.files(self.manifest, self.study).items():
+            (folder / name).write_bytes(data)
+
+
+def evaluate(store: Store, version: str | None, negatives: Sequence[Path], count: int | None) -> Evaluated:
+    """Study a model.
 
     Args:
         store: has the dataset that the model was trained on, and the model, unless it is the bundled one.
         version: the model, or `bundled`; without one, the live one.
         negatives: folders of PNG files, none of them a digit.
+        count: digits for each corruption and severity, and for each kind of picture; as a training takes, without it.
 
     Raises:
         UnknownError: there is no such model, or not its dataset.
     """
     manifest, model = _bundled() if version == "bundled" else _stored(store, version)
-    dataset = datasets.latest(store, manifest.dataset)
-    test = fetch(store, dataset, "test")
-    yield f"{manifest.version} on {dataset.name} {dataset.version}, {len(test):,} test digits"
-    answers, threshold = litert_answers(model, test.images), manifest.thresholds[SCORE]
-    yield from _reading(answers, test)
-    yield f"taken for digits {np.mean(answers.scores >= threshold):.4f}"
-    for folder in negatives:
-        files = sorted(folder.glob("*.png"))
-        yield f"{folder.name}: {_rejected(files, model, threshold):,} of {len(files):,} rejected"
+    test = fetch(store, datasets.latest(store, manifest.dataset), "test")
+    found = study(
+        model,
+        manifest.thresholds[SCORE],
+        test,
+        count=count or samples(test),
+        exports={"int8": model},
+        rivals=rivals.find(store, manifest),
+        others={folder.name: (path.read_bytes() for path in sorted(folder.glob("*.png"))) for folder in negatives},
+    )
+    return Evaluated(manifest, found)
 
 
-def _reading(answers: Answers, test: Examples) -> Iterator[str]:
-    found = evaluate(answers.logits, test.labels)
-    right = answers.right(test.labels)
-    low, high = wilson_interval(int(right.sum()), len(test))
-    yield f"accuracy {found.accuracy:.4f} (95 % confidence interval {low:.4f} to {high:.4f}), loss {found.loss:.4f}"
-    for digit, accuracy in found.class_accuracies.items():
-        yield f"  {digit}: {accuracy:.4f}"
-    error = expected_calibration_error(answers.confidences, right)
-    yield f"calibration error {error:.4f}"
-
-
-def _rejected(files: Sequence[Path], model: bytes, threshold: float) -> int:
-    seen = []
-    for path in files:
-        try:
-            seen.append(read_digit(path.read_bytes()))
-        except DigitsError:  # The service refuses it before any model sees it.
-            continue
-    passed = (litert_answers(model, np.stack(seen)).scores >= threshold).sum() if seen else 0
-    return len(files) - int(passed)
+def _interval(share: dict[str, Any]) -> str:
+    return f"{share['share']:.4f} (95 % confidence interval {share['low']:.4f} to {share['high']:.4f})"
 
 
 def _bundled() -> tuple[Manifest, bytes]:

@@ -4,20 +4,18 @@ It may unless it is worse, beyond what chance explains, in accuracy, in calibrat
 pictures; and it must read the ten golden examples.
 """
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from digits import models, releases
-from digits.errors import DigitsError, NotADigitError
-from digits.images import normalise, read_digit
-from digits.models import MODEL_FILE, SCORE
+from digits.images import read_digit
+from digits.png import Pixels
 from digits.store import Store
-from training import negatives
-from training.evaluate import Images, litert_answers
+from training import negatives, rivals, sent
+from training.evaluate import litert_answers
 from training.input import Examples
 from training.metrics import expected_calibration_error, worse
 
@@ -25,8 +23,6 @@ GOLDEN = Path(__file__).parents[1] / "example"
 # Of each family.
 _NEGATIVES = 250
 _RESAMPLES = 300
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,11 +53,11 @@ def objections(store: Store, model: bytes, threshold: float, test: Examples) -> 
     """
     missed = misread_examples(model, threshold)
     found = [f"it does not read the examples of {', '.join(map(str, missed))}"] if missed else []
-    live = _live_model(store)
+    live = rivals.live(store)
     if live is None:
         return found
-    others = _negatives()
-    return found + compare(try_on(*live, test, others), try_on(model, threshold, test, others))
+    others = _others()
+    return found + compare(try_on(live.model, live.threshold, test, others), try_on(model, threshold, test, others))
 
 
 def misread_examples(model: bytes, threshold: float) -> list[int]:
@@ -72,14 +68,14 @@ def misread_examples(model: bytes, threshold: float) -> list[int]:
     return [int(digit) for digit in np.flatnonzero(~read)]
 
 
-def try_on(model: bytes, threshold: float, test: Examples, others: Images) -> Trial:
+def try_on(model: bytes, threshold: float, test: Examples, others: list[Pixels | None]) -> Trial:
     """Show a model the test digits, and `others` that are none."""
     answers = litert_answers(model, test.images)
     return Trial(
         right=answers.right(test.labels),
         confidences=answers.confidences,
         kept=answers.scores >= threshold,
-        rejected=litert_answers(model, others).scores < threshold,
+        rejected=sent.answers(model, others).scores < threshold,
     )
 
 
@@ -109,26 +105,12 @@ def _less_calibrated(live: Trial, candidate: Trial) -> bool:
     return bool(np.quantile(differences, 0.025) > 0)
 
 
-def _live_model(store: Store) -> tuple[bytes, float] | None:
-    """Bytes and threshold of the live model; None if there is none that can be read."""
-    try:
-        release = releases.live(store)
-        if release is None:
-            return None
-        manifest = models.load_manifest(store, release.version)
-        return models.load_file(store, manifest, MODEL_FILE), manifest.thresholds[SCORE]
-    except DigitsError as error:
-        logger.warning("The live model cannot be compared with: %s", error.detail)
-        return None
-
-
-def _negatives() -> Images:
+def _others() -> list[Pixels | None]:
     """Pictures of no digits that no network has learnt from, as networks see them."""
-    seen = []
-    for family in negatives.REPORTED:
-        for picture in negatives.reported(family, _NEGATIVES, seed=0):
-            try:
-                seen.append(normalise(picture))
-            except NotADigitError:
-                continue
-    return np.stack(seen)
+    return [
+        digit
+        for family in negatives.REPORTED
+        for digit in sent.read(
+            sent.encode(Image.fromarray(it)) for it in negatives.reported(family, _NEGATIVES, seed=0)
+        )
+    ]

@@ -7,7 +7,7 @@ from digits import models
 from digits.dataset_versions import DatasetVersion
 from digits.models import Manifest
 from digits.store import Store
-from training import weights
+from training import report, weights
 from training.input import fetch
 from training.package import describe, pack
 
@@ -28,5 +28,5 @@ def publish(store: Store, path: Path, architecture: str, dataset: DatasetVersion
     training, test = fetch(store, dataset, "train"), fetch(store, dataset, "test")
     package = pack(weights.load_best_order(path, architecture, test), architecture, training, test)
     manifest = describe(package, dataset, {"architecture": architecture, "imported": path.name}, datetime.now(UTC))
-    models.publish(store, manifest, package.files)
+    models.publish(store, manifest, package.files | report.on(store, manifest, package, test))
     return manifest

@@ -11,11 +11,11 @@ from digits.errors import DigitsError
 from digits.jobs import Progress, Request, Result
 from digits.models import MODEL_FILE, SCORE, Manifest
 from digits.store import Store
-from training import fit, gate
+from training import fit, gate, report
 from training.checkpoint import Checkpoint
 from training.fit import Fitted
 from training.input import Examples, fetch
-from training.package import Package, describe, pack
+from training.package import describe, pack
 from training.progress import display
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,8 @@ def _run(store: Store, request: Request) -> Result:
     package = pack(fitted.model, request.parameters.architecture, examples, test)
     manifest = describe(package, dataset, request.parameters.model_dump(exclude={"dataset"}), request.created)
     objections = gate.objections(store, package.files[MODEL_FILE], package.thresholds[SCORE], test)
-    result = _publish(store, request, manifest, package, objections)
+    files = package.files | report.on(store, manifest, package, test)
+    result = _publish(store, request, manifest, files, objections)
     checkpoint.delete()
     return result
 
@@ -69,13 +70,15 @@ def _fit(store: Store, request: Request, examples: Examples, checkpoint: Checkpo
         return fit.train(examples, request.parameters, on_progress=report, checkpoint=checkpoint)
 
 
-def _publish(store: Store, request: Request, manifest: Manifest, package: Package, objections: list[str]) -> Result:
+def _publish(
+    store: Store, request: Request, manifest: Manifest, files: dict[str, bytes], objections: list[str]
+) -> Result:
     cancelled = jobs.load_result(store, request.job_id)
     if cancelled:
         logger.info("Job %s is over: %s", request.job_id, cancelled.reason)
         return cancelled
     accuracy = manifest.metrics["accuracy"]
-    models.publish(store, manifest, package.files)
+    models.publish(store, manifest, files)
     if objections:
         reason = f"Not released: {'; '.join(objections)}. It can be: POST /models/{manifest.version}/release"
     else:

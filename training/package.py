@@ -18,14 +18,22 @@ from training.evaluate import evaluate, keras_answers, litert_answers
 from training.input import Examples, hold_out
 
 # Of the digits held out of the training, on which the threshold of rejection is set.
-_KEPT = 0.997
+KEPT = 0.997
 
 
 @dataclass(frozen=True)
 class Package:
-    """The files of a model by name, its figures on the test split, and the bounds it was held to or sets."""
+    """A model, ready to be published.
+
+    Attributes:
+        files: content by name.
+        float32: the export that is not published, only compared with.
+        metrics: its figures on the test split.
+        thresholds: the bounds it was held to or sets.
+    """
 
     files: dict[str, bytes]
+    float32: bytes
     metrics: dict[str, float]
     thresholds: dict[str, float]
 
@@ -47,7 +55,8 @@ def pack(model: keras.Model, architecture: str, training: Examples, test: Exampl
         ExportError: an export does not answer as the network does.
     """
     reference = keras_answers(model, test.images)
-    float32 = litert_answers(export.to_float32(model), test.images)
+    unquantised = export.to_float32(model)
+    float32 = litert_answers(unquantised, test.images)
     export.check_float32(reference, float32)
     exported = export.to_int8(model, training.images)
     int8 = litert_answers(exported, test.images)
@@ -60,15 +69,15 @@ def pack(model: keras.Model, architecture: str, training: Examples, test: Exampl
         metrics |= {f"accuracy_{name}": found.accuracy, f"loss_{name}": found.loss}
     metrics |= {f"accuracy_{digit}": accuracy for digit, accuracy in published.class_accuracies.items()}
     files = {MODEL_FILE: exported, WEIGHTS_FILE: weights.dump(model, architecture)}
-    return Package(files, metrics, export.TOLERANCES | {SCORE: threshold})
+    return Package(files, unquantised, metrics, export.TOLERANCES | {SCORE: threshold})
 
 
 def _threshold(model: bytes, training: Examples) -> float:
-    """The lowest score of a digit: `_KEPT` of the digits held out of the training reach it."""
+    """The lowest score of a digit: `KEPT` of the digits held out of the training reach it."""
     _, validation = hold_out(training)
     # A handful of digits may leave none to hold out.
     scores = litert_answers(model, (validation if len(validation) else training).images).scores
-    return float(np.quantile(scores, 1 - _KEPT, method="lower"))
+    return float(np.quantile(scores, 1 - KEPT, method="lower"))
 
 
 def describe(package: Package, dataset: DatasetVersion, parameters: dict[str, Any], created: datetime) -> Manifest:

@@ -17,7 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from batch import Batch
 from digits import datasets, models, problems, releases
-from digits.errors import InvalidParameterError, InvalidRequestError, UnknownError, UnsupportedMediaTypeError
+from digits.errors import (
+    DamagedObjectError,
+    InvalidParameterError,
+    InvalidRequestError,
+    UnknownError,
+    UnsupportedMediaTypeError,
+)
 from digits.jobs import Parameters
 from digits.settings import Settings
 from digits.store import Store
@@ -150,17 +156,27 @@ def cancel_training(job_id: Name) -> Response[dict[str, Any]]:
 
 @app.get("/models", summary="List the models")
 def list_models() -> Response[dict[str, Any]]:
-    """Newest first, each with where it came from and its metrics; `live` is the version that answers now."""
+    """Newest first, each with where it came from and its metrics; `live` is the version that answers now.
+
+    Of a model whose manifest cannot be read, `problem` says why.
+    """
     live = releases.live(store)
     newest = reversed(models.list_versions(store)[-MODELS_LISTED:])
-    manifests = [models.load_manifest(store, version).to_json() for version in newest]
-    return _json({"live": live and live.version, "models": manifests})
+    return _json({"live": live and live.version, "models": [_describe(version) for version in newest]})
 
 
 @app.get("/models/<version>", summary="Show a model")
 def show_model(version: Name) -> Response[dict[str, Any]]:
     """A model's manifest: dataset, parameters, metrics, files and their checksums."""
     return _json(models.load_manifest(store, version).to_json())
+
+
+@app.get("/models/<version>/report", summary="Read the report on a model")
+def show_report(version: Name) -> Response[str]:
+    """An HTML page: how good the model is, and where it fails."""
+    headers = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
+    report = models.load_report(store, version)
+    return Response(HTTPStatus.OK.value, "text/html; charset=utf-8", report.decode(), headers=headers)
 
 
 @app.post("/models/<version>/release", status_code=HTTPStatus.CREATED, summary="Release a model, or roll back to it")
@@ -188,6 +204,13 @@ def new_dataset(new: Annotated[NewDataset, Body()]) -> Response[dict[str, Any]]:
 def openapi_document() -> Response[str]:
     """The whole API, `/predict` included; Swagger UI shows it at `/docs`."""
     return Response(HTTPStatus.OK.value, JSON, app.get_openapi_json_schema())
+
+
+def _describe(version: str) -> dict[str, Any]:
+    try:
+        return models.load_manifest(store, version).to_json()
+    except DamagedObjectError as error:
+        return {"version": version, "problem": error.detail}
 
 
 def _wait_seconds(prefer: str | None) -> float:

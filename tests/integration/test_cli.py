@@ -1,5 +1,6 @@
 """The command lines, as a person types them."""
 
+import json
 import os
 import re
 import subprocess
@@ -62,12 +63,16 @@ def test_digits_evaluates_the_bundled_model(tmp_path: Path, tiny_npz: Path) -> N
     Image.linear_gradient("L").save(tmp_path / "gradients" / "linear.png")
     Image.new("L", (50, 50)).save(tmp_path / "gradients" / "blank.png")
     digits(tmp_path, "convert", str(tiny_npz), "--name", "mnist")
-    told = digits(tmp_path, "evaluate", "bundled", "--negatives", str(tmp_path / "gradients")).stdout
-    assert "on mnist 1.0.0, 300 test digits" in told
+    options = ("--negatives", str(tmp_path / "gradients"), "--samples", "10", "--output", str(tmp_path / "found"))
+    told = digits(tmp_path, "evaluate", "bundled", *options).stdout
+    assert "on 300 digits of mnist" in told
     assert float(re.findall(r"accuracy (\S+) \(95 % confidence interval", told)[0]) > 0.98
     assert len(re.findall(r"^  \d: ", told, re.MULTILINE)) == 10
     assert float(re.findall(r"taken for digits (\S+)", told)[0]) > 0.98
-    assert "gradients: 2 of 2 rejected" in told
+    assert "gradients, of 2: rejected 1.0000" in told
+    figures = json.loads((tmp_path / "found" / "metrics.json").read_bytes())
+    assert figures["accuracy"]["of"] == 300
+    assert (tmp_path / "found" / "report.html").read_text().startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ SCHEMA_VERSION = 2
 MODEL_FILE = "model.tflite"
 WEIGHTS_FILE = "model.weights.h5"
 MANIFEST_FILE = "manifest.json"
+# How good it is, for programs and for people. Not in the manifest: what is timed differs each time.
+METRICS_FILE = "metrics.json"
+REPORT_FILE = "report.html"
 # In a manifest's thresholds: the lowest score of a digit.
 SCORE = "score"
 
@@ -85,18 +88,20 @@ def version_name(created: datetime, files: dict[str, bytes]) -> str:
 
 
 def publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
-    """Write a model's files, and its manifest last. Publishing the same version again changes nothing.
+    """Write a model's files, and its manifest last. Publishing the same version again changes none that it describes.
 
     Args:
         store: where the model goes.
         manifest: describes it.
-        files: content by name, of each that the manifest describes.
+        files: content by name, of each that the manifest describes, and of others.
 
     Raises:
         DamagedObjectError: a file is not as the manifest describes it.
     """
     for name in manifest.files:
-        store.write(_key(manifest.version, name), manifest.check(name, files[name]))
+        manifest.check(name, files[name])
+    for name, data in files.items():
+        store.write(_key(manifest.version, name), data)
     try:
         store.create_json(_key(manifest.version, MANIFEST_FILE), manifest.to_json())
     except ConflictError:
@@ -126,6 +131,18 @@ def load_file(store: Store, manifest: Manifest, name: str) -> bytes:
         DamagedObjectError: the stored file is not the one that was published.
     """
     return manifest.check(name, store.read(_key(manifest.version, name)))
+
+
+def load_report(store: Store, version: str) -> bytes:
+    """The HTML report on a model.
+
+    Raises:
+        UnknownError: there is no such version, or none was written.
+    """
+    try:
+        return store.read(_key(version, REPORT_FILE))
+    except MissingObjectError as error:
+        raise UnknownError(f"There is no report on a model {version!r}. List the models with GET /models.") from error
 
 
 def parse_manifest(data: bytes) -> Manifest:

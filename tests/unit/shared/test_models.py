@@ -40,6 +40,15 @@ def test_a_published_model_is_read_back(store: Store) -> None:
     assert models.load_file(store, manifest, "model.tflite") == b"graph"
 
 
+def test_a_report_is_published_beside_what_the_manifest_describes(store: Store) -> None:
+    manifest = manifest_of(FILES)
+    models.publish(store, manifest, FILES | {"report.html": b"first"})
+    models.publish(store, manifest, FILES | {"report.html": b"again"})
+    assert models.load_report(store, manifest.version) == b"again"
+    with pytest.raises(UnknownError, match="report"):
+        models.load_report(store, "another")
+
+
 def test_a_model_without_its_manifest_does_not_exist(store: Store) -> None:
     store.write("models/half/model.tflite", b"graph")
     assert models.list_versions(store) == []

@@ -25,6 +25,7 @@ CALLERS = {
     "DELETE /train/{job_id}": "AWS_IAM",
     "GET /models": "AWS_IAM",
     "GET /models/{version}": "AWS_IAM",
+    "GET /models/{version}/report": "AWS_IAM",
     "POST /models/{version}/release": "AWS_IAM",
     "GET /datasets": "AWS_IAM",
     "POST /datasets": "AWS_IAM",

@@ -1,0 +1,113 @@
+"""The study of a model, and the report on it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digits import models, releases
+from digits.models import METRICS_FILE, MODEL_FILE, REPORT_FILE, SCORE, Manifest
+from tests.integration.training.conftest import CREATED, Trainings
+from training import negatives, report, sent
+from training.input import Examples
+from training.package import Package, describe
+from training.study import Study, study
+
+# Keras' own, with this NumPy.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+
+@pytest.fixture
+def manifest(package: Package, trainings: Trainings) -> Manifest:
+    return describe(package, trainings.dataset, {"architecture": "lab"}, CREATED)
+
+
+@pytest.fixture(scope="module")
+def found(package: Package, test: Examples) -> Study:
+    model = package.files[MODEL_FILE]
+    others = {"<pairs>": [b"no PNG", *(sent.encode(image) for image in _pairs(test))]}
+    return study(model, package.thresholds[SCORE], test, count=10, exports={"int8": model}, rivals={}, others=others)
+
+
+def _pairs(test: Examples) -> list[Image.Image]:
+    return [Image.fromarray(np.concatenate(list(test.images[i : i + 2]), axis=1)) for i in range(9)]
+
+
+def test_the_figures_agree_with_the_manifest_and_one_another(package: Package, found: Study, test: Examples) -> None:
+    figures = found.figures
+    assert figures["accuracy"]["share"] == package.metrics["accuracy"]
+    assert figures["accuracy"]["low"] < figures["accuracy"]["share"] < figures["accuracy"]["high"]
+    assert figures["loss"] == package.metrics["loss"]
+    assert np.sum(figures["confusion"]) == len(test)
+    assert np.trace(figures["confusion"]) == round(figures["accuracy"]["share"] * len(test))
+    of_digits = {f"accuracy_{digit}": it["share"] for digit, it in figures["digits"].items()}
+    assert of_digits.items() <= package.metrics.items()
+    assert figures["rejection"]["kept"]["share"] == package.metrics["kept"]
+    assert sum(it["count"] for it in figures["calibration"]["bins"]) == len(test)
+    assert figures["exports"]["int8"]["bytes"] == len(package.files[MODEL_FILE])
+
+
+def test_every_set_of_others_is_tried(found: Study) -> None:
+    sets = found.figures["rejection"]["sets"]
+    assert sets.keys() == {*negatives.REPORTED, "<pairs>"}
+    assert sets["<pairs>"]["rejected"]["of"] == 10
+    assert found.scores["<pairs>"][0] == -np.inf
+    threshold = found.figures["rejection"]["threshold"]
+    assert sets["blank"]["rejected"]["share"] == np.mean(found.scores["blank"] < threshold)
+
+
+def test_what_is_damaged_more_is_read_less(found: Study) -> None:
+    accuracy = np.array(list(found.figures["corruptions"]["accuracy"].values()))
+    assert accuracy.shape == (15, 5)
+    assert accuracy[:, 0].mean() > accuracy[:, -1].mean()
+    assert found.figures["corruptions"]["mean"] == pytest.approx(accuracy.mean())
+
+
+def test_a_study_is_the_same_each_time_but_for_what_is_timed(
+    package: Package, found: Study, manifest: Manifest, trainings: Trainings, test: Examples
+) -> None:
+    first, again = (json.loads(report.on(trainings.store, manifest, package, test)[METRICS_FILE]) for _ in range(2))
+    for figures in (first, again):
+        assert figures.pop("exports").keys() == {"int8", "float32"}
+    assert first == again
+    assert first["confusion"] == found.figures["confusion"]
+
+
+def test_the_report_is_one_file_that_shows_the_mistakes(found: Study, manifest: Manifest) -> None:
+    files = report.files(manifest, found)
+    page = files[REPORT_FILE].decode()
+    assert page.count("src=") == page.count('src="data:image/')
+    assert "href=" not in page
+    wrong = len(found.test) - round(found.figures["accuracy"]["share"] * len(found.test))
+    assert f"{wrong:,} mistakes" in page
+    assert page.count("image/png") == min(wrong, 30)
+    assert "&lt;pairs&gt;" in page
+    assert "<pairs>" not in page
+    assert json.loads(files[METRICS_FILE])["version"] == manifest.version
+
+
+def test_a_model_is_compared_with_the_live_one_and_the_labs(
+    package: Package, manifest: Manifest, trainings: Trainings, test: Examples
+) -> None:
+    models.publish(trainings.store, manifest, package.files)
+    releases.release(trainings.store, manifest.version, "try")
+    candidate = replace(manifest, version=models.version_name(CREATED, {"another": b""}))
+    figures = json.loads(report.on(trainings.store, candidate, package, test)[METRICS_FILE])
+    assert {name: it["version"] for name, it in figures["comparisons"].items()} == {
+        "the live model": manifest.version,
+        "the lab's network": manifest.version,
+    }
+    assert {(it["only_this"], it["only_that"], it["p"]) for it in figures["comparisons"].values()} == {(0, 0, 1.0)}
+    itself = json.loads(report.on(trainings.store, manifest, package, test)[METRICS_FILE])
+    assert itself["comparisons"] == {}
+
+
+def test_a_damaged_model_is_no_rival(
+    package: Package, manifest: Manifest, trainings: Trainings, test: Examples
+) -> None:
+    models.publish(trainings.store, manifest, package.files)
+    trainings.store.write(f"models/{manifest.version}/{MODEL_FILE}", b"no graph")
+    candidate = replace(manifest, version="another")
+    assert json.loads(report.on(trainings.store, candidate, package, test)[METRICS_FILE])["comparisons"] == {}

@@ -1,0 +1,53 @@
+"""The models that a new one is compared with."""
+
+import logging
+from dataclasses import dataclass
+
+from digits import models, releases
+from digits.errors import DigitsError
+from digits.models import MODEL_FILE, SCORE, Manifest
+from digits.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A published model: its version, the bytes of its `model.tflite`, and the lowest score it takes for a digit's."""
+
+    version: str
+    model: bytes
+    threshold: float
+
+
+def find(store: Store, manifest: Manifest) -> dict[str, Rival]:
+    """The models to compare one with, by what they are to it: the live one, and the newest of the lab's network."""
+    found = {"the live model": live(store), "the lab's network": newest(store, "lab", manifest.dataset)}
+    return {name: rival for name, rival in found.items() if rival and rival.version != manifest.version}
+
+
+def live(store: Store) -> Rival | None:
+    """The model that answers now; None if there is none that can be read."""
+    try:
+        release = releases.live(store)
+        return _load(store, release.version) if release else None
+    except DigitsError as error:
+        logger.warning("The live model cannot be compared with: %s", error.detail)
+        return None
+
+
+def newest(store: Store, architecture: str, dataset: str) -> Rival | None:
+    """The newest model of an architecture that was trained on a dataset of this name."""
+    for version in reversed(models.list_versions(store)):
+        try:
+            manifest = models.load_manifest(store, version)
+            if manifest.dataset == dataset and manifest.parameters.get("architecture") == architecture:
+                return _load(store, version)
+        except DigitsError as error:
+            logger.warning("%s cannot be compared with: %s", version, error.detail)
+    return None
+
+
+def _load(store: Store, version: str) -> Rival:
+    manifest = models.load_manifest(store, version)
+    return Rival(version, models.load_file(store, manifest, MODEL_FILE), manifest.thresholds[SCORE])
