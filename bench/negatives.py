@@ -3,7 +3,7 @@
 Nothing here is needed for anything else, so it has an environment of its own; what is not installed is left out:
 
     apt-get install dataset-fashion-mnist fonts-dejavu-core fonts-lohit-deva fonts-breip fonts-femkeklaver \
-        fonts-humor-sans fonts-ecolier-court
+        fonts-humor-sans fonts-ecolier-court fonts-noto-color-emoji
     python3 -m venv negatives && negatives/bin/pip install scikit-image scikit-learn
     negatives/bin/python bench/negatives.py FOLDER
 """
@@ -24,6 +24,13 @@ LONGEST = 640
 FASHION = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
 FONTS = Path("/usr/share/fonts/truetype")
 LETTER = 64
+EMOJI = FONTS / "noto" / "NotoColorEmoji.ttf"
+# The only size that the font has, in pixels.
+EMOJI_SIZE = 109
+# Most that Unicode has, but those with digits on them: balls, calendars, medals, clocks and the like.
+EMOJI_CODES = {*range(0x1F300, 0x1F650), *range(0x1F680, 0x1F6D0), *range(0x1F900, 0x1FA00)}
+EMOJI_CODES -= {0x1F3B1, 0x1F4AF, 0x1F4C5, 0x1F4C6, 0x1F51E, 0x1F51F, 0x1F522, 0x1F5D3, *range(0x1F550, 0x1F568)}
+EMOJI_CODES -= {*range(0x1F947, 0x1F94A)}
 
 # Of what scikit-image and scikit-learn ship: no pages, which may have digits on them, no drawings, no clock.
 PHOTOGRAPHS = {
@@ -91,7 +98,18 @@ def letters() -> Iterator[tuple[str, Image.Image]]:
                 yield f"{script}-{ord(letter):04x}", image
 
 
-SETS = {"fashion": fashion, "photographs": photographs, "crops": crops, "letters": letters}
+def emoji() -> Iterator[tuple[str, Image.Image]]:
+    """Animals, people, food, vehicles and signs, in colour on white."""
+    if EMOJI.exists():
+        font = ImageFont.truetype(EMOJI, EMOJI_SIZE)
+        for code in sorted(EMOJI_CODES):
+            image = Image.new("RGB", (136, 128), "white")
+            ImageDraw.Draw(image).text((68, 64), chr(code), font=font, anchor="mm", embedded_color=True)
+            if np.ptp(np.asarray(image)):
+                yield f"{code:x}", image
+
+
+SETS = {"fashion": fashion, "photographs": photographs, "crops": crops, "letters": letters, "emoji": emoji}
 
 
 def main() -> None:
