@@ -57,8 +57,8 @@ Test digits, rendered by `training/variants.py` ({pictures} of each kind):
 
 ## Damaged digits
 
-Test digits, damaged in the fifteen ways of MNIST-C (Mu and Gilmer, 2019; severities of our own), {corrupted} for each
-way and severity. Mean accuracy {mean:.3f}.
+Test digits, damaged in the fifteen ways of MNIST-C (Mu and Gilmer, 2019; `training/corruptions.py`), {corrupted} for
+each way and severity. Mean accuracy {mean:.3f}.
 
 {corruptions}
 

@@ -1,7 +1,9 @@
 """Digits damaged in the fifteen ways of MNIST-C, at five severities each.
 
 After Mu and Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision", 2019, written from the paper's descriptions.
-The severities are ours, from what is hardly seen to what a person still reads, if with an effort.
+Noise, brightness and fog are as severe as where the paper takes them from (Hendrycks and Dietterich, "Benchmarking
+Neural Network Robustness to Common Corruptions and Perturbations", 2019). The other severities are ours, from what is
+hardly seen to what a person still reads, if with an effort.
 """
 
 import math
@@ -50,7 +52,7 @@ def _shot_noise(digit: Floats, severity: int, rng: np.random.Generator) -> Float
 
 def _impulse_noise(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
     """Salt and pepper."""
-    share = (0.02, 0.05, 0.08, 0.12, 0.17)[severity - 1]
+    share = (0.03, 0.06, 0.09, 0.17, 0.27)[severity - 1]
     return np.where(rng.random(digit.shape) < share, rng.integers(2, size=digit.shape), digit).astype(np.float32)
 
 
@@ -102,7 +104,7 @@ def _stripe(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:  
 
 def _fog(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
     """Clouds by the diamond-square algorithm's spectrum, laid over; the whole as bright as before."""
-    strength, decay = ((0.4, 2.0), (0.7, 2.0), (1.0, 2.0), (1.3, 2.0), (1.6, 1.8))[severity - 1]
+    strength, decay = ((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4))[severity - 1]
     clouds = _clouds(rng, decay)
     seen: Floats = (digit + strength * clouds) * (digit.max() / (digit.max() + strength))
     return seen
