@@ -20,6 +20,7 @@ from training.input import Examples, evaluation_batches, hold_out, training_batc
 from training.metrics import fit_temperature
 from training.progress import Report, Reporter
 from training.recipe import RECIPES, Recipe
+from training.variants import rendered
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,10 @@ def _compiled(parameters: Parameters, steps: int) -> keras.Model:
 
 
 def _shown(examples: Examples, recipe: Recipe, seed: int) -> Examples:
-    """Examples, some of them damaged, and pictures of no digits as an eleventh class."""
+    """Examples, some of them as people send them, some damaged, and pictures of no digits as an eleventh class."""
     parts = [examples]
+    if count := round(recipe.rendered * len(examples)):
+        parts.append(rendered(count, seed, examples))
     if count := round(recipe.damaged * len(examples)):
         digits = damaged(count, seed, examples)
         parts.append(Examples(digits.images, digits.labels + objective.DAMAGED))

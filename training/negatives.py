@@ -5,6 +5,7 @@ synthetic images, far apart from each other, stand for it (Hendrycks, Mazeika an
 with Outlier Exposure", 2019; Baradad et al., "Learning to See by Looking at Noise", 2021).
 """
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 
@@ -24,6 +25,8 @@ _ATTEMPTS = 20
 # So many corners are a circle.
 _ROUND = 30
 _LEGS = 2
+# A cosine, from which on a line is along an axis.
+_ALONG = 0.6
 
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, Pixels], Pixels]
@@ -171,6 +174,43 @@ def _slabs(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
     return (np.asarray(turned) * shade).astype(np.uint8)
 
 
+def _strokes(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
+    """One or two strokes that are no digit: an arc, a corner or a tee but a seven, a line that leans back or lies."""
+    side = _side(rng)
+    picture = Image.new("L", (side, side))
+    draw = ImageDraw.Draw(picture)
+    shade, width = int(rng.integers(120, 256)), max(1, round(side * rng.uniform(0.02, 0.14)))
+    kind = rng.choice(["arc", "corner", "line"])
+    if kind == "arc":
+        left, top = rng.uniform(0, 0.4, 2) * side
+        right, bottom = rng.uniform(0.6, 1, 2) * side
+        start = rng.uniform(0, 360)
+        draw.arc((left, top, right, bottom), start, start + rng.uniform(90, 220), shade, width)
+    else:
+        # In degrees from the right, downwards.
+        first = rng.uniform(0, 60) if kind == "line" else rng.uniform(0, 360)
+        second = first + (180 if kind == "line" else rng.choice([-1, 1]) * rng.uniform(50, 130))
+        while kind == "corner" and _is_seven(first, second):
+            first, second = rng.uniform(0, 360, 2)
+        joint = np.array(rng.uniform(0.35, 0.65, 2)) * side
+        arms = [joint + side * rng.uniform(0.2, 0.5) * _toward(angle) for angle in (first, second)]
+        if kind == "corner" and rng.integers(2):
+            arms.append(joint + side * rng.uniform(0.2, 0.5) * _toward(first + 180))
+        for arm in arms:
+            draw.line([(float(x), float(y)) for x, y in (joint, arm)], shade, width)
+    return np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, side / 40))))
+
+
+def _toward(degrees: float) -> Floats:
+    return np.array([math.cos(math.radians(degrees)), math.sin(math.radians(degrees))])
+
+
+def _is_seven(first: float, second: float) -> bool:
+    """Whether two arms of a corner are like a seven's, one to the left and one down, or lie in one line."""
+    (x1, y1), (x2, y2) = _toward(first), _toward(second)
+    return bool(min(x1, x2) < -_ALONG < _ALONG < max(y1, y2) or abs(x1 * y2 - x2 * y1) < _ALONG)
+
+
 def _curve(rng: np.random.Generator, side: int) -> list[tuple[float, float]]:
     """A Bezier curve through the picture, of up to four control points."""
     points = rng.uniform(0.1, 0.9, (int(rng.integers(2, 5)), 2)) * side
@@ -268,6 +308,7 @@ FITTED: dict[str, Draw] = {
     "things": _things,
     "sticks": _sticks,
     "slabs": _slabs,
+    "strokes": _strokes,
     "scribbles": _scribbles,
     "bars": _bars,
     "pieces": _pieces,

@@ -20,12 +20,14 @@ class Recipe:
 
     Attributes:
         optimizer: makes the optimiser, for so many steps an epoch.
-        damaged: how many damaged digits it is shown, for each digit.
-        negatives: how many pictures of no digits, for each digit.
+        rendered: how many digits it is shown as people send them, for each as it is.
+        damaged: how many damaged digits.
+        negatives: how many pictures of no digits.
         change: what is done to each batch of images.
     """
 
     optimizer: Callable[[Parameters, int], keras.optimizers.Optimizer]
+    rendered: float = 0.0
     damaged: float = 0.0
     negatives: float = 0.0
     change: Change | None = None
@@ -50,5 +52,5 @@ def _adamw(parameters: Parameters, steps: int) -> keras.optimizers.Optimizer:
 
 RECIPES = {
     "lab": Recipe(_adadelta),
-    "lite": Recipe(_adamw, damaged=0.15, negatives=0.25, change=augment),
+    "lite": Recipe(_adamw, rendered=0.1, damaged=0.12, negatives=0.28, change=augment),
 }

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
 from digits.png import MAX_BYTES, Pixels
-from training.sent import encode
+from training.input import Examples
+from training.sent import encode, read
 
 Floats = npt.NDArray[np.float32]
 
@@ -44,6 +45,29 @@ def render(kind: str, digit: Pixels, rng: np.random.Generator) -> bytes:
     while len(data := encode(picture)) > MAX_BYTES:
         picture = picture.reduce(2)
     return data
+
+
+def rendered(count: int, seed: int, examples: Examples) -> Examples:
+    """Render some of the examples, each in one of the `KINDS`, and find the digit again.
+
+    Args:
+        count: how many.
+        seed: the same, the same result.
+        examples: what to choose from, at least one.
+
+    Returns:
+        At most `count` examples: those that were found again.
+    """
+    kinds = list(KINDS)
+    rngs = np.random.default_rng(seed).spawn(count)
+    chosen = [int(rng.integers(len(examples))) for rng in rngs]
+    digits = read(
+        render(kinds[number % len(kinds)], examples.images[index], rng)
+        for number, (index, rng) in enumerate(zip(chosen, rngs, strict=True))
+    )
+    found = [number for number, digit in enumerate(digits) if digit is not None]
+    images = np.array([digits[number] for number in found], np.uint8).reshape(-1, *examples.images.shape[1:])
+    return Examples(images, examples.labels[np.array(chosen, np.int64)[found]])
 
 
 def _write(digit: Pixels, rng: np.random.Generator) -> Image.Image:

@@ -11,7 +11,7 @@ from digits.images import read_digit
 from digits.litert import LiteRT
 from digits.png import MAX_BYTES
 from training.input import Examples
-from training.variants import KINDS, LOWEST, SIDES, render
+from training.variants import KINDS, LOWEST, SIDES, render, rendered
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,3 +41,20 @@ def test_the_bundled_model_reads_them(kind: str, starter: Examples) -> None:
         with suppress(NotADigitError):
             right += model.answer(read_digit(render(kind, digit, rng)))[0].argmax() == label
     assert right > 90
+
+
+def test_rendered_examples_are_found_again_with_their_labels(starter: Examples) -> None:
+    found = rendered(48, 0, starter)
+    assert 40 < len(found) <= 48
+    assert (found.images.shape[1:], found.images.dtype.name) == ((28, 28), "uint8")
+    first = [
+        starter.labels[np.abs(starter.images.astype(float) - image).mean(axis=(1, 2)).argmin()]
+        for image in found.images
+    ]
+    assert np.mean(first == found.labels) > 0.5
+    np.testing.assert_array_equal(rendered(48, 0, starter).images, found.images)
+
+
+def test_examples_that_are_not_found_again_are_left_out() -> None:
+    blank = Examples(np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.int64))
+    assert rendered(0, 0, blank).images.shape == (0, 28, 28)
