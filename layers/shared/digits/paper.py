@@ -6,7 +6,7 @@ from PIL import Image
 
 from digits.errors import NotADigitError
 from digits.png import Pixels
-from digits.ruling import strongest, without_lines
+from digits.ruling import extremes, without_lines
 from digits.specks import grow, without_specks
 
 Floats = npt.NDArray[np.float32]
@@ -67,24 +67,26 @@ def _around(box: Box, factor: int) -> Box:
 
 def _find(grey: Pixels) -> tuple[Floats, Box, bool]:
     """The ink, the box around the digit, and whether nothing else stands out."""
-    ink, is_all = _ink(grey - _background(grey))
-    ink = without_lines(ink)
-    strokes = without_specks(ink > _STROKE * strongest(ink), ink)
+    ink, strong, is_all = _ink(grey - _background(grey))
+    ink = without_lines(ink, strong)
+    strokes = without_specks(ink > _STROKE * extremes(ink)[1], ink)
     rows, columns = (np.flatnonzero(strokes.any(axis=axis)) for axis in (1, 0))
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     return np.where(grow(strokes), ink, np.float32(0)), box, is_all
 
 
-def _ink(contrast: Floats) -> tuple[Floats, bool]:
-    """How far each pixel stands out from the noise, towards the side where the most does; whether none on the other."""
-    strong, other = strongest(contrast), strongest(-contrast)
+def _ink(contrast: Floats) -> tuple[Floats, float, bool]:
+    """How far each pixel stands out from the noise, where the most does; the most; if all is there."""
+    low, strong = extremes(contrast)
+    other = -low
     if other > strong:
         contrast, strong, other = -contrast, other, strong
     noise = _noise(contrast)
     if strong < max(_LEAST_LEVELS, _LEAST_DEVIATIONS * noise):
         raise NotADigitError("Expected an image of a digit. Received a blank one.")
     is_all = other <= max(_OTHER_SHARE * strong, _OTHER_DEVIATIONS * noise)
-    return np.clip(contrast - 2 * noise, 0, strong - 2 * noise), is_all
+    strong -= 2 * noise
+    return np.clip(contrast - 2 * noise, 0, strong), strong, is_all
 
 
 def _noise(contrast: Floats) -> float:
@@ -99,7 +101,7 @@ def _background(grey: Pixels) -> Floats:
     coarse = np.asarray(Image.fromarray(grey).convert("F").resize((width, height), Image.Resampling.BOX))
     surface = _surface(coarse)
     offset = coarse - surface
-    paper = ~grow(np.abs(offset) > max(0.3 * strongest(np.abs(offset)), 1))
+    paper = ~grow(np.abs(offset) > max(0.3 * extremes(np.abs(offset))[1], 1))
     if paper.mean() > _ENOUGH_PAPER:
         surface = surface + _blur(offset * paper) / np.maximum(_blur(paper), np.float32(1e-3))
     return np.asarray(Image.fromarray(surface).resize((grey.shape[1], grey.shape[0]), Image.Resampling.BILINEAR))

@@ -20,26 +20,28 @@ _GLINTS = 8
 _SMALLEST_SIDE = 24  # pixels
 
 
-def without_lines(ink: Floats) -> Floats:
+def without_lines(ink: Floats, strong: float) -> Floats:
     """The ink without lines that cross the whole image and run nearly along its rows or its columns.
 
     Args:
         ink: (height, width) float32, on 0.
+        strong: how strong the strongest of it is, by `extremes`.
 
     Returns:
         The same shape; where a line was, the lesser of what is above and below it, so that strokes that cross it stay.
     """
-    return _without_rows(_without_rows(ink).T).T
+    return _without_rows(_without_rows(ink, strong).T, strong).T
 
 
-def strongest(ink: Floats) -> float:
-    """The strongest ink, but for the few pixels, one in 600 at most, that may be glints or dead."""
-    count = min(ink.size // 600, _GLINTS) + 1
-    return float(np.partition(ink, -count, axis=None)[-count])
+def extremes(values: Floats) -> tuple[float, float]:
+    """The least and the greatest, but for the few pixels, one in 600 at most, that may be glints or dead."""
+    few = min(values.size // 600, _GLINTS)
+    ordered = np.partition(values, (few, values.size - 1 - few), axis=None)
+    return float(ordered[few]), float(ordered[-1 - few])
 
 
-def _without_rows(ink: Floats) -> Floats:
-    mask = ink > 0.2 * strongest(ink)
+def _without_rows(ink: Floats, strong: float) -> Floats:
+    mask = ink > 0.2 * strong
     crosses = mask[:, :2].any() and mask[:, -2:].any()
     if min(ink.shape) < _SMALLEST_SIDE or not crosses:
         return ink
@@ -50,7 +52,7 @@ def _without_rows(ink: Floats) -> Floats:
         return ink
     cleaned = _fill(ink, slope, lines | np.roll(lines, 1) | np.roll(lines, -1))
     # With the lines, most of the ink would be gone: they were strokes.
-    return cleaned if strongest(cleaned) > 0.5 * strongest(ink) else ink
+    return cleaned if extremes(cleaned)[1] > 0.5 * strong else ink
 
 
 def _find_lines(mask: Mask) -> tuple[float, Mask]:
