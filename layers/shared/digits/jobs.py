@@ -24,7 +24,7 @@ class Parameters(BaseModel):
 
     dataset: str | None = Field(None, pattern=NAME_PATTERN, description="A dataset's name; mnist if there is one")
     architecture: Literal["lab", "lite"] = Field("lite", description="The network: lab is the research lab's CNN")
-    epochs: int = Field(40, ge=1, le=200, description="3 for lab")
+    epochs: int = Field(50, ge=1, le=200, description="3 for lab")
     batch_size: int = Field(128, ge=1, le=4096)
     learning_rate: float = Field(0.002, gt=0, le=10, allow_inf_nan=False, description="1.0 for lab")
     seed: int = Field(0, ge=0, lt=2**31)
