@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from digits import datasets, models, releases
-from digits.errors import UnknownError
+from digits.errors import InvalidParameterError, UnknownError
 from digits.models import MANIFEST_FILE, MODEL_FILE, SCORE, Manifest
 from digits.store import Store
 from local.checkout import BUNDLED
@@ -56,8 +56,13 @@ def evaluate(store: Store, version: str | None, negatives: Sequence[Path], count
         count: digits for each corruption and severity, and for each kind of picture; as a training takes, without it.
 
     Raises:
+        InvalidParameterError: a folder holds no PNG files.
         UnknownError: there is no such model, or not its dataset.
     """
+    others = {folder.name: [path.read_bytes() for path in sorted(folder.glob("*.png"))] for folder in negatives}
+    for name, pngs in others.items():
+        if not pngs:
+            raise InvalidParameterError(f"Expected PNG files in the folder {name}. Found none.")
     manifest, model = _bundled() if version == "bundled" else _stored(store, version)
     test = fetch(store, datasets.latest(store, manifest.dataset), "test")
     found = study(
@@ -67,7 +72,7 @@ def evaluate(store: Store, version: str | None, negatives: Sequence[Path], count
         count=count or samples(test),
         exports={"int8": model},
         rivals=rivals.find(store, manifest),
-        others={folder.name: (path.read_bytes() for path in sorted(folder.glob("*.png"))) for folder in negatives},
+        others=others,
     )
     return Evaluated(manifest, found)
 

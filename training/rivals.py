@@ -8,6 +8,9 @@ from digits.errors import DigitsError
 from digits.models import MODEL_FILE, SCORE, Manifest
 from digits.store import Store
 
+# One request of the store each.
+_LOOKED_AT = 50
+
 logger = logging.getLogger(__name__)
 
 
@@ -37,8 +40,8 @@ def live(store: Store) -> Rival | None:
 
 
 def newest(store: Store, architecture: str, dataset: str) -> Rival | None:
-    """The newest model of an architecture that was trained on a dataset of this name."""
-    for version in reversed(models.list_versions(store)):
+    """The newest model of an architecture that was trained on a dataset of this name, if among the newest of all."""
+    for version in models.list_versions(store)[: -_LOOKED_AT - 1 : -1]:
         try:
             manifest = models.load_manifest(store, version)
             if manifest.dataset == dataset and manifest.parameters.get("architecture") == architecture:

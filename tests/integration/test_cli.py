@@ -83,6 +83,7 @@ def test_digits_evaluates_the_bundled_model(tmp_path: Path, tiny_npz: Path) -> N
         (["convert", "example/8.png", "--name", "eight"], "Invalid dataset"),
         (["convert", "data/starter.npz", "--name", "Not A Name"], "Invalid dataset"),
         (["evaluate"], "digits evaluate bundled"),
+        (["evaluate", "bundled", "--negatives", "docs"], "Expected PNG files in the folder docs"),
         (["models", "show", "nothing"], "There is no model 'nothing'"),
         (["models", "release", "nothing"], "There is no model 'nothing'"),
     ],
