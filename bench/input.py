@@ -1,6 +1,6 @@
 """How fast the training's input is: images/s parsed from TFRecord shards, and served in shuffled batches from memory.
 
-PYTHONPATH=. .venv/bin/python bench/input.py [NPZ] [--rounds 9]
+.venv/bin/python -m bench.input [NPZ] [--rounds 9]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Write docs/model-card.md, from what `digits evaluate bundled --output FOLDER` found.
 
-PYTHONPATH=. .venv/bin/python bench/model_card.py FOLDER/metrics.json
+.venv/bin/python -m bench.model_card FOLDER/metrics.json
 """
 
 import argparse

@@ -87,7 +87,7 @@ def crops() -> Iterator[tuple[str, Image.Image]]:
         yield f"{index:04}-{name}", whole.crop((left, top, left + side, top + side))
 
 
-def letters() -> Iterator[tuple[str, Image.Image]]:
+def scripts() -> Iterator[tuple[str, Image.Image]]:
     """Letters of several scripts and of fonts that imitate handwriting, black on white."""
     for script, (path, alphabet) in SCRIPTS.items():
         if (FONTS / path).exists():
@@ -109,7 +109,7 @@ def emoji() -> Iterator[tuple[str, Image.Image]]:
                 yield f"{code:x}", image
 
 
-SETS = {"fashion": fashion, "photographs": photographs, "crops": crops, "letters": letters, "emoji": emoji}
+SETS = {"fashion": fashion, "photographs": photographs, "crops": crops, "scripts": scripts, "emoji": emoji}
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 Each threshold keeps the share of held-out training digits that a training keeps. The network's weights are a published
 model's `model.weights.h5`; the folders hold PNG files of no digits, as `bench/negatives.py` makes them:
 
-    PYTHONPATH=. .venv/bin/python bench/rejection.py WEIGHTS NPZ FOLDER...
+    .venv/bin/python -m bench.rejection WEIGHTS NPZ FOLDER...
 """
 
 import argparse
@@ -114,8 +114,8 @@ def main() -> None:
     others = {folder.name: [path.read_bytes() for path in folder.glob("*.png")] for folder in arguments.folders}
     for family in negatives.REPORTED:
         others[family] = [sent.encode(Image.fromarray(it)) for it in negatives.reported(family, PICTURES, seed=0)]
-    found = {name: [digit for digit in sent.read(pngs) if digit is not None] for name, pngs in others.items()}
-    seen = {name: look(np.stack(digits)) for name, digits in found.items() if digits}
+    found = {name: [it.digit for it in sent.read(pngs) if not it.is_refused] for name, pngs in others.items()}
+    seen = {name: look(np.array(digits)) for name, digits in found.items() if digits}
     validation, tested = look(held_out.images), look(test)
     print("| % rejected | digits kept |", " | ".join(others), "|")
     print("| --- " * (2 + len(others)) + "|")

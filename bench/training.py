@@ -1,6 +1,6 @@
 """How long a training takes until it reads 99 % of the test digits right: by the lab's recipe, and by ours.
 
-PYTHONPATH=. .venv/bin/python bench/training.py [NPZ]
+.venv/bin/python -m bench.training [NPZ]
 """
 
 import argparse

@@ -21,7 +21,7 @@ class Answers:
     """What a model answers to n images.
 
     Attributes:
-        logits: (n, 10) float32.
+        logits: (n, 10) float32; NaN where nothing was found to read.
         scores: (n,) float32, the higher, the more an image looks like a digit; -inf of one that was refused.
     """
 
@@ -35,8 +35,8 @@ class Answers:
         return confidences
 
     def right(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Which images' best digit is their label, (n,); of an image that was refused, none is."""
-        right: npt.NDArray[np.bool_] = (self.logits.argmax(axis=1) == labels) & np.isfinite(self.scores)
+        """Which images' best digit is their label, (n,); an image without logits has none."""
+        right: npt.NDArray[np.bool_] = (self.logits.argmax(axis=1) == labels) & ~np.isnan(self.logits[:, 0])
         return right
 
 

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from digits.images import read_digit
-from digits.png import Pixels
 from digits.store import Store
 from training import negatives, rivals, sent
 from training.evaluate import litert_answers
 from training.input import Examples
 from training.metrics import expected_calibration_error, worse
+from training.sent import Found
 
 GOLDEN = Path(__file__).parents[1] / "example"
 # Of each family.
@@ -68,7 +68,7 @@ def misread_examples(model: bytes, threshold: float) -> list[int]:
     return [int(digit) for digit in np.flatnonzero(~read)]
 
 
-def try_on(model: bytes, threshold: float, test: Examples, others: list[Pixels | None]) -> Trial:
+def try_on(model: bytes, threshold: float, test: Examples, others: list[Found]) -> Trial:
     """Show a model the test digits, and `others` that are none."""
     answers = litert_answers(model, test.images)
     return Trial(
@@ -105,12 +105,12 @@ def _less_calibrated(live: Trial, candidate: Trial) -> bool:
     return bool(np.quantile(differences, 0.025) > 0)
 
 
-def _others() -> list[Pixels | None]:
+def _others() -> list[Found]:
     """Pictures of no digits that no network has learnt from, as networks see them."""
     return [
-        digit
+        found
         for family in negatives.REPORTED
-        for digit in sent.read(
+        for found in sent.read(
             sent.encode(Image.fromarray(it)) for it in negatives.reported(family, _NEGATIVES, seed=0)
         )
     ]

@@ -2,16 +2,17 @@
 
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from digits.errors import DigitsError
+from digits.errors import DigitsError, NotADigitError
 from digits.images import SIZE, read_digit
 from digits.png import Pixels
 from training.evaluate import Answers, Images, litert_answers
 
-# Of a picture that never gets to a model.
+# The score of what is no digit, whatever a model makes of it.
 REFUSED = -np.inf
 
 
@@ -22,21 +23,41 @@ def encode(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def read(pngs: Iterable[bytes]) -> list[Pixels | None]:
-    """The digit found on each, (28, 28) uint8; None where the service refuses the picture."""
-    found: list[Pixels | None] = []
-    for data in pngs:
-        try:
-            found.append(read_digit(data))
-        except DigitsError:
-            found.append(None)
-    return found
+@dataclass(frozen=True)
+class Found:
+    """What the service finds on a picture.
+
+    Attributes:
+        digit: (28, 28) uint8, what is most like a digit; None if nothing is.
+        is_refused: whether no model's score can make it be taken for one.
+    """
+
+    digit: Pixels | None
+    is_refused: bool = False
 
 
-def answers(model: bytes, digits: list[Pixels | None]) -> Answers:
-    """What an exported model answers; a picture that was refused has the score `REFUSED`, and is nobody's digit."""
+def read(pngs: Iterable[bytes]) -> list[Found]:
+    """What is found on each."""
+    return [_find(data) for data in pngs]
+
+
+def _find(data: bytes) -> Found:
+    try:
+        return Found(read_digit(data))
+    except NotADigitError as error:
+        return Found(error.guess, is_refused=True)
+    except DigitsError:
+        return Found(None, is_refused=True)
+
+
+def answers(model: bytes, found: list[Found]) -> Answers:
+    """What an exported model answers, as to `?accept=any`.
+
+    A picture that is refused has the score `REFUSED`, and one on which nothing is found no logits but NaN.
+    """
     blank = np.zeros((SIZE, SIZE), np.uint8)
-    images: Images = np.array([blank if digit is None else digit for digit in digits], np.uint8).reshape(-1, SIZE, SIZE)
-    given = litert_answers(model, images)
-    given.scores[[digit is None for digit in digits]] = REFUSED
+    images: Images = np.array([blank if it.digit is None else it.digit for it in found], np.uint8)
+    given = litert_answers(model, images.reshape(-1, SIZE, SIZE))
+    given.scores[[it.is_refused for it in found]] = REFUSED
+    given.logits[[it.digit is None for it in found]] = np.nan
     return given

@@ -61,13 +61,15 @@ def rendered(count: int, seed: int, examples: Examples) -> Examples:
     kinds = list(KINDS)
     rngs = np.random.default_rng(seed).spawn(count)
     chosen = [int(rng.integers(len(examples))) for rng in rngs]
-    digits = read(
+    pngs = (
         render(kinds[number % len(kinds)], examples.images[index], rng)
         for number, (index, rng) in enumerate(zip(chosen, rngs, strict=True))
     )
-    found = [number for number, digit in enumerate(digits) if digit is not None]
-    images = np.array([digits[number] for number in found], np.uint8).reshape(-1, *examples.images.shape[1:])
-    return Examples(images, examples.labels[np.array(chosen, np.int64)[found]])
+    found = [
+        (it.digit, examples.labels[index]) for index, it in zip(chosen, read(pngs), strict=True) if not it.is_refused
+    ]
+    images = np.array([digit for digit, _ in found], np.uint8).reshape(-1, *examples.images.shape[1:])
+    return Examples(images, np.array([label for _, label in found], np.int64))
 
 
 def _write(digit: Pixels, rng: np.random.Generator) -> Image.Image:
