@@ -50,16 +50,16 @@ def normalise(grey: Pixels) -> Pixels:
         (28, 28) uint8, light ink on 0, the lightest at 255.
 
     Raises:
-        NotADigitError: nothing stands out from the background; or too much else does, and then the error has a `guess`.
+        NotADigitError: the image is blank; or it shows more than ink on paper, and then the error has a `guess`.
     """
     if _is_normal(grey):
         return grey
-    ink, is_all = paper.isolate(grey)
+    ink, is_ink = paper.isolate(grey)
     digit = _centre(_scale(ink))
-    if not is_all:
+    if not is_ink:
         raise NotADigitError(
-            "Expected ink on paper, darker or lighter than that. Received a picture of things of both kinds. "
-            "For the best guess, add ?accept=any.",
+            "Expected ink on paper, all of it darker than that or all lighter. Received a picture of more than that, "
+            "or of noise. For the best guess, add ?accept=any.",
             guess=digit,
         )
     return digit

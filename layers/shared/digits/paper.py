@@ -26,7 +26,7 @@ _ENOUGH_PAPER = 0.05
 _FITS, _FITS_TO_EDGE = 5, 2
 # On the side where no ink is, beyond such a share of the ink's strength and so many standard deviations of the noise:
 # what stands out there is neither uneven light nor noise.
-_OTHER_SHARE, _OTHER_DEVIATIONS = 0.2, 10
+_OTHER_SHARE, _OTHER_DEVIATIONS = 0.1, 8
 # From the middle to the border, which is at 1.
 _EDGE = 0.9
 # Of the strongest ink; less may be the blur around a stroke.
@@ -40,17 +40,17 @@ def isolate(grey: Pixels) -> tuple[Floats, bool]:
         grey: (height, width) uint8, dark on light or light on dark.
 
     Returns:
-        (h, w) float32, the ink in the box around it, on 0, of at most 160 pixels a side; and whether that is all there
-        is: a digit is darker than its paper or lighter, a picture of other things is both.
+        (h, w) float32, the ink in the box around it, on 0, of at most 160 pixels a side; and whether it may be a
+        digit's, which stands out from noise and is all darker than its paper or all lighter.
 
     Raises:
-        NotADigitError: nothing stands out from the background.
+        NotADigitError: the image is blank.
     """
     small, factor = _reduce(grey)
-    ink, box, is_all = _find(small)
+    ink, box, is_ink = _find(small)
     if factor > 1:  # Once more, in the detail that a digit has which fills little of its image.
         ink, box, _ = _find(_reduce(grey[_around(box, factor)])[0])
-    return ink[box], is_all
+    return ink[box], is_ink
 
 
 def _reduce(grey: Pixels) -> tuple[Pixels, int]:
@@ -66,27 +66,28 @@ def _around(box: Box, factor: int) -> Box:
 
 
 def _find(grey: Pixels) -> tuple[Floats, Box, bool]:
-    """The ink, the box around the digit, and whether nothing else stands out."""
-    ink, strong, is_all = _ink(grey - _background(grey))
+    """The ink, the box around the digit, and whether it may be one."""
+    ink, strong, is_ink = _ink(grey - _background(grey))
     ink = without_lines(ink, strong)
     strokes = without_specks(ink > _STROKE * extremes(ink)[1], ink)
     rows, columns = (np.flatnonzero(strokes.any(axis=axis)) for axis in (1, 0))
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return np.where(grow(strokes), ink, np.float32(0)), box, is_all
+    return np.where(grow(strokes), ink, np.float32(0)), box, is_ink
 
 
 def _ink(contrast: Floats) -> tuple[Floats, float, bool]:
-    """How far each pixel stands out from the noise, where the most does; the most; if all is there."""
+    """How far each pixel stands out from the noise, where the most does; the most; and whether it may be a digit's."""
     low, strong = extremes(contrast)
     other = -low
     if other > strong:
         contrast, strong, other = -contrast, other, strong
-    noise = _noise(contrast)
-    if strong < max(_LEAST_LEVELS, _LEAST_DEVIATIONS * noise):
+    if strong < _LEAST_LEVELS:
         raise NotADigitError("Expected an image of a digit. Received a blank one.")
+    noise = _noise(contrast)
     is_all = other <= max(_OTHER_SHARE * strong, _OTHER_DEVIATIONS * noise)
-    strong -= 2 * noise
-    return np.clip(contrast - 2 * noise, 0, strong), strong, is_all
+    is_ink = is_all and strong >= _LEAST_DEVIATIONS * noise
+    hidden = min(2 * noise, strong / 2)
+    return np.clip(contrast - hidden, 0, strong - hidden), strong - hidden, is_ink
 
 
 def _noise(contrast: Floats) -> float:

@@ -143,11 +143,20 @@ def test_any_pixels_become_a_digit_or_none(grey: Pixels) -> None:
         assert all(np.ptp(axis) < BOX for axis in digit.nonzero())
 
 
-def test_a_picture_of_light_and_dark_things_is_no_digit_but_a_guess() -> None:
+def light_and_dark_things() -> Pixels:
     picture = np.full((120, 120), 128, np.uint8)
     picture[20:60, 20:40] = 255
     picture[70:110, 60:100] = 0
-    with pytest.raises(NotADigitError, match="both kinds") as refused:
+    return picture
+
+
+def noise() -> Pixels:
+    return np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("picture", [light_and_dark_things(), noise()])
+def test_a_picture_of_more_than_ink_is_no_digit_but_a_guess(picture: Pixels) -> None:
+    with pytest.raises(NotADigitError, match="more than that, or of noise") as refused:
         normalise(picture)
     assert refused.value.guess is not None
-    assert refused.value.guess.shape == (SIZE, SIZE)
+    assert (refused.value.guess.shape, refused.value.guess.max()) == ((SIZE, SIZE), 255)
