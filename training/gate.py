@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from digits.images import read_digit
 from digits.store import Store
@@ -107,10 +106,4 @@ def _less_calibrated(live: Trial, candidate: Trial) -> bool:
 
 def _others() -> list[Found]:
     """Pictures of no digits that no network has learnt from, as networks see them."""
-    return [
-        found
-        for family in negatives.REPORTED
-        for found in sent.read(
-            sent.encode(Image.fromarray(it)) for it in negatives.reported(family, _NEGATIVES, seed=0)
-        )
-    ]
+    return [found for family in negatives.REPORTED for found in sent.read(sent.others(family, _NEGATIVES))]

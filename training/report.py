@@ -28,13 +28,13 @@ mpl.rcParams |= {"svg.hashsalt": "digits", "font.size": 9}
 
 def on(store: Store, manifest: Manifest, package: Package, test: Examples) -> dict[str, bytes]:
     """Study a package, beside the models of a store, and report on it."""
-    model, exports = package.files[MODEL_FILE], {"int8": package.files[MODEL_FILE], "float32": package.float32}
+    model = package.files[MODEL_FILE]
     found = study(
         model,
         package.thresholds[SCORE],
         test,
         count=samples(test),
-        exports=exports,
+        exports={"int8": model, "float32": package.float32},
         rivals=rivals.find(store, manifest),
         others={},
     )

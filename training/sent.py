@@ -1,7 +1,7 @@
 """Pictures as they are sent, and what a model makes of them: PNG in, digit out, by the way that serving takes."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from PIL import Image
 from digits.errors import DigitsError, NotADigitError
 from digits.images import SIZE, read_digit
 from digits.png import Pixels
+from training import negatives
 from training.evaluate import Answers, Images, litert_answers
 
 # The score of what is no digit, whatever a model makes of it.
@@ -21,6 +22,11 @@ def encode(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
+
+
+def others(family: str, count: int) -> Iterator[bytes]:
+    """So many pictures of a family of `negatives.REPORTED`, as PNG; the same each time."""
+    return (encode(Image.fromarray(picture)) for picture in negatives.reported(family, count, seed=0))
 
 
 @dataclass(frozen=True)

@@ -75,12 +75,7 @@ def study(  # noqa: PLR0913  what is told of a model comes from many places
         others: PNGs of no digits, by a name for each set, beside the families that every study has.
     """
     answers = litert_answers(model, test.images)
-    families: dict[str, Iterable[bytes]] = {
-        family: (
-            sent.encode(Image.fromarray(picture)) for picture in negatives.reported(family, _NEGATIVES * count, seed=0)
-        )
-        for family in negatives.REPORTED
-    }
+    families = {family: sent.others(family, _NEGATIVES * count) for family in negatives.REPORTED}
     scores = {name: sent.answers(model, sent.read(pngs)).scores for name, pngs in {**families, **others}.items()}
     figures = {
         **_reading(answers, test),
