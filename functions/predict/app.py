@@ -1,57 +1,62 @@
-"""The data plane: `POST /predict`, `GET /health` and the page."""
+"""The data plane: `POST /predict`, `GET /health` and the page.
+
+Its three routes go without Powertools' resolver, whose import would be a fifth of a cold start (docs/decisions/0006).
+"""
 
 import base64
 import binascii
-import hashlib
 import json
 from http import HTTPStatus
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.typing import LambdaContext
+import first_look  # isort: split
 
-from digits import problems
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+import page
 from digits.errors import (
+    PROBLEM_JSON,
     DigitsError,
     ImageTooLargeError,
     InvalidImageError,
     InvalidParameterError,
     NotADigitError,
+    UnknownError,
     UnsupportedMediaTypeError,
+    to_answer,
 )
 from digits.images import read_digit
 from digits.live_model import LiveModel
 from digits.png import MAX_BYTES, Pixels
-from digits.settings import Settings
-from digits.store import Store
+
+# As API Gateway has them: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-create-api-as-simple-proxy.html
+Event = dict[str, Any]
+Answer = dict[str, Any]
 
 BUNDLED = Path(__file__).parent / "model"
-PAGE = Path(__file__).parents[2] / "web" / "index.html"
 
 logger = Logger()
 metrics = Metrics()
-app = APIGatewayRestResolver()
-problems.install(app, logger)
-
-settings = Settings.from_environment()
-live_model = LiveModel(Store(settings.store), BUNDLED, settings.release_ttl, logger)
+live_model = LiveModel(first_look.store, BUNDLED, first_look.settings.release_ttl, logger, first_look.served)
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: Event, _: object) -> Answer:
     """Entry point: an API Gateway REST proxy event in, its response out."""
-    return app.resolve(event, context)
+    try:
+        return ROUTES.get((event["httpMethod"], event["resource"]), unknown)(event)
+    except Exception as error:  # noqa: BLE001  whatever it is, the caller gets an answer, and the log the traceback
+        problem = to_answer(error, logger).problem()
+        return _answer(json.dumps(problem), PROBLEM_JSON, status=problem["status"])
 
 
-@app.post("/predict")
-def predict() -> Response[str]:
+def predict(event: Event) -> Answer:
     """The digit on a PNG. Each request counts once: as a prediction, a rejection or an error of the caller's."""
     outcome = "Predictions"
     try:
-        return _predict(_png(app.current_event), any_answer=_accepts_any(app.current_event))
+        return _predict(_png(event), any_answer=_accepts_any(event))
     except NotADigitError:
         outcome = "Rejections"
         raise
@@ -63,7 +68,7 @@ def predict() -> Response[str]:
         metrics.flush_metrics()
 
 
-def _predict(png: bytes, *, any_answer: bool) -> Response[str]:
+def _predict(png: bytes, *, any_answer: bool) -> Answer:
     started = perf_counter()
     digit, doubt = _read(png)
     decoded = perf_counter()
@@ -84,7 +89,7 @@ def _predict(png: bytes, *, any_answer: bool) -> Response[str]:
         "model_version": classifier.manifest.version,
     }
     timing = f"decode;dur={(decoded - started) * 1e3:.3f}, infer;dur={(inferred - decoded) * 1e3:.3f}"
-    return Response(HTTPStatus.OK.value, "application/json", json.dumps(body), headers={"Server-Timing": timing})
+    return _answer(json.dumps(body), headers={"Server-Timing": timing})
 
 
 def _read(png: bytes) -> tuple[Pixels, str]:
@@ -97,59 +102,61 @@ def _read(png: bytes) -> tuple[Pixels, str]:
         return error.guess, error.detail
 
 
-@app.get("/health")
-def health() -> dict[str, Any]:
+def health(_: Event) -> Answer:
     """Whether the service answers, and with what; `degraded` when the store could not be read."""
     version = live_model.current().manifest.version
-    return {
+    state = {
         "status": "degraded" if live_model.problem else "ok",
         "reason": live_model.problem,
         "model_version": version,
         "release": live_model.release,
     }
+    return _answer(json.dumps(state))
 
 
-@app.get("/")
-def page() -> Response[str]:
-    """The page: draw a digit, see the answer."""
-    text = PAGE.read_text("utf-8")
-    headers = {"Content-Security-Policy": _page_policy(text), "X-Content-Type-Options": "nosniff"}
-    return Response(HTTPStatus.OK.value, "text/html; charset=utf-8", text, headers=headers)
+def show_page(_: Event) -> Answer:
+    """The page."""
+    text, policy = page.read()
+    headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
+    return _answer(text, "text/html; charset=utf-8", headers=headers)
 
 
-def _page_policy(text: str) -> str:
-    """The page is one file: its own script and style may run, it may talk to this service, and that is all."""
-    script, style = (_source_hash(text, tag) for tag in ("script", "style"))
-    return (
-        f"default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+def unknown(event: Event) -> Answer:
+    """What API Gateway would have stopped."""
+    raise UnknownError(f"There is no route {event['httpMethod']} {event['path']}. See GET /docs.")
 
 
-def _source_hash(text: str, tag: str) -> str:
-    inner = text.partition(f"<{tag}")[2].partition(">")[2].partition(f"</{tag}>")[0]
-    return "sha256-" + base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
+ROUTES = {("POST", "/predict"): predict, ("GET", "/health"): health, ("GET", "/"): show_page}
 
 
-def _accepts_any(event: Any) -> bool:
-    accept = event.query_string_parameters.get("accept")
+def _answer(
+    body: str,
+    media_type: str = "application/json",
+    *,
+    status: int = HTTPStatus.OK.value,
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    return {"statusCode": status, "headers": {"Content-Type": media_type, **(headers or {})}, "body": body}
+
+
+def _accepts_any(event: Event) -> bool:
+    accept = (event["queryStringParameters"] or {}).get("accept")
     if accept not in {None, "any"}:
         raise InvalidParameterError(f"Expected accept to be any, or not to be given. Received {accept!r}.")
     return accept is not None
 
 
-def _png(event: Any) -> bytes:
-    """The request's body.
-
-    Powertools' own `decoded_body` decodes to text, which a PNG is not.
-    """
-    media_type = event.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+def _png(event: Event) -> bytes:
+    """The request's body."""
+    # Names of headers come as the client wrote them, in any case.
+    headers = {name.lower(): value for name, value in (event["headers"] or {}).items()}
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "image/png":
         raise UnsupportedMediaTypeError(f"Expected Content-Type: image/png. Received {media_type or 'none'!r}.")
-    body = event.body or ""
+    body = event["body"] or ""
     if not body:
         raise InvalidImageError("Expected a PNG as the request's body. Received nothing.")
-    if not event.is_base64_encoded:
+    if not event["isBase64Encoded"]:
         raise InvalidImageError("Expected a PNG as the request's body. Received text.")
     # Base64 takes four characters for three bytes.
     if len(body) * 3 // 4 > MAX_BYTES + 2:

@@ -23,6 +23,7 @@ from digits.errors import (
     InvalidRequestError,
     UnknownError,
     UnsupportedMediaTypeError,
+    to_answer,
 )
 from digits.jobs import Parameters
 from digits.settings import Settings
@@ -114,7 +115,7 @@ def answer_value_error(error: ValueError) -> Response[str]:
         json.loads(app.current_event.body or "null")
     except ValueError as unreadable:
         return problems.to_response(InvalidRequestError(f"The body cannot be read: {unreadable}."))
-    return problems.fault(error, logger)
+    return problems.to_response(to_answer(error, logger))
 
 
 @app.post("/train", status_code=HTTPStatus.ACCEPTED, summary="Start a training")

@@ -4,7 +4,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    import logging
+
+    from aws_lambda_powertools import Logger
+
     from digits.png import Pixels
+
+PROBLEM_JSON = "application/problem+json"
 
 
 class DigitsError(Exception):
@@ -139,3 +145,17 @@ class DamagedObjectError(StoreError):
 
     slug = "damaged-object"
     title = "Damaged object"
+
+
+def to_answer(error: Exception, logger: "Logger | logging.Logger") -> DigitsError:
+    """What to answer an error with.
+
+    A `DigitsError` is the caller's to mend and says how; a `StoreError` and its like (5xx) are logged as warnings.
+    Anything else is a fault of ours: logged with its traceback, and answered without details.
+    """
+    if not isinstance(error, DigitsError):
+        logger.error("Unhandled error", exc_info=error)
+        return DigitsError("The service failed. It has been logged; try again later.")
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.warning(error.detail)
+    return error

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 from aws_lambda_powertools import Logger
@@ -10,6 +11,7 @@ from digits import models, releases
 from digits.classifier import Classifier
 from digits.errors import DigitsError
 from digits.models import MANIFEST_FILE, MODEL_FILE
+from digits.releases import Served
 from digits.store import Store
 
 
@@ -23,12 +25,21 @@ class LiveModel:
         bundled: the folder of the model that answers until there is a release.
         ttl: seconds during which the loaded model is not questioned.
         logger: hears of every swap, and of every one that failed.
+        first_look: finds the live release, and began to before.
     """
 
-    def __init__(self, store: Store, bundled: Path, ttl: float, logger: Logger | logging.Logger) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bundled: Path,
+        ttl: float,
+        logger: Logger | logging.Logger,
+        first_look: Future[Served | None] | None = None,
+    ) -> None:
         self._store = store
         self._ttl = ttl
         self._logger = logger
+        self._first_look = first_look
         self._classifier = load_folder(bundled)
         self._next_look = float("-inf")
         self.release: int | None = None
@@ -43,21 +54,21 @@ class LiveModel:
         return self._classifier
 
     def _refresh(self) -> None:
+        first, self._first_look = self._first_look, None
         try:
-            number = releases.latest_number(self._store)
-            if number and number != self.release:
-                self._swap(releases.load(self._store, number))
+            served = first.result() if first else releases.look(self._store, self.release)
+            if served:
+                self._swap(served)
         except DigitsError as error:
             self.problem = error.detail
             self._logger.warning("The live release cannot be read, so the loaded model goes on: %s", error.detail)
         else:
             self.problem = None
 
-    def _swap(self, release: releases.Release) -> None:
-        manifest = models.load_manifest(self._store, release.version)
-        self._classifier = Classifier(manifest, models.load_file(self._store, manifest, MODEL_FILE))
-        self.release = release.number
-        self._logger.info("Release %d: model %s answers now", release.number, release.version)
+    def _swap(self, served: Served) -> None:
+        self._classifier = Classifier(served.manifest, served.model)
+        self.release = served.number
+        self._logger.info("Release %d: model %s answers now", served.number, served.manifest.version)
 
 
 def load_folder(folder: Path) -> Classifier:

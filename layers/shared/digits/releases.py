@@ -26,6 +26,15 @@ class Release:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Served:
+    """What the predict function loads of a release: its number, and its model's manifest and `model.tflite`."""
+
+    number: int
+    manifest: models.Manifest
+    model: bytes
+
+
 def release(store: Store, version: str, reason: str) -> Release:
     """Make a model live.
 
@@ -54,6 +63,19 @@ def live(store: Store) -> Release | None:
     """
     number = latest_number(store)
     return load(store, number) if number else None
+
+
+def look(store: Store, known: int | None) -> Served | None:
+    """What the release that counts now serves; None before the first, and while it is the one known.
+
+    Raises:
+        DamagedObjectError: a part of it cannot be trusted.
+    """
+    number = latest_number(store)
+    if not number or number == known:
+        return None
+    manifest = models.load_manifest(store, load(store, number).version)
+    return Served(number, manifest, models.load_file(store, manifest, models.MODEL_FILE))
 
 
 def load(store: Store, number: int) -> Release:
