@@ -3,11 +3,15 @@
 Imported before anything that takes time.
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 from digits import releases
 from digits.settings import Settings
 from digits.store import Store
+
+# NumPy's threads for products of matrices, of which there are none here, would be a third of a cold start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings = Settings.from_environment()
 store = Store(settings.store)

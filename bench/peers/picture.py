@@ -1,0 +1,17 @@
+"""A PNG as the network takes it, in the lines that tutorials have for it."""
+
+import io
+import os
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+# Without its suffix: `bench.model` writes it for Keras and for ONNX Runtime.
+MODEL = os.environ.get("MODEL", "")
+
+
+def pixels(png: bytes) -> npt.NDArray[np.float32]:
+    """(1, 28, 28, 1), from 0 to 1."""
+    image = Image.open(io.BytesIO(png)).convert("L").resize((28, 28))
+    return np.asarray(image, np.float32).reshape(1, 28, 28, 1) / 255
