@@ -6,7 +6,7 @@ BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e bench lint lint-template scan format lock data convert train deploy url logs destroy
+.PHONY: help setup run test e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,9 +33,11 @@ test: setup ## Run the tests
 e2e: setup ## Build the containers and drive them (with Docker), and the page (with Debian's chromium and chromium-driver)
 	@$(BIN)/pytest tests/e2e
 
-bench: setup data ## Measure the conversion and the input pipeline, on the full MNIST
-	@$(BIN)/python -m bench.convert data/mnist.npz
-	@$(BIN)/python -m bench.input data/mnist.npz
+bench: setup data .venv/bench/.complete ## Measure everything beside what others use, in minutes (with wrk and Docker)
+	@$(BIN)/python -m bench
+
+bench-full: setup data .venv/bench/.complete ## The same three times as often, and the time that a training takes
+	@$(BIN)/python -m bench --full
 
 lint: setup lint-template ## Check style, types, import directions and the template
 	@$(BIN)/ruff check .
@@ -56,10 +58,11 @@ scan: .aws-sam/transformed.json .venv/checkov/.complete ## Search template.yaml 
 	@mkdir -p $(@D)
 	@$(BIN)/python -m cloud.transform >$@ || { rm $@; exit 1; }
 
-.venv/checkov/.complete: requirements/checkov.txt .venv/.complete
-	@$(BIN)/python -m venv --clear --without-pip .venv/checkov
-	@$(BIN)/python -m pip --python .venv/checkov/bin/python install --disable-pip-version-check --quiet --quiet \
-		--require-hashes --no-deps -r requirements/checkov.txt
+# Environments of their own for what wants other versions.
+.venv/%/.complete: requirements/%.txt .venv/.complete
+	@$(BIN)/python -m venv --clear --without-pip .venv/$*
+	@$(BIN)/python -m pip --python .venv/$*/bin/python install --disable-pip-version-check --quiet --quiet \
+		--require-hashes --no-deps -r requirements/$*.txt
 	@touch $@
 
 format: setup ## Format the code
@@ -67,7 +70,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 
 lock: setup ## Lock the newest versions into requirements/*.txt
-	@for name in dev layer predict training training-gpu checkov; do \
+	@for name in dev layer predict training training-gpu checkov keras bench; do \
 		excludes=requirements/$${name%-gpu}-excludes.in overrides=requirements/$$name-overrides.in; \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			$$(test ! -f $$excludes || echo --excludes $$excludes) \

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench.measure import Figures, timed
+from bench.measure import Figures, SkippedError, timed
 from bench.setting import PEERS, Setting, event
 from local.checkout import ROOT
 
@@ -42,6 +42,10 @@ def build(setting: Setting) -> None:
 
 def measure(setting: Setting, rounds: int) -> Figures:
     """In turns, one container of each image a round; then ours with the processor time of several memory sizes."""
+    try:
+        _docker("version")
+    except (OSError, SystemExit) as error:
+        raise SkippedError("It needs Docker, with its engine running (on Debian, docker.io).") from error
     build(setting)
     cases = {f"container-{{}}.{name}": (name, 2.0) for name in IMAGES}
     cases |= {f"memory-{size}-{{}}.digits": ("digits", size / MEGABYTES_A_CORE) for size in MEGABYTES}

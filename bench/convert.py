@@ -1,7 +1,4 @@
-"""How fast an npz becomes TFRecords, and in how much memory: `digits.datasets.convert` beside TensorFlow.
-
-Run it as `python -m bench.convert data/mnist.npz`, with the full MNIST. It fails when the goals are missed.
-"""
+"""How fast an npz becomes TFRecords, and in how much memory: `digits.datasets.convert` beside TensorFlow."""
 
 import os
 import subprocess
@@ -9,24 +6,20 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-import typer
-from rich import print as write
-from rich.table import Table
 
+from bench.measure import Figures, timed
+from bench.setting import Setting
 from digits import tfds
 from digits.datasets import convert
 from digits.store import Store
+from local.checkout import npz
 
-MIN_RATIO = 2
-MAX_MEGABYTES = 400
+# Of MNIST.
 COPIES = (1, 4, 16)
 
 # VmHWM begins anew with the program; getrusage would give the peak of the process that started it, if that was higher.
@@ -40,14 +33,14 @@ print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text(
 """
 
 
-def with_digits(npz: Path, folder: Path) -> None:
+def with_digits(source: Path, folder: Path) -> None:
     """What is measured."""
-    convert(Store(folder.as_uri()), "mnist", npz)
+    convert(Store(folder.as_uri()), "mnist", source)
 
 
-def with_tensorflow(npz: Path, folder: Path) -> None:
+def with_tensorflow(source: Path, folder: Path) -> None:
     """What it is measured against: the same examples in the same files, as TensorFlow's tutorial writes them."""
-    with np.load(npz) as arrays:
+    with np.load(source) as arrays:
         for split in tfds.SPLITS:
             pairs = zip(arrays[f"x_{split}"], arrays[f"y_{split}"], strict=True)
             lengths = tfds.shard_lengths(len(arrays[f"y_{split}"]))
@@ -67,58 +60,40 @@ def serialise(image: npt.NDArray[np.uint8], label: int) -> bytes:
     return serialised
 
 
-def rate(convert_with: Callable[[Path, Path], None], npz: Path, images: int) -> float:
+def rate(convert_with: Callable[[Path, Path], None], source: Path, images: int) -> float:
     """Images a second of one conversion, into an empty folder."""
     with TemporaryDirectory() as folder:
-        started = perf_counter()
-        convert_with(npz, Path(folder))
-        return images / (perf_counter() - started)
+        return images / timed(lambda: convert_with(source, Path(folder)))
 
 
-def peak_megabytes(npz: Path) -> float:
+def peak_megabytes(source: Path) -> float:
     """The largest resident size of a process that converts."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", MEASURE_MEMORY, Path(folder).as_uri(), str(npz)]
+        command = [sys.executable, "-c", MEASURE_MEMORY, Path(folder).as_uri(), str(source)]
         return float(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
 
 
-def repeat(npz: Path, copies: int, target: Path) -> Path:
+def repeat(source: Path, copies: int, target: Path) -> Path:
     """An npz that holds everything so many times."""
-    with np.load(npz) as arrays, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with np.load(source) as arrays, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.save(member, np.concatenate([array] * copies))
     return target
 
 
-def main(
-    npz: Annotated[Path, typer.Argument(exists=True, help="The full MNIST")],
-    rounds: Annotated[int, typer.Option(min=1, help="How often each converts, in turns")] = 7,
-) -> None:
-    """Measure speed and memory of a conversion."""
-    with np.load(npz) as arrays:
+def measure(_: Setting, rounds: int) -> Figures:
+    """Both in turns; then a process for each size of the data."""
+    path = npz()
+    with np.load(path) as arrays:
         images = len(arrays["y_train"]) + len(arrays["y_test"])
-    rates: dict[str, list[float]] = {"digits": [], "tensorflow": []}
+    figures: Figures = {}
     for _ in range(rounds):
-        rates["digits"].append(rate(with_digits, npz, images))
-        rates["tensorflow"].append(rate(with_tensorflow, npz, images))
-    ratio = median(rates["digits"]) / median(rates["tensorflow"])
-
-    table = Table(
-        "images/s", "min", "median", "max", title=f"{images:,} images, {rounds} rounds: {ratio:.1f} times as fast"
-    )
-    for name, measured in rates.items():
-        table.add_row(name, *(f"{figure(measured):,.0f}" for figure in (min, median, max)))
-    write(table)
-
+        for name, convert_with in (("digits", with_digits), ("tensorflow", with_tensorflow)):
+            figures.setdefault(f"convert.{name}.images/s", []).append(rate(convert_with, path, images))
     with TemporaryDirectory() as folder:
-        peaks = {n: peak_megabytes(repeat(npz, n, Path(folder, "repeated.npz"))) for n in COPIES}
-    for copies, peak in peaks.items():
-        write(f"Peak memory with {copies} times the data: {peak:.0f} MB")
-    if ratio < MIN_RATIO or max(peaks.values()) > MAX_MEGABYTES:
-        raise SystemExit(f"Expected {MIN_RATIO} times TensorFlow's speed, and {MAX_MEGABYTES} MB at most.")
-
-
-if __name__ == "__main__":
-    typer.run(main)
+        for copies in COPIES:
+            peak = peak_megabytes(repeat(path, copies, Path(folder, "repeated.npz")))
+            figures[f"convert-memory-{copies}.digits.MB"] = [peak]
+    return figures

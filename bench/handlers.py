@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import Figures
-from bench.setting import PEERS_PYTHON, Setting, event
-from local.checkout import ROOT
+from bench.setting import PEERS, PEERS_PYTHON, Setting, event
 
 # By name: the interpreter, the module, and variables.
 HANDLERS: dict[str, tuple[str | Path, str, dict[str, str]]] = {
@@ -22,6 +21,8 @@ HANDLERS: dict[str, tuple[str | Path, str, dict[str, str]]] = {
     "predict": (PEERS_PYTHON, "keras_handler", {"CALL": "predict"}),
 }
 WARM = 60
+# What the import is the sum of; the rest is Python's own.
+PACKAGES = ("numpy", "PIL", "ai_edge_litert", "obstore", "aws_lambda_powertools", "digits", "app")
 DROP = Path("/proc/sys/vm/drop_caches")
 
 
@@ -43,12 +44,28 @@ def measure(setting: Setting, rounds: int) -> Figures:
                 DROP.write_text("3")
                 found = _run(name, setting, events[:1], 0)
                 figures.setdefault(f"cold-dropped.{name}.s", []).append(found["first_answer"])
+    for _ in range(rounds):
+        for package, seconds in _imports(setting).items():
+            figures.setdefault(f"import-part.{package}.ms", []).append(1e3 * seconds)
     return figures
+
+
+def _imports(setting: Setting) -> dict[str, float]:
+    """Seconds that each package's own modules take to import, by `python -X importtime`, which slows all of them."""
+    command = [sys.executable, "-X", "importtime", "-c", "import app"]
+    run = subprocess.run(
+        command, env=setting.environment(), cwd=setting.folder, capture_output=True, text=True, check=True
+    )
+    spent = dict.fromkeys((*PACKAGES, "other"), 0.0)
+    for own, module in re.findall(r"^import time:\s+(\d+) \|\s+\d+ \|\s+([\w.]+)$", run.stderr, flags=re.MULTILINE):
+        package = module.partition(".")[0]
+        spent[package if package in PACKAGES else "other"] += int(own) / 1e6
+    return spent
 
 
 def _run(name: str, setting: Setting, events: list[Path], warm: int) -> Any:
     python, module, variables = HANDLERS[name]
-    command = [python, ROOT / "bench" / "first_answer.py", module, repr(time.monotonic()), warm, *events]
+    command = [python, PEERS / "first_answer.py", module, repr(time.monotonic()), warm, *events]
     run = subprocess.run(
         [str(part) for part in command],
         env=setting.environment(**variables),

@@ -1,5 +1,6 @@
 """What was measured, as raw figures by their names, and the machine and versions that they are of."""
 
+import json
 import math
 import os
 import platform
@@ -15,6 +16,10 @@ from typing import Any
 Figures = dict[str, list[float]]
 
 _PACKAGES = ("ai-edge-litert", "aws-lambda-powertools", "keras", "numpy", "obstore", "pillow", "tensorflow-cpu")
+
+
+class SkippedError(Exception):
+    """Something is missing here that a section needs, and how to get it."""
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -35,8 +40,6 @@ def reference() -> list[float]:
     What takes longer because the machine is busier or slower makes this longer, too, so that figures of several runs
     are compared by what they are times this.
     """
-    import json
-
     import numpy as np
 
     matrix = np.random.default_rng(0).random((128, 128))

@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench.measure import Figures
+from bench.measure import Figures, SkippedError
 from bench.setting import PEERS, PEERS_PYTHON, Setting
 from local.checkout import ROOT
 
 CONNECTIONS = (1, 8, 64)
 START_SECONDS = 120
+# Of load.
+SECONDS = 4
 
 _BIN = PEERS_PYTHON.parent
 _UVICORN = ["-m", "uvicorn", "fastapi_keras:app", "--workers", "2", "--log-level", "error", "--port"]
@@ -32,10 +34,10 @@ SERVICES: dict[str, list[str | Path]] = {
 }
 
 
-def measure(setting: Setting, seconds: int, rounds: int) -> Figures:
+def measure(setting: Setting, rounds: int) -> Figures:
     """Each service in turns, at each number of connections, after a warm-up that does not count."""
     if not shutil.which("wrk"):
-        raise SystemExit("The load comes from wrk. On Debian and Ubuntu: apt-get install wrk")
+        raise SkippedError("The load comes from wrk. On Debian and Ubuntu: apt-get install wrk")
     figures: Figures = {}
     bodies = _bodies(setting)
     for _ in range(rounds):
@@ -44,7 +46,7 @@ def measure(setting: Setting, seconds: int, rounds: int) -> Figures:
             with _running(name, setting, body, media_type) as url:
                 _load(url, body, media_type, max(CONNECTIONS), 2)
                 for connections in CONNECTIONS:
-                    rate, *latency = _load(url, body, media_type, connections, seconds)
+                    rate, *latency = _load(url, body, media_type, connections, SECONDS)
                     figures.setdefault(f"serve-{connections}.{name}.requests/s", []).append(rate)
                     for quantile, value in zip(("p50", "p99"), latency, strict=True):
                         figures.setdefault(f"serve-{connections}-{quantile}.{name}.ms", []).append(value)

@@ -10,14 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
-
 from local.checkout import BUNDLED, ROOT
 
 PEERS = ROOT / "bench" / "peers"
 PEERS_PYTHON = ROOT / ".venv" / "bench" / "bin" / "python"
-# A page to read at full length: dark on light, and large.
-LARGE = 1000
 
 
 @dataclass(frozen=True)
@@ -71,14 +67,8 @@ def prepare(folder: Path) -> Setting:
     setting = Setting(folder)
     digit = ROOT / "example" / "8.png"
     setting.small.write_bytes(digit.read_bytes())
-    large = ImageOps.invert(Image.open(digit).convert("L")).resize((LARGE, LARGE), Image.Resampling.BICUBIC)
-    large.save(setting.large)
-    save = (
-        "import sys; from training import network; "
-        "model = network.build('lite'); model.build((None, 28, 28, 1)); model.save(sys.argv[1])"
-    )
-    _python(sys.executable, "-c", save, f"{setting.model}.keras")
-    _python(PEERS_PYTHON, ROOT / "bench" / "export_onnx.py", f"{setting.model}.keras", f"{setting.model}.onnx")
+    _python(sys.executable, "-m", "bench.export_keras", digit, setting.large, f"{setting.model}.keras")
+    _python(PEERS_PYTHON, PEERS / "export_onnx.py", f"{setting.model}.keras", f"{setting.model}.onnx")
     return setting
 
 

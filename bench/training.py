@@ -1,15 +1,14 @@
-"""How long a training takes until it reads 99 % of the test digits right: by the lab's recipe, and by ours.
+"""How long a training takes until it reads 99 % of the test digits right: by the lab's recipe, and by ours."""
 
-.venv/bin/python -m bench.training [NPZ]
-"""
-
-import argparse
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import keras
 
+from bench.measure import Figures
+from bench.setting import Setting
 from digits import datasets
 from digits.jobs import Parameters
 from digits.store import Store
@@ -29,12 +28,17 @@ class ReachedError(Exception):
 
 
 class Watch(Checkpoint):
-    """Is shown each epoch's network, measures it while its clock stands still, and stops the training in time."""
+    """Is shown each epoch's network, measures it while its clock stands still, and stops the training in time.
+
+    Attributes:
+        accuracies: of the test digits, by the seconds of training.
+    """
 
     def __init__(self, test: Examples) -> None:
         self._test = test
         self._paused = 0.0
         self._started = time.perf_counter()
+        self.accuracies: dict[float, float] = {}
 
     def load(self) -> keras.Model | None:
         """Nothing was kept."""
@@ -45,30 +49,23 @@ class Watch(Checkpoint):
         now = time.perf_counter()
         answers = keras_answers(model, self._test.images)
         accuracy = evaluate(answers.logits, self._test.labels).accuracy
-        print(f"  {now - self._started - self._paused:4.0f} s: {accuracy:.4f}", flush=True)
+        self.accuracies[now - self._started - self._paused] = accuracy
         if accuracy >= TARGET:
             raise ReachedError
         self._paused += time.perf_counter() - now
 
 
-def main() -> None:
+def measure(_: Setting, rounds: int) -> Figures:  # noqa: ARG001  one training each is long enough
     """Train each until it is there, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("npz", nargs="?", type=Path, default=npz(), help="data/mnist.npz, or else the starter set")
-    path = parser.parse_args().npz
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder).as_uri())
-        dataset = datasets.convert(store, "bench", path)
+        dataset = datasets.convert(store, "bench", npz())
         examples, test = fetch(store, dataset, "train"), fetch(store, dataset, "test")
+    figures: Figures = {}
     for architecture, epochs in EPOCHS.items():
-        parameters = Parameters.model_validate({"architecture": architecture, "epochs": epochs})
-        print(f"{architecture}, at most {epochs} epochs")
-        try:
-            fit.train(examples, parameters, checkpoint=Watch(test))
-            print(f"  did not reach {TARGET:.0%}")
-        except ReachedError:
-            pass
-
-
-if __name__ == "__main__":
-    main()
+        watch = Watch(test)
+        with suppress(ReachedError):
+            fit.train(examples, Parameters(architecture=architecture, epochs=epochs), checkpoint=watch)
+        figures[f"training-accuracy.{architecture}.share"] = list(watch.accuracies.values())
+        figures[f"training.{architecture}.s"] = list(watch.accuracies)
+    return figures

@@ -6,6 +6,8 @@ import json
 import os
 from typing import Any
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
@@ -13,7 +15,7 @@ from PIL import Image
 interpreter = Interpreter(os.environ["LITERT_MODEL"], num_threads=1)
 interpreter.allocate_tensors()
 pixels = interpreter.get_input_details()[0]["index"]
-(logits,) = [it["index"] for it in interpreter.get_output_details() if it["shape"][-1] == 10]
+(logits,) = [it["index"] for it in interpreter.get_output_details() if it["shape"][-1] > 1]
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:

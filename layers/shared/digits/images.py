@@ -17,6 +17,8 @@ CENTRE = 14
 
 # What the ink of MNIST reaches.
 _PEAK = 250
+# A product with it sums faster than `sum`, and as exactly: 28 * 28 * 255 has 18 bits, and a float32 holds 24.
+_ONES = np.ones(SIZE, np.float32)
 
 
 def read_digit(data: bytes) -> Pixels:
@@ -72,9 +74,16 @@ def _is_normal(grey: Pixels) -> bool:
     """
     if grey.shape != (SIZE, SIZE) or grey.max() < _PEAK:
         return False
-    profiles = grey.sum(axis=0), grey.sum(axis=1)
-    sides = [np.ptp(profile.nonzero()[0]) + 1 for profile in profiles]
-    return BOX - 2 <= max(sides) <= BOX and all(abs(_mass_centre(profile) - CENTRE) <= 1 for profile in profiles)
+    ink = grey.astype(np.float32)
+    profiles = _ONES @ ink, ink @ _ONES
+    is_centred = all(abs(_mass_centre(profile) - CENTRE) <= 1 for profile in profiles)
+    return is_centred and BOX - 2 <= max(map(_extent, profiles)) <= BOX
+
+
+def _extent(profile: npt.NDArray[np.float32]) -> int:
+    """From the first ink to the last."""
+    inked = profile.nonzero()[0]
+    return int(inked[-1]) - int(inked[0]) + 1
 
 
 def _scale(ink: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -123,7 +123,7 @@ def _split(image: Image.Image, depth: int) -> tuple[Image.Image, Image.Image | N
     if image.has_transparency_data:
         grey, alpha = image.convert("LA").split()
         return grey, alpha
-    return image.convert("L"), None
+    return image if image.mode == "L" else image.convert("L"), None
 
 
 def _flatten(grey: Image.Image, alpha: Image.Image) -> Pixels:

@@ -1,6 +1,6 @@
 """A Lambda handler's cold start in a process of its own, and then its warm answers; `bench.handlers` starts it.
 
-python bench/first_answer.py MODULE STARTED WARM EVENT...
+python first_answer.py MODULE STARTED WARM EVENT...
 """
 
 import importlib

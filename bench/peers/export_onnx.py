@@ -1,4 +1,4 @@
-"""Write a saved Keras model for ONNX Runtime: `python bench/export_onnx.py MODEL.keras MODEL.onnx`, in .venv/bench."""
+"""Write a saved Keras model for ONNX Runtime: `python export_onnx.py MODEL.keras MODEL.onnx`, in .venv/bench."""
 
 import sys
 
