@@ -83,30 +83,37 @@ def slower(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def write(measured: dict[str, Any]) -> None:
-    """Renew the tables between their markers, and the figure."""
-    figures: Figures = {name: values for part in measured.values() for name, values in part["figures"].items()}
+    """Renew the tables of the page, and its figure."""
+    PAGE.write_text(fill(PAGE.read_text(), measured))
+    _plot(_figures(measured))
+
+
+def fill(page: str, measured: dict[str, Any]) -> str:
+    """The page with its tables renewed, between their markers."""
+    figures = _figures(measured)
     tables = {
         "goals": _goals(figures),
         "cold": _cold(figures),
-        "containers": _containers(figures),
         "imports": _imports(figures),
-        "costs": _costs(figures),
+        "containers": _containers(figures),
         "warm": _warm(figures),
         "servers": _servers(figures),
         "pipeline": _pipeline(figures),
         "training": _training(figures),
+        "costs": _costs(figures),
         "machine": _machine(measured),
     }
-    text = PAGE.read_text()
     for name, table in tables.items():
-        pattern = rf"(<!-- bench: {name} -->\n).*?(<!-- /bench -->)"
-        text, count = re.subn(
-            pattern, lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text, flags=re.DOTALL
-        )
-        if count != 1:
-            raise SystemExit(f"Expected one place for the table {name} in {PAGE}. Found {count}.")
-    PAGE.write_text(text)
-    _plot(figures)
+        before, start, rest = page.partition(f"<!-- bench: {name} -->\n")
+        _, end, after = rest.partition("<!-- /bench -->")
+        if not end:
+            raise ValueError(f"Expected a place for the table {name} in the page.")
+        page = f"{before}{start}{table}\n{end}{after}"
+    return page
+
+
+def _figures(measured: dict[str, Any]) -> Figures:
+    return {name: values for part in measured.values() for name, values in part["figures"].items()}
 
 
 def _goals(figures: Figures) -> str:

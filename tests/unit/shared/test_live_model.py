@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 
 from digits import models, releases
 from digits.classifier import Classifier
-from digits.errors import DamagedObjectError
+from digits.errors import DamagedObjectError, StoreError
 from digits.images import read_digit
 from digits.live_model import LiveModel
 from digits.models import MODEL_FILE, Manifest
+from digits.releases import Served
 from digits.store import Store
 from local.checkout import BUNDLED, ROOT
 
@@ -49,6 +51,23 @@ def test_the_newest_release_answers(store: Store, manifest: Manifest, model: byt
     releases.release(store, "one", "roll back")
     assert live.current().manifest.version == "one"
     assert live.release == 3
+
+
+def test_the_first_look_may_have_begun_before(file_store: Store, manifest: Manifest, model: bytes) -> None:
+    publish_and_release(file_store, manifest, model, "one")
+    look: Future[Served | None] = Future()
+    look.set_result(releases.look(file_store, None))
+    live = LiveModel(file_store, BUNDLED, 0, LOGGER, look)
+    publish_and_release(file_store, manifest, model, "two")
+    assert [live.current().manifest.version for _ in range(2)] == ["one", "two"]
+
+
+def test_a_first_look_that_failed_leaves_the_bundled_model(file_store: Store, manifest: Manifest) -> None:
+    look: Future[Served | None] = Future()
+    look.set_exception(StoreError("The object store could not serve releases."))
+    live = LiveModel(file_store, BUNDLED, 0, LOGGER, look)
+    assert live.current().manifest.version == manifest.version
+    assert live.problem == "The object store could not serve releases."
 
 
 def test_a_release_is_looked_for_once_in_a_while(file_store: Store, manifest: Manifest, model: bytes) -> None:
