@@ -25,7 +25,8 @@ class LiveModel:
         bundled: the folder of the model that answers until there is a release.
         ttl: seconds during which the loaded model is not questioned.
         logger: hears of every swap, and of every one that failed.
-        first_look: finds the live release, and began to before.
+        first_look: finds the live release, and has begun to. It counts for `ttl` seconds: an environment that Lambda
+            keeps provisioned may wait for hours.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class LiveModel:
         self._ttl = ttl
         self._logger = logger
         self._first_look = first_look
+        self._first_look_ends = time.monotonic() + ttl
         self._classifier = load_folder(bundled)
         self._next_look = float("-inf")
         self.release: int | None = None
@@ -50,13 +52,16 @@ class LiveModel:
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + self._ttl
-            self._refresh()
+            self._refresh(now)
         return self._classifier
 
-    def _refresh(self) -> None:
+    def _refresh(self, now: float) -> None:
         first, self._first_look = self._first_look, None
         try:
-            served = first.result() if first else releases.look(self._store, self.release)
+            if first and now < self._first_look_ends:
+                served = first.result()
+            else:
+                served = releases.look(self._store, self.release)
             if served:
                 self._swap(served)
         except DigitsError as error:
