@@ -23,12 +23,14 @@ from local.checkout import npz
 COPIES = (1, 4, 16)
 
 # VmHWM begins anew with the program; getrusage would give the peak of the process that started it, if that was higher.
-MEASURE_MEMORY = """
-import re, sys
+MEASURE = """
+import re, sys, time
 from pathlib import Path
 from digits.datasets import convert
 from digits.store import Store
+started = time.perf_counter()
 convert(Store(sys.argv[1]), "mnist", Path(sys.argv[2]))
+print(time.perf_counter() - started)
 print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024)
 """
 
@@ -66,12 +68,13 @@ def rate(convert_with: Callable[[Path, Path], None], source: Path, images: int) 
         return images / timed(lambda: convert_with(source, Path(folder)))
 
 
-def peak_megabytes(source: Path) -> float:
-    """The largest resident size of a process that converts."""
+def alone(source: Path) -> tuple[float, float]:
+    """The seconds that a process takes to convert, and its largest resident size in megabytes."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", MEASURE_MEMORY, Path(folder).as_uri(), str(source)]
-        return float(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+        command = [sys.executable, "-c", MEASURE, Path(folder).as_uri(), str(source)]
+        seconds, megabytes = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout.split()
+        return float(seconds), float(megabytes)
 
 
 def repeat(source: Path, copies: int, target: Path) -> Path:
@@ -94,6 +97,7 @@ def measure(_: Setting, rounds: int) -> Figures:
             figures.setdefault(f"convert.{name}.images/s", []).append(rate(convert_with, path, images))
     with TemporaryDirectory() as folder:
         for copies in COPIES:
-            peak = peak_megabytes(repeat(path, copies, Path(folder, "repeated.npz")))
-            figures[f"convert-memory-{copies}.digits.MB"] = [peak]
+            seconds, megabytes = alone(repeat(path, copies, Path(folder, "repeated.npz")))
+            figures[f"convert-{copies}.digits.images/s"] = [copies * images / seconds]
+            figures[f"convert-{copies}.digits.MB"] = [megabytes]
     return figures

@@ -239,11 +239,11 @@ def _pipeline(figures: Figures) -> str:
         (text, _median(figures, name, 0), _range(figures, name, 0)) for name, text in names.items() if name in figures
     ]
     rows += [
-        (f"peak memory of the conversion, MB, {copies[1]}× MNIST", _median(figures, name, 0), "")
+        (f"the conversion of {found[1]}× MNIST, {found[2]}", _median(figures, name, 0), "")
         for name in figures
-        if (copies := re.match(r"convert-memory-(\d+)\.", name))
+        if (found := re.fullmatch(r"convert-(\d+)\.digits\.(.+)", name))
     ]
-    return _table(("images/s", "median", "min to max"), rows)
+    return _table(("images/s, if not otherwise", "median", "min to max"), rows)
 
 
 def _training(figures: Figures) -> str:
@@ -258,14 +258,16 @@ def _training(figures: Figures) -> str:
 
 
 def _machine(measured: dict[str, Any]) -> str:
-    rows = []
+    """A row for the sections that were measured on the same day with the same versions."""
+    rows: dict[tuple[str, str, str], list[str]] = {}
     for section, part in measured.items():
         about = dict(part["machine"])
         date, processor, cores, system = (about.pop(name) for name in ("date", "processor", "cores", "system"))
         versions = ", ".join(f"{name} {number}" for name, number in about.items())
-        noise = f"{statistics.median(part['reference']):.2f} ± {100 * spread(part['reference']):.0f} %"
-        rows.append((section, date, f"{processor}, {cores} cores, {system}", versions, noise))
-    return _table(("", "on", "machine", "versions", "reference, ms"), rows)
+        noise = f"{section} {statistics.median(part['reference']):.2f} ± {100 * spread(part['reference']):.0f} %"
+        rows.setdefault((date, f"{processor}, {cores} cores, {system}", versions), []).append(noise)
+    heads = ("on", "machine", "versions", "reference, ms")
+    return _table(heads, [(*about, ", ".join(noises)) for about, noises in rows.items()])
 
 
 def _plot(figures: Figures) -> None:
@@ -274,14 +276,14 @@ def _plot(figures: Figures) -> None:
         ("Warm answer to a 28×28 PNG, ms", "warm-28.{}.ms", ("digits", "onnx", "keras", "predict")),
         ("Requests a second, 8 connections", "serve-8.{}.requests/s", ("digits", "fastapi", "litserve", "bentoml")),
     )
-    mpl.rcParams |= {"svg.hashsalt": "digits", "font.size": 9}
+    mpl.rcParams |= {"svg.hashsalt": "digits", "svg.fonttype": "none", "font.size": 9}
     canvas, axes = plt.subplots(1, len(panels), figsize=(11, 2.4), layout="constrained")
     for axis, (title, key, names) in zip(axes, panels, strict=True):
         there = [name for name in names if key.format(name) in figures][::-1]
         medians = [statistics.median(figures[key.format(name)]) for name in there]
         labels = [NAMES[name].replace("*", "").replace("`", "").replace(" handler", "") for name in there]
         bars = axis.barh(labels, medians, color=["#2a6f97" if name == "digits" else "#b8c4cc" for name in there])
-        axis.bar_label(bars, [f"{it:.3g}" for it in medians], padding=3)
+        axis.bar_label(bars, [f"{it:,.0f}" if it >= 1000 else f"{it:.3g}" for it in medians], padding=3)
         axis.set(title=title, xlim=(0, 1.2 * max(medians, default=1)), xticks=[])
         axis.spines[["top", "right", "bottom"]].set_visible(False)
     canvas.savefig(PLOT, metadata={"Date": None})
