@@ -276,14 +276,14 @@ def _plot(figures: Figures) -> None:
         ("Warm answer to a 28×28 PNG, ms", "warm-28.{}.ms", ("digits", "onnx", "keras", "predict")),
         ("Requests a second, 8 connections", "serve-8.{}.requests/s", ("digits", "fastapi", "litserve", "bentoml")),
     )
-    mpl.rcParams |= {"svg.hashsalt": "digits", "svg.fonttype": "none", "font.size": 9}
+    mpl.rcParams |= {"svg.hashsalt": "digits", "font.size": 9}
     canvas, axes = plt.subplots(1, len(panels), figsize=(11, 2.4), layout="constrained")
     for axis, (title, key, names) in zip(axes, panels, strict=True):
         there = [name for name in names if key.format(name) in figures][::-1]
         medians = [statistics.median(figures[key.format(name)]) for name in there]
         labels = [NAMES[name].replace("*", "").replace("`", "").replace(" handler", "") for name in there]
         bars = axis.barh(labels, medians, color=["#2a6f97" if name == "digits" else "#b8c4cc" for name in there])
-        axis.bar_label(bars, [f"{it:,.0f}" if it >= 1000 else f"{it:.3g}" for it in medians], padding=3)
+        axis.bar_label(bars, [f"{float(f'{it:.3g}'):,g}" for it in medians], padding=3)
         axis.set(title=title, xlim=(0, 1.2 * max(medians, default=1)), xticks=[])
         axis.spines[["top", "right", "bottom"]].set_visible(False)
     canvas.savefig(PLOT, metadata={"Date": None})

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,6 +107,8 @@ def load_function(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Store], Mod
 
 def load_app(name: str) -> ModuleType:
     """Loads `functions/<name>/app.py` anew, with the environment as it is."""
+    # What predict begins to do as it starts.
+    sys.modules.pop("first_look", None)
     spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
     assert spec
     assert spec.loader
