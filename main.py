@@ -63,7 +63,7 @@ def predict(digit: Pixels) -> int:
     if not WEIGHTS.exists():
         from digits.live_model import load_folder
 
-        return int(load_folder(BUNDLED).classify(digit).probabilities.argmax())
+        return load_folder(BUNDLED).classify(digit).digit
     from training import weights
     from training.input import scale
 

@@ -114,7 +114,7 @@ def predict(paths: Annotated[list[Path], typer.Argument(help="PNG files")]) -> N
     classifier = LiveModel(Store(store_url()), BUNDLED, 0, logging.getLogger(__name__)).current()
     for path in paths:
         answer = classifier.classify(read_digit(path.read_bytes()))
-        best = f"{answer.probabilities.argmax()} ({answer.probabilities.max():.1%})"
+        best = f"{answer.digit} ({answer.confidence:.1%})"
         console.print(f"{path}: {best if answer.score >= classifier.threshold else f'no digit; the closest is {best}'}")
 
 

@@ -75,15 +75,14 @@ def _predict(png: bytes, *, any_answer: bool) -> Answer:
     classifier = live_model.current()
     answer = classifier.classify(digit)
     inferred = perf_counter()
-    best = int(answer.probabilities.argmax())
     if answer.score < classifier.threshold:
         doubt = "Expected an image of one digit. This one resembles none enough. For the best guess, add ?accept=any."
     if doubt and not any_answer:
         raise NotADigitError(doubt, score=answer.score, threshold=classifier.threshold)
     body = {
-        "prediction": best,
-        "confidence": float(answer.probabilities[best]),
-        "probabilities": answer.probabilities.tolist(),
+        "prediction": answer.digit,
+        "confidence": answer.confidence,
+        "probabilities": answer.probabilities,
         "score": answer.score,
         "accepted": not doubt,
         "model_version": classifier.manifest.version,

@@ -1,5 +1,6 @@
 """A loaded model: a 28x28 digit in, ten probabilities and a score out."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +16,22 @@ class Answer:
     """What a model makes of an image.
 
     Attributes:
-        probabilities: (10,) float64, of the ten digits, if it is one.
+        probabilities: of the ten digits, if it is one.
         score: the higher, the more it looks like a digit; below the classifier's threshold it is taken for none.
     """
 
-    probabilities: npt.NDArray[np.float64]
+    probabilities: list[float]
     score: float
+
+    @property
+    def digit(self) -> int:
+        """The likeliest."""
+        return self.probabilities.index(self.confidence)
+
+    @property
+    def confidence(self) -> float:
+        """Its probability."""
+        return max(self.probabilities)
 
 
 class Classifier:
@@ -48,8 +59,12 @@ class Classifier:
     def classify(self, digit: npt.NDArray[np.uint8]) -> Answer:
         """Read a digit, (28, 28) uint8, light ink on dark.
 
-        The softmax is in floating point, because the steps of an int8 softmax are 1/256.
+        The softmax is in floating point, because the steps of an int8 softmax are 1/256; and in Python, which does ten
+        numbers before NumPy has begun.
         """
         logits, score = self._model.answer(digit)
-        weights = np.exp(logits.astype(np.float64) - logits.max())
-        return Answer(weights / weights.sum(), score)
+        levels = logits.tolist()
+        highest = max(levels)
+        weights = [math.exp(level - highest) for level in levels]
+        total = sum(weights)
+        return Answer([weight / total for weight in weights], score)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from digits.errors import ImageTooLargeError, InvalidImageError
 
@@ -52,10 +53,11 @@ def decode(data: bytes) -> Pixels:
         raise InvalidImageError(f"Expected a PNG. Received {len(data)} bytes without a PNG's signature.")
     essential, depth = _strip(data)
     try:
-        image = Image.open(io.BytesIO(essential), formats=("PNG",))
+        # Not `Image.open`, which imports the readers of four other formats first.
+        image = PngImageFile(io.BytesIO(essential))
         image.load()
         return _to_grey(image, depth)
-    except (OSError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise InvalidImageError(f"Expected an undamaged PNG. Received one that cannot be decoded: {error}.") from error
 
 

@@ -113,10 +113,11 @@ def test_a_store_that_does_not_answer_leaves_the_loaded_model(
 def test_a_classifier_gives_probabilities(manifest: Manifest, model: bytes) -> None:
     classifier = Classifier(manifest, model)
     for digit in range(10):
-        probabilities = classifier.classify(read_digit((ROOT / "example" / f"{digit}.png").read_bytes())).probabilities
-        assert probabilities.shape == (10,)
-        assert probabilities.sum() == pytest.approx(1)
-        assert probabilities.argmax() == digit
+        answer = classifier.classify(read_digit((ROOT / "example" / f"{digit}.png").read_bytes()))
+        assert len(answer.probabilities) == 10
+        assert sum(answer.probabilities) == pytest.approx(1)
+        assert answer.digit == digit
+        assert answer.confidence == answer.probabilities[digit]
     assert np.isfinite(classifier.classify(np.full((28, 28), 255, np.uint8)).probabilities).all()
 
 
