@@ -1,13 +1,15 @@
 """Pictures of no digits: some that a network learns from, others that show whether it has understood.
 
-All are drawn here. What a network is to refuse is everything else, of which no collection is large enough; families of
-synthetic images, far apart from each other, stand for it (Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection
-with Outlier Exposure", 2019; Baradad et al., "Learning to See by Looking at Noise", 2021).
+What a network is to refuse is everything else, of which no collection is large enough; families of synthetic images,
+far apart from each other, and squares of a few photographs stand for it (Hendrycks, Mazeika and Dietterich, "Deep
+Anomaly Detection with Outlier Exposure", 2019; Baradad et al., "Learning to See by Looking at Noise", 2021).
 """
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain, repeat
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ from training.noise import spectrum
 
 # Sides of the pictures, in pixels, and of what digits are cut into.
 _SMALLEST, _LARGEST = 28, 96
+_LARGEST_CROP = 224
 _HALF = SIZE // 2
 _ATTEMPTS = 20
 # So many corners are a circle.
@@ -27,6 +30,7 @@ _ROUND = 30
 _LEGS = 2
 # A cosine, from which on a line is along an axis.
 _ALONG = 0.6
+_PHOTOGRAPHS = Path(__file__).with_name("photographs")
 
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, Pixels], Pixels]
@@ -242,6 +246,21 @@ def _bars(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
     return _to_pixels(np.clip(picture, *np.sort(rng.uniform(-1, 1, 2))))
 
 
+@cache
+def _photographs() -> list[Pixels]:
+    return [np.asarray(Image.open(path)) for path in sorted(_PHOTOGRAPHS.glob("*.jpg"))]
+
+
+def _crops(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
+    """A square of a photograph, turned, and turned over or not."""
+    photographs = _photographs()
+    photograph = photographs[rng.integers(len(photographs))]
+    side = round(math.exp(rng.uniform(math.log(_SMALLEST), math.log(_LARGEST_CROP))))
+    top, left = (int(rng.integers(length - side + 1)) for length in photograph.shape)
+    square = photograph[top : top + side, left : left + side]
+    return np.ascontiguousarray(np.rot90(square[:: rng.choice([-1, 1])], int(rng.integers(4))))
+
+
 def _pieces(rng: np.random.Generator, digits: Pixels) -> Pixels:
     """The quarters of a digit in another order, each turned over."""
     digit = digits[rng.integers(len(digits))]
@@ -311,6 +330,7 @@ FITTED: dict[str, Draw] = {
     "strokes": _strokes,
     "scribbles": _scribbles,
     "bars": _bars,
+    "crops": _crops,
     "pieces": _pieces,
     "pairs": _pairs,
     "overlaid": _overlaid,
