@@ -46,8 +46,9 @@ At the threshold, a score of {threshold:.3f}, {kept} of the test digits are kept
 
 {rejection}
 
-None of these was shown to the network. Garments and crops of photographs were looked at while its synthetic negatives
-were designed, emoji were not. Some letters of other scripts are drawn like a digit; nobody took them out.
+None of these was shown to the network, which learnt from squares of ten other photographs. Garments and crops were
+looked at while what it learns to refuse was designed, emoji were not. Some letters of other scripts are drawn like a
+digit; nobody took them out.
 
 ## Pictures as people send them
 

@@ -22,7 +22,7 @@ from training.noise import spectrum
 
 # Sides of the pictures, in pixels, and of what digits are cut into.
 _SMALLEST, _LARGEST = 28, 96
-_LARGEST_CROP = 224
+_SMALLEST_DETAIL, _LARGEST_CROP = 14, 224
 _HALF = SIZE // 2
 _ATTEMPTS = 20
 # So many corners are a circle.
@@ -251,14 +251,25 @@ def _photographs() -> list[Pixels]:
     return [np.asarray(Image.open(path)) for path in sorted(_PHOTOGRAPHS.glob("*.jpg"))]
 
 
-def _crops(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
-    """A square of a photograph, turned, and turned over or not."""
+def _square(rng: np.random.Generator, smallest: int, largest: int) -> Pixels:
+    """Some part of some photograph, turned, and turned over or not."""
     photographs = _photographs()
     photograph = photographs[rng.integers(len(photographs))]
-    side = round(math.exp(rng.uniform(math.log(_SMALLEST), math.log(_LARGEST_CROP))))
+    side = round(math.exp(rng.uniform(math.log(smallest), math.log(largest))))
     top, left = (int(rng.integers(length - side + 1)) for length in photograph.shape)
     square = photograph[top : top + side, left : left + side]
     return np.ascontiguousarray(np.rot90(square[:: rng.choice([-1, 1])], int(rng.integers(4))))
+
+
+def _crops(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
+    """A square of a photograph."""
+    return _square(rng, _SMALLEST, _LARGEST_CROP)
+
+
+def _details(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
+    """A small one, enlarged: an edge, a stalk or a highlight, out of focus."""
+    small = Image.fromarray(_square(rng, _SMALLEST_DETAIL, _SMALLEST))
+    return np.asarray(small.resize((2 * _SMALLEST, 2 * _SMALLEST), Image.Resampling.BICUBIC))
 
 
 def _pieces(rng: np.random.Generator, digits: Pixels) -> Pixels:
@@ -331,6 +342,7 @@ FITTED: dict[str, Draw] = {
     "scribbles": _scribbles,
     "bars": _bars,
     "crops": _crops,
+    "details": _details,
     "pieces": _pieces,
     "pairs": _pairs,
     "overlaid": _overlaid,

@@ -17,8 +17,9 @@ from training import export, weights
 from training.evaluate import evaluate, keras_answers, litert_answers
 from training.input import Examples, hold_out
 
-# Of the digits held out of the training, on which the threshold of rejection is set.
-KEPT = 0.995
+# Of the digits held out of the training, on which the threshold of rejection is set. A little more than the 99.5 % that
+# are to be kept of others: some 3,000 digits do not tell their share more exactly.
+KEPT = 0.996
 
 
 @dataclass(frozen=True)

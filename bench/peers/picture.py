@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# Without its suffix: `bench.model` writes it for Keras and for ONNX Runtime.
+# Without its suffix: `bench.setting.prepare` writes it for Keras and for ONNX Runtime.
 MODEL = os.environ.get("MODEL", "")
 
 
