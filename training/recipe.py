@@ -52,5 +52,5 @@ def _adamw(parameters: Parameters, steps: int) -> keras.optimizers.Optimizer:
 
 RECIPES = {
     "lab": Recipe(_adadelta),
-    "lite": Recipe(_adamw, rendered=0.1, damaged=0.12, negatives=0.325, change=augment),
+    "lite": Recipe(_adamw, rendered=0.1, damaged=0.12, negatives=0.28, change=augment),
 }
