@@ -14,6 +14,11 @@ from tests.conftest import sample_event
 
 FORBIDDEN = ("tensorflow", "keras", "botocore", "boto3", "pydantic", "aws_xray_sdk", "scipy", "asyncio")
 EVENT = sample_event("predict")
+VARIABLES = {
+    "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("layers/shared", "functions/predict")),
+    "POWERTOOLS_SERVICE_NAME": "predict",
+    "POWERTOOLS_METRICS_NAMESPACE": "digits",
+}
 
 # Importing a name that is None in sys.modules fails as if there were no such module.
 ANSWER = f"""
@@ -32,17 +37,10 @@ def answers(tmp_path: Path) -> Any:
     """The function's answers to events, in a process of its own."""
 
     def ask(*events: dict[str, Any]) -> list[dict[str, Any]]:
-        path = os.pathsep.join(str(ROOT / part) for part in ("layers/shared", "functions/predict"))
-        variables = {
-            "PYTHONPATH": path,
-            "DIGITS_STORE": tmp_path.as_uri(),
-            "POWERTOOLS_SERVICE_NAME": "predict",
-            "POWERTOOLS_METRICS_NAMESPACE": "digits",
-        }
         run = subprocess.run(
             [sys.executable, "-c", ANSWER],
             input=json.dumps(events),
-            env=variables,
+            env=VARIABLES | {"DIGITS_STORE": tmp_path.as_uri()},
             capture_output=True,
             text=True,
             check=True,
@@ -63,8 +61,19 @@ def test_headers_count_in_any_case(answers: Any) -> None:
     assert [answer["statusCode"] for answer in answers(*events)] == [200, 200]
 
 
-def test_an_event_that_is_none_of_api_gateways_is_answered_without_details(answers: Any) -> None:
-    unknown, broken = answers({**EVENT, "resource": "/nowhere"}, {"httpMethod": "POST", "resource": "/predict"})
+def test_what_api_gateway_would_have_stopped_is_answered(answers: Any) -> None:
+    (unknown,) = answers({**EVENT, "resource": "/nowhere"})
     assert unknown["statusCode"] == 404
-    assert broken["statusCode"] == 500
-    assert "KeyError" not in broken["body"]
+
+
+def test_a_fault_of_ours_is_lambdas_to_log_and_to_count(answers: Any) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        answers({"httpMethod": "POST", "resource": "/predict"})
+    assert "KeyError" in failed.value.stderr
+
+
+def test_numpy_comes_after_it_was_told_to_start_no_threads(tmp_path: Path) -> None:
+    tell = "import first_look, os, sys; print('numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'])"
+    variables = VARIABLES | {"DIGITS_STORE": tmp_path.as_uri()}
+    run = subprocess.run([sys.executable, "-c", tell], env=variables, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "1"]
