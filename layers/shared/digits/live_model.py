@@ -1,9 +1,9 @@
 """The model to answer with: the live release of the store, or the one bundled with the code."""
 
 import logging
-import time
 from concurrent.futures import Future
 from pathlib import Path
+from time import monotonic
 
 from aws_lambda_powertools import Logger
 
@@ -41,7 +41,7 @@ class LiveModel:
         self._ttl = ttl
         self._logger = logger
         self._first_look = first_look
-        self._first_look_ends = time.monotonic() + ttl
+        self._first_look_ends = monotonic() + ttl
         self._classifier = load_folder(bundled)
         self._next_look = float("-inf")
         self.release: int | None = None
@@ -49,7 +49,7 @@ class LiveModel:
 
     def current(self) -> Classifier:
         """The classifier to use now."""
-        now = time.monotonic()
+        now = monotonic()
         if now >= self._next_look:
             self._next_look = now + self._ttl
             self._refresh(now)
@@ -59,6 +59,7 @@ class LiveModel:
         first, self._first_look = self._first_look, None
         try:
             if first and now < self._first_look_ends:
+                self._next_look = self._first_look_ends
                 served = first.result()
             else:
                 served = releases.look(self._store, self.release)
