@@ -42,7 +42,7 @@ bench-full: setup data .venv/bench/.complete ## The same three times as often, a
 lint: setup lint-template ## Check style, types, import directions and the template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy layers/shared cloud local training main.py tests
+	@$(BIN)/mypy layers/shared cloud local training main.py tests bench/*.py
 	@for name in $(FUNCTIONS); do MYPYPATH=layers/shared:functions/$$name $(BIN)/mypy functions/$$name || exit 1; done
 	@$(BIN)/lint-imports
 

@@ -9,7 +9,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-from bench.measure import SkippedError, machine, reference
+from bench.measure import SkippedError, machine, reference, to_json
 from bench.setting import prepare
 
 # With the rounds that each takes, in a few minutes and in `--full`. For the first, nothing that it measures may be in
@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join([*SECTIONS, *LONG]))
     parser.add_argument("--full", action="store_true", help="three times as often, and the training")
     options = parser.parse_args()
+    if unknown := set(options.sections) - {*SECTIONS, *LONG}:
+        parser.error(f"There is no section {', '.join(sorted(unknown))}. There are {', '.join([*SECTIONS, *LONG])}.")
     rounds = {name: full if options.full else few for name, (few, full) in SECTIONS.items()}
     wanted = options.sections or [*rounds, *(LONG if options.full else ())]
     before = json.loads(FIGURES.read_bytes())
@@ -46,9 +48,10 @@ def main() -> None:
                 print(f"  left out: {reason}")
                 continue
             measured[name] = {"machine": machine(), "reference": reference(), "figures": figures}
+            # What fails later loses nothing.
+            FIGURES.write_text(to_json(measured))
     from bench import report
 
-    FIGURES.write_text(report.to_json(measured))
     report.write(measured)
     for line in report.slower(before, measured) or ["Nothing got slower."]:
         print(line)

@@ -24,7 +24,7 @@ IMAGES = {
 # Lambda gives a function processor time by its memory: one core at 1,769 MB.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 MEGABYTES_A_CORE = 1769
-MEGABYTES = (256, 512, 1024, 1769)
+MEGABYTES = (256, 512, 1024, MEGABYTES_A_CORE)
 WARM = 100
 
 
@@ -77,8 +77,8 @@ def _invocations(name: str, cores: float, setting: Setting) -> list[float]:
 def _running(name: str, cores: float, setting: Setting) -> Iterator[str]:
     """A container that has not been asked yet: the emulator starts the function at the first invocation."""
     image, handler = IMAGES[name]
-    variables = setting.environment(DIGITS_STORE="file:///tmp/store", MODEL="/var/task/model")
-    passed = ("DIGITS_STORE", "MODEL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE")
+    variables = setting.environment(DIGITS_STORE="file:///tmp/store")
+    passed = ("DIGITS_STORE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE")
     container = _docker(
         *("run", "--detach", "--rm", f"--cpus={cores:.3f}", "--publish", "127.0.0.1::8080"),
         *(f"--env={variable}={variables[variable]}" for variable in passed),

@@ -31,7 +31,7 @@ from digits.store import Store
 started = time.perf_counter()
 convert(Store(sys.argv[1]), "mnist", Path(sys.argv[2]))
 print(time.perf_counter() - started)
-print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024)
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1.024e-3)
 """
 
 
@@ -86,7 +86,7 @@ def repeat(source: Path, copies: int, target: Path) -> Path:
     return target
 
 
-def measure(_: Setting, rounds: int) -> Figures:
+def measure(__: Setting, rounds: int) -> Figures:
     """Both in turns; then a process for each size of the data."""
     path = npz()
     with np.load(path) as arrays:

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import platform
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -82,3 +83,10 @@ def _is_there(name: str) -> bool:
 def spread(values: Sequence[float]) -> float:
     """Half of the width in which the middle half of the values lies, as a share of their median."""
     return (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / statistics.median(values)
+
+
+def to_json(measured: dict[str, Any]) -> str:
+    """The file of figures, a line for each figure's values."""
+    rounded = json.loads(json.dumps(measured), parse_float=lambda text: float(f"{float(text):.4g}"))
+    text = json.dumps(rounded, indent=1)
+    return re.sub(r"\[[^][{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"

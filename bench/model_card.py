@@ -6,10 +6,10 @@
 import argparse
 import json
 import statistics
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bench.markdown import table
 from digits import models
 from digits.models import MANIFEST_FILE, MODEL_FILE
 from local.checkout import BUNDLED
@@ -72,13 +72,6 @@ each way and severity. Mean accuracy {mean:.3f}.
 - The score is no probability, and the threshold no promise: letters made of a digit's strokes pass.
 - `report.html` of any training of yours shows the same figures for your data: `GET /models/{{version}}/report`.
 """
-
-
-def table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    """Markdown."""
-    head = [*head]
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
 
 
 def interval(share: dict[str, float]) -> str:

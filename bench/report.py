@@ -1,10 +1,8 @@
 """What was measured, as tables and a figure in docs/performance.md, and what of it is slower than before."""
 
-import json
 import math
 import re
 import statistics
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 
 from bench.containers import MEGABYTES, MEGABYTES_A_CORE
+from bench.markdown import table
 from bench.measure import Figures, quantile, spread
 from bench.servers import CONNECTIONS
 
@@ -57,17 +56,13 @@ _MONTH_SECONDS = 30 * 24 * 3600
 _SLOWER = 1.25
 
 
-def to_json(measured: dict[str, Any]) -> str:
-    """The file's content, a line for each figure's values."""
-    rounded = json.loads(json.dumps(measured), parse_float=lambda text: float(f"{float(text):.4g}"))
-    text = json.dumps(rounded, indent=1)
-    return re.sub(r"\[[^][{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
-
-
 def slower(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What got slower, or larger, by more than chance. Times and rates count by what they are times the reference."""
+    """What got slower, or larger, by more than chance. Times and rates are divided by the reference's time.
+
+    Of a training there is no telling: its figures are one course, and no repetitions.
+    """
     found = []
-    for section in before.keys() & after.keys():
+    for section in (before.keys() & after.keys()) - {"training"}:
         old, new = before[section], after[section]
         pace = statistics.median(new["reference"]) / statistics.median(old["reference"])
         for name in old["figures"].keys() & new["figures"].keys():
@@ -75,7 +70,7 @@ def slower(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
             ratio = statistics.median(now) / statistics.median(was)
             if name.endswith("/s"):
                 ratio = 1 / ratio
-            if not name.endswith((".MB", ".share")):
+            if not name.endswith(".MB"):
                 ratio /= pace
             if ratio > _SLOWER + spread(was) + spread(now):
                 found.append(f"{name}: {ratio:.2f} times as much as before")
@@ -103,12 +98,12 @@ def fill(page: str, measured: dict[str, Any]) -> str:
         "costs": _costs(figures),
         "machine": _machine(measured),
     }
-    for name, table in tables.items():
+    for name, rows in tables.items():
         before, start, rest = page.partition(f"<!-- bench: {name} -->\n")
         _, end, after = rest.partition("<!-- /bench -->")
         if not end:
             raise ValueError(f"Expected a place for the table {name} in the page.")
-        page = f"{before}{start}{table}\n{end}{after}"
+        page = f"{before}{start}{rows}\n{end}{after}"
     return page
 
 
@@ -122,7 +117,7 @@ def _goals(figures: Figures) -> str:
         if dividend in figures and divisor in figures:
             ratio = statistics.median(figures[dividend]) / statistics.median(figures[divisor])
             rows.append((name, f"{ratio:.3g}", f"{least:.3g}", "yes" if ratio >= least else "**no**"))
-    return _table(("times ours", "found", "wanted at least", "met"), rows)
+    return table(("ratio", "found", "wanted at least", "met"), rows)
 
 
 def _cold(figures: Figures) -> str:
@@ -138,7 +133,7 @@ def _cold(figures: Figures) -> str:
         for name in _subjects(figures, "cold")
     ]
     heads = ("", "first answer, s", "min to max", "of that, import", "page cache dropped", "peak memory, MB")
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _containers(figures: Figures) -> str:
@@ -149,6 +144,7 @@ def _containers(figures: Figures) -> str:
             _median(figures, f"container-cold.{name}.s", 3),
             _range(figures, f"container-cold.{name}.s"),
             _median(figures, f"container-warm.{name}.ms", 2),
+            _quantile(figures, f"container-warm.{name}.ms", 0.99, 1),
         )
         for name in _subjects(figures, "container-cold")
     ]
@@ -159,41 +155,43 @@ def _containers(figures: Figures) -> str:
             _median(figures, f"memory-{size}-cold.digits.s", 3),
             _range(figures, f"memory-{size}-cold.digits.s"),
             _median(figures, f"memory-{size}-warm.digits.ms", 2),
+            _quantile(figures, f"memory-{size}-warm.digits.ms", 0.99, 1),
         )
         for size in MEGABYTES
     ]
-    heads = ("", "image over its base, MB", "first answer, s", "min to max", "warm answer, ms")
-    return _table(heads, rows + sizes)
+    heads = ("", "image over its base, MB", "first answer, s", "min to max", "warm p50, ms", "p99, ms")
+    return table(heads, rows + sizes)
 
 
 def _imports(figures: Figures) -> str:
     parts = {
         name.split(".")[1]: statistics.median(it) for name, it in figures.items() if name.startswith("import-part.")
     }
-    rows = [(f"`{name}`" if name != "other" else "Python's own", f"{it:.1f}") for name, it in parts.items()]
-    return _table(("own modules of", "ms"), sorted(rows, key=lambda row: -float(row[1])))
+    ranked = sorted(parts.items(), key=lambda part: -part[1])
+    rows = [(f"`{name}`" if name != "other" else "Python's and others", f"{it:.1f}") for name, it in ranked]
+    return table(("own modules of", "ms"), rows)
 
 
 def _costs(figures: Figures) -> str:
-    """By what a warm answer and a cold start take with the memory's share of a core; AWS bills whole milliseconds."""
+    """By what warm answers and a cold start take with the memory's share of a core; each is billed in whole ms."""
     rows = []
     for size in MEGABYTES:
         warm, cold = f"memory-{size}-warm.digits.ms", f"memory-{size}-cold.digits.s"
         if warm in figures:
-            gigabytes, billed = size / 1024, math.ceil(statistics.median(figures[warm]))
+            gigabytes, billed = size / 1024, statistics.fmean(map(math.ceil, figures[warm]))
             million = [_MILLION_INVOCATIONS + 1e3 * billed * gigabytes * price for price in _GB_SECOND.values()]
             start = 1e6 * statistics.median(figures[cold]) * gigabytes * _GB_SECOND["x86"]
             month = _MONTH_SECONDS * gigabytes * _PROVISIONED_GB_SECOND
-            rows.append((f"{size} MB", f"{billed} ms", *(f"${it:.2f}" for it in (*million, start, month))))
+            rows.append((f"{size} MB", f"{billed:.1f} ms", *(f"${it:.2f}" for it in (*million, start, month))))
     heads = (
         "memory",
-        "billed",
+        "billed, on average",
         "a million, x86",
         "arm64, if as fast",
         "a million cold starts",
         "one kept warm, a month",
     )
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _warm(figures: Figures) -> str:
@@ -207,7 +205,7 @@ def _warm(figures: Figures) -> str:
             rows.append(
                 (f"{size}×{size}", NAMES[name], _median(figures, key, 3), _quantile(figures, key, 0.99, 3), shares)
             )
-    return _table(("PNG", "", "p50, ms", "p99, ms", "decode + infer + rest, ms"), rows)
+    return table(("PNG", "", "p50, ms", "p99, ms", "decode + infer + rest, ms"), rows)
 
 
 def _servers(figures: Figures) -> str:
@@ -222,7 +220,7 @@ def _servers(figures: Figures) -> str:
             cells.append(f"{rate} ({p50}, {p99})")
         rows.append((NAMES[name], *cells))
     heads = [f"{count} connection{'s' * (count > 1)}" for count in CONNECTIONS]
-    return _table(("requests/s (p50, p99 in ms)", *heads), rows)
+    return table(("requests/s (p50, p99 in ms)", *heads), rows)
 
 
 def _pipeline(figures: Figures) -> str:
@@ -243,7 +241,7 @@ def _pipeline(figures: Figures) -> str:
         for name in figures
         if (found := re.fullmatch(r"convert-(\d+)\.digits\.(.+)", name))
     ]
-    return _table(("images/s, if not otherwise", "median", "min to max"), rows)
+    return table(("images/s, if not otherwise", "median", "min to max"), rows)
 
 
 def _training(figures: Figures) -> str:
@@ -254,7 +252,7 @@ def _training(figures: Figures) -> str:
             figures[f"training.{name}.s"], figures[f"training-accuracy.{name}.share"], strict=True
         )
     ]
-    return _table(("recipe", "seconds of training", "accuracy on the test digits"), rows)
+    return table(("recipe", "seconds of training", "accuracy on the test digits"), rows)
 
 
 def _machine(measured: dict[str, Any]) -> str:
@@ -267,7 +265,7 @@ def _machine(measured: dict[str, Any]) -> str:
         noise = f"{section} {statistics.median(part['reference']):.2f} ± {100 * spread(part['reference']):.0f} %"
         rows.setdefault((date, f"{processor}, {cores} cores, {system}", versions), []).append(noise)
     heads = ("on", "machine", "versions", "reference, ms")
-    return _table(heads, [(*about, ", ".join(noises)) for about, noises in rows.items()])
+    return table(heads, [(*about, ", ".join(noises)) for about, noises in rows.items()])
 
 
 def _plot(figures: Figures) -> None:
@@ -297,7 +295,7 @@ def _subjects(figures: Figures, section: str) -> list[str]:
 
 
 def _median(figures: Figures, name: str, digits: int) -> str:
-    return _quantile(figures, name, 0.5, digits)
+    return f"{statistics.median(figures[name]):,.{digits}f}" if name in figures else ""
 
 
 def _quantile(figures: Figures, name: str, share: float, digits: int) -> str:
@@ -306,8 +304,3 @@ def _quantile(figures: Figures, name: str, share: float, digits: int) -> str:
 
 def _range(figures: Figures, name: str, digits: int = 3) -> str:
     return f"{min(figures[name]):,.{digits}f} to {max(figures[name]):,.{digits}f}" if name in figures else ""
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

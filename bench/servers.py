@@ -91,7 +91,8 @@ def _running(name: str, setting: Setting, body: Path, media_type: str) -> Iterat
         yield url
     finally:
         process.terminate()
-        process.wait(30)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
         with suppress(ProcessLookupError):  # Some leave workers behind.
             os.killpg(process.pid, signal.SIGKILL)
 

@@ -9,7 +9,7 @@ from bentoml.validators import ContentType
 from picture import MODEL, pixels
 
 
-@bentoml.service(workers=2)  # type: ignore[untyped-decorator]  # of a package that is not in .venv
+@bentoml.service(workers=2)
 class Digits:
     """One image a request."""
 
@@ -18,7 +18,7 @@ class Digits:
 
         self.model = tf.keras.models.load_model(f"{MODEL}.keras")
 
-    @bentoml.api  # type: ignore[untyped-decorator]
+    @bentoml.api
     def predict(self, image: Annotated[Path, ContentType("image/png")], /) -> dict[str, int]:
         """A PNG in the body."""
         return {"prediction": int(np.argmax(self.model(pixels(image.read_bytes()))[0, :10]))}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from picture import MODEL, pixels
 
 
-class Digits(litserve.LitAPI):  # type: ignore[misc]  # of a package that is not in .venv
+class Digits(litserve.LitAPI):
     """One image a request."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002

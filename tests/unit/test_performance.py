@@ -34,3 +34,12 @@ def test_slower_is_what_took_more_times_the_reference(
 
     told = report.slower(run(1.0, 100.0, 50.0, 1.0), run(milliseconds, requests, megabytes, reference))
     assert [line.removesuffix(" times as much as before") for line in told] == found
+
+
+def test_what_varies_much_must_differ_more() -> None:
+    before, after, more = (
+        {"all": {"reference": [1.0], "figures": {"warm.digits.ms": values}}}
+        for values in ([0.5, 0.7, 1.0, 1.3, 1.5], [0.8, 1.0, 1.5, 2.0, 2.2], [3.0, 3.0, 3.0])
+    )
+    assert not report.slower(before, after)
+    assert report.slower(before, more)
