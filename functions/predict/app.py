@@ -1,6 +1,7 @@
 """The data plane: `POST /predict`, `GET /health` and the page.
 
-Its three routes go without Powertools' resolver, whose import would make a cold start a third longer (docs/decisions/0006).
+Its three routes go without Powertools' resolver, whose import would make a cold start a third longer
+(docs/decisions/0006).
 """
 
 import base64
