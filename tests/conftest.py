@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,15 +65,25 @@ def file_store(tmp_path: Path) -> Store:
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
     """The URL of an S3 endpoint: moto's server, spoken to over HTTP."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415  It takes a second.
+    from moto.s3.responses import S3Response  # noqa: PLC0415  They take a second.
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
+
+    put, one_at_a_time = S3Response.put_object, threading.Lock()
+
+    def put_alone(request: S3Response) -> Any:
+        with one_at_a_time:
+            return put(request)
 
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    httpx.put(f"{url}/{BUCKET}").raise_for_status()
-    yield url
-    server.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        # S3 looks whether there is an object and writes in one step, moto in two.
+        patch.setattr(S3Response, "put_object", put_alone)
+        server.start()
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        httpx.put(f"{url}/{BUCKET}").raise_for_status()
+        yield url
+        server.stop()
 
 
 @pytest.fixture
