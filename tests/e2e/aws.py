@@ -107,8 +107,13 @@ class Aws:
 
 
 def host_address() -> str:
-    """Where this machine is for its containers, and for nobody else: moto runs any container that it is asked to."""
-    return shell.output("docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+    """Where this machine is for its containers, and for nobody else: moto runs any container that it is asked to.
+
+    A container is asked. On its first start Docker 20.10 gives the default network a subnet, but no gateway.
+    """
+    ask = "import socket; print(socket.gethostbyname('host.docker.internal'))"
+    known = ("--add-host", "host.docker.internal:host-gateway")
+    return shell.output("docker", "run", "--rm", *known, "--entrypoint", "python", training_image.NAME, "-c", ask)
 
 
 def _template(scratch: Path) -> dict[str, Any]:
