@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from digits import datasets
+from digits import datasets, documents
 from digits.errors import InvalidDatasetError, UnknownError
 from digits.settings import Settings
 from digits.store import Store
@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"status": "refused", "dataset": name, "reason": error.detail}
     # 0 when the same upload was converted before.
     metrics.add_metric("ConvertedExamples", MetricUnit.Count, converted[-1])
-    logger.info("Dataset ready", dataset=dataset.to_json())
+    logger.info("Dataset ready", dataset=documents.to_json(dataset))
     return {"status": "converted", "dataset": dataset.name, "version": dataset.version, "counts": dataset.counts}
 
 

@@ -103,13 +103,14 @@ def _read(png: bytes) -> tuple[Pixels, str]:
 
 
 def health(_: Event) -> Answer:
-    """Whether the service answers, and with what; `degraded` when the store could not be read."""
+    """Whether the service answers, and with what; `degraded` when the live release could not be loaded."""
     version = live_model.current().manifest.version
     state = {
         "status": "degraded" if live_model.problem else "ok",
         "reason": live_model.problem,
         "model_version": version,
         "release": live_model.release,
+        "checked": live_model.checked.isoformat(timespec="seconds") if live_model.checked else None,
     }
     return _answer(json.dumps(state))
 

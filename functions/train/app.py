@@ -4,35 +4,36 @@ import json
 import re
 from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.models import Server
-from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
 from batch import Batch
-from digits import datasets, models, problems, releases
+from digits import dataset_list, datasets, documents, models, parallel, problems, releases, uploads
 from digits.errors import (
     DamagedObjectError,
+    DigitsError,
     InvalidParameterError,
     InvalidRequestError,
     UnknownError,
     UnsupportedMediaTypeError,
-    to_answer,
 )
 from digits.jobs import Parameters
+from digits.models import BUNDLED
 from digits.settings import Settings
 from digits.store import Store
 from openapi import DocumentedResolver
 from trainings import CANCELLED, Trainings
 
 UPLOAD_EXPIRES = timedelta(minutes=15)
-MODELS_LISTED = 50
 JSON = "application/json"
 DEFAULTS = Parameters()
 
@@ -52,7 +53,12 @@ settings = Settings.from_environment()
 store = Store(settings.store)
 trainings = Trainings(store, Batch(settings.job_queue, settings.job_definition))
 
+bundled = models.parse_manifest((FilePath(__file__).parent / "bundled.json").read_bytes())
+
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+After = Annotated[
+    str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Of the link `next` of the page before")
+]
 
 
 class NewRelease(BaseModel):
@@ -76,6 +82,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
     if event.get("source") == "aws.batch":
         _take_note(event["detail"])
         return None
+    try:
+        _check_body(event)
+    except DigitsError as error:
+        return problems.to_proxy_response(error)
     return app.resolve(event, context)
 
 
@@ -86,36 +96,39 @@ def _take_note(detail: dict[str, Any]) -> None:
         metrics.flush_metrics()
 
 
-@app.exception_handler([RequestValidationError, RequestUnsupportedContentType])  # type: ignore[untyped-decorator]
-def answer_invalid_request(error: RequestValidationError | RequestUnsupportedContentType) -> Response[str]:
+def _check_body(event: dict[str, Any]) -> None:
+    """See that a body is a JSON object, before pydantic and Powertools make what they can of it.
+
+    Raises:
+        InvalidParameterError: it is other JSON.
+        InvalidRequestError: it is no JSON that can be read.
+        UnsupportedMediaTypeError: it says that it is something else.
+    """
+    body = event["body"]
+    if not body:
+        return
+    headers = {name.lower(): value for name, value in (event["headers"] or {}).items()}
+    media_type = headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if media_type != JSON or event["isBase64Encoded"]:  # curl's -d alone claims to send a form.
+        raise UnsupportedMediaTypeError(f"The body is {media_type!r}. Send JSON, with Content-Type: {JSON}.")
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise InvalidRequestError(f"The body is not JSON that can be read: {error}.") from error
+    except RecursionError as error:
+        raise InvalidRequestError("The body nests too deeply. Send a flat JSON object.") from error
+    if not isinstance(document, dict):
+        raise InvalidParameterError("The body is JSON, but not an object. Send an object, such as {}.")
+
+
+@app.exception_handler(RequestValidationError)  # type: ignore[untyped-decorator]
+def answer_invalid_request(error: RequestValidationError) -> Response[str]:
     """What is wrong with the request, field by field."""
-    media_type = app.current_event.headers.get("Content-Type", JSON).partition(";")[0].strip().lower()
-    if app.current_event.body and media_type != JSON:  # curl's -d alone claims to send a form.
-        refusal = UnsupportedMediaTypeError(f"Expected Content-Type: {JSON}. Received {media_type!r}.")
-        return problems.to_response(refusal)
     errors = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
     text = "; ".join(f"{e['field']}: {e['message']}" for e in errors)
-    if any(e["type"] == "json_invalid" for e in error.errors()):
-        return problems.to_response(InvalidRequestError(f"The body is not JSON. {text}."))
     if any(e["loc"][0] == "path" for e in error.errors()):
         return problems.to_response(UnknownError("No such thing: its name is not one that can exist.", errors=errors))
     return problems.to_response(InvalidParameterError(f"{text}.", errors=errors))
-
-
-@app.exception_handler(RecursionError)  # type: ignore[untyped-decorator]
-def answer_nested_request(_: RecursionError) -> Response[str]:
-    """JSON that nests too deeply; nothing of ours recurses."""
-    return problems.to_response(InvalidRequestError("The body nests too deeply. Send a flat JSON object."))
-
-
-@app.exception_handler(ValueError)  # type: ignore[untyped-decorator]
-def answer_value_error(error: ValueError) -> Response[str]:
-    """JSON that Python will not read, though it is JSON: with an integer of thousands of digits."""
-    try:
-        json.loads(app.current_event.body or "null")
-    except ValueError as unreadable:
-        return problems.to_response(InvalidRequestError(f"The body cannot be read: {unreadable}."))
-    return problems.to_response(to_answer(error, logger))
 
 
 @app.post("/train", status_code=HTTPStatus.ACCEPTED, summary="Start a training")
@@ -137,10 +150,14 @@ def start_training(
     return _json(state, HTTPStatus.OK if over else HTTPStatus.ACCEPTED, headers)
 
 
-@app.get("/train", summary="List the newest trainings")
-def list_trainings() -> Response[dict[str, Any]]:
-    """Newest first."""
-    return _json({"jobs": trainings.states()})
+@app.get("/train", summary="List the trainings")
+def list_trainings(after: After = None) -> Response[dict[str, Any]]:
+    """Newest first, a page at a time; `next` is where the next one is.
+
+    Of a training with a record that cannot be read there is `problem` instead.
+    """
+    listed, following = trainings.states(after)
+    return _json({"jobs": listed, "next": _next(following)})
 
 
 @app.get("/train/<job_id>", summary="Follow a training")
@@ -156,20 +173,23 @@ def cancel_training(job_id: Name) -> Response[dict[str, Any]]:
 
 
 @app.get("/models", summary="List the models")
-def list_models() -> Response[dict[str, Any]]:
-    """Newest first, each with where it came from and its metrics; `live` is the version that answers now.
+def list_models(after: After = None) -> Response[dict[str, Any]]:
+    """Newest first, a page at a time, each with where it came from and its metrics; `next` is where the next page is.
 
-    Of a model whose manifest cannot be read, `problem` says why.
+    `live` is the version that answers now. The model that comes with the service is `bundled`. Of a model with a
+    manifest that cannot be read, `problem` says why.
     """
-    live = releases.live(store)
-    newest = reversed(models.list_versions(store)[-MODELS_LISTED:])
-    return _json({"live": live and live.version, "models": [_describe(version) for version in newest]})
+    live, page = parallel.both(_live, lambda: models.list_versions(store, after))
+    listed = [it for it in parallel.each(_describe, page.ids) if it]
+    if page.next is None:
+        listed.append(_bundled())
+    return _json({**live, "models": listed, "next": _next(page.next)})
 
 
 @app.get("/models/<version>", summary="Show a model")
 def show_model(version: Name) -> Response[dict[str, Any]]:
     """A model's manifest: dataset, parameters, metrics, files and their checksums."""
-    return _json(models.load_manifest(store, version).to_json())
+    return _json(_bundled() if version == BUNDLED else documents.to_json(models.load_manifest(store, version)))
 
 
 @app.get("/models/<version>/report", summary="Read the report on a model")
@@ -183,20 +203,24 @@ def show_report(version: Name) -> Response[str]:
 @app.post("/models/<version>/release", status_code=HTTPStatus.CREATED, summary="Release a model, or roll back to it")
 def release_model(version: Name, new: Annotated[NewRelease, Body()]) -> Response[dict[str, Any]]:
     """Make a model the one that answers."""
-    return _json(releases.release(store, version, new.reason).to_json(), HTTPStatus.CREATED)
+    return _json(documents.to_json(releases.release(store, version, new.reason)), HTTPStatus.CREATED)
 
 
 @app.get("/datasets", summary="List the datasets")
-def list_datasets() -> Response[dict[str, Any]]:
-    """Each with its versions; `problem` says why the newest upload was refused."""
-    return _json({"datasets": datasets.list_datasets(store)})
+def list_datasets(after: After = None) -> Response[dict[str, Any]]:
+    """By name, a page at a time, each with its ten newest versions; `next` is where the next page is.
+
+    `upload` is `converting` while the newest upload becomes a version, and `stalled` when that was given up. `problem`
+    says why it was refused.
+    """
+    page = dataset_list.page(store, after)
+    return _json({"datasets": page.datasets, "next": _next(page.next)})
 
 
 @app.post("/datasets", summary="Get an upload URL")
 def new_dataset(new: Annotated[NewDataset, Body()]) -> Response[dict[str, Any]]:
     """PUT an npz with x_train, y_train, x_test and y_test to the URL, and it becomes a dataset of this name."""
-    key = f"raw/{new.name}.npz"
-    url = store.presigned_put(key, UPLOAD_EXPIRES) or f"{settings.upload_url}{new.name}.npz"
+    url = store.presigned_put(uploads.key(new.name), UPLOAD_EXPIRES) or f"{settings.upload_url}{new.name}.npz"
     expires = int(UPLOAD_EXPIRES.total_seconds())
     return _json({"name": new.name, "method": "PUT", "upload_url": url, "expires_seconds": expires})
 
@@ -207,11 +231,32 @@ def openapi_document() -> Response[str]:
     return Response(HTTPStatus.OK.value, JSON, app.get_openapi_json_schema())
 
 
-def _describe(version: str) -> dict[str, Any]:
+def _live() -> dict[str, Any]:
+    """The version that answers now, and what is wrong if that cannot be said."""
     try:
-        return models.load_manifest(store, version).to_json()
+        release = releases.live(store)
+    except DamagedObjectError as error:
+        return {"live": None, "problem": error.detail}
+    return {"live": release.version if release else BUNDLED}
+
+
+def _describe(version: str) -> dict[str, Any] | None:
+    """A model as it is listed; None of one that is not complete yet."""
+    try:
+        return documents.to_json(models.load_manifest(store, version))
+    except UnknownError:
+        return None
     except DamagedObjectError as error:
         return {"version": version, "problem": error.detail}
+
+
+def _bundled() -> dict[str, Any]:
+    return documents.to_json(bundled) | {"version": BUNDLED, "model_version": bundled.version}
+
+
+def _next(after: str | None) -> str | None:
+    """The link to the next page. The gateway's own path of a request begins with the stage."""
+    return after and f"{app.current_event.request_context.path}?after={after}"
 
 
 def _wait_seconds(prefer: str | None) -> float:

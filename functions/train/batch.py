@@ -34,6 +34,10 @@ class BatchError(DigitsError):
     title = "AWS Batch unavailable"
 
 
+class BatchRefusedError(BatchError):
+    """Batch refused: what was asked for was not done."""
+
+
 @dataclass(frozen=True)
 class BatchJob:
     """What Batch says of a job: its status word, and why, with what to do about it."""
@@ -66,8 +70,11 @@ class Batch:
     @cached_property
     def _client(self) -> Any:
         import boto3  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415
 
-        return boto3.client("batch")
+        # Three calls that hang must end before API Gateway gives up, after 29 s.
+        config = Config(connect_timeout=3, read_timeout=4, retries={"total_max_attempts": 2, "mode": "standard"})
+        return boto3.client("batch", config=config)
 
     def submit(self, job_id: str) -> str:
         """Queue the training container for a job. Returns Batch's own id of it."""
@@ -88,6 +95,13 @@ class Batch:
             answer = self._client.describe_jobs(jobs=batch_job_ids[:DESCRIBE_LIMIT])
         return {job["jobId"]: BatchJob.from_json(job) for job in answer["jobs"]}
 
+    def find(self, job_id: str) -> str | None:
+        """Batch's own id of a job that was submitted under this name; None when there is none, or not yet."""
+        named = [{"name": "JOB_NAME", "values": [job_id]}]
+        with _batch_errors():
+            answer = self._client.list_jobs(jobQueue=self._queue, filters=named)
+        return next((str(job["jobId"]) for job in answer["jobSummaryList"] if job["jobName"] == job_id), None)
+
     def terminate(self, batch_job_id: str, reason: str) -> None:
         """Stop a job, whether it waits or runs."""
         with _batch_errors():
@@ -100,5 +114,9 @@ def _batch_errors() -> Iterator[None]:
 
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        kind = BatchRefusedError if 400 <= status < 500 else BatchError  # noqa: PLR2004  client errors
+        raise kind(f"AWS Batch could not be asked: {error}. Try again later.") from error
+    except BotoCoreError as error:
         raise BatchError(f"AWS Batch could not be asked: {error}. Try again later.") from error

@@ -45,6 +45,7 @@ _HEALTH = {
         "reason": {"type": ["string", "null"]},
         "model_version": {"type": "string"},
         "release": {"type": ["integer", "null"], "description": "null: the model bundled with the service answers"},
+        "checked": {"type": ["string", "null"], "description": "When the store last said which release is live"},
     },
 }
 

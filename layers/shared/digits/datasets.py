@@ -4,13 +4,13 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO
 
-from digits import dataset_versions, tfds
+from digits import dataset_versions, tfds, uploads
 from digits.dataset_versions import DatasetVersion
-from digits.errors import InvalidDatasetError, MissingObjectError, UnknownError
-from digits.store import Store
+from digits.errors import ConflictError, InvalidDatasetError, MissingObjectError, UnknownError
+from digits.store import Entry, Store
 from digits.tfds import Split
 
 __all__ = [
@@ -21,9 +21,7 @@ __all__ = [
     "convert",
     "ingest",
     "latest",
-    "list_datasets",
     "shard_keys",
-    "upload_key",
 ]
 
 # What TFDS takes as a dataset's name.
@@ -53,28 +51,26 @@ def convert(store: Store, name: str, path: Path, *, on_progress: Progress | None
     _check_size(path.stat().st_size)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return _convert(store, name, path, sha256, on_progress)
+        return _convert(store, name, file, sha256, on_progress)
 
 
 def ingest(store: Store, name: str, *, on_progress: Progress | None = None) -> DatasetVersion:
-    """Convert the upload `raw/<name>.npz`, as `convert` does.
+    """Convert the upload `raw/<name>.npz`, as `convert` does, and note that this upload was dealt with.
 
     Raises:
         InvalidDatasetError: the upload was refused. `datasets/<name>/problem.json` says why, until a good one comes.
         UnknownError: there is no upload.
     """
     _check_name(name)
-    sha256 = None
-    with TemporaryDirectory(prefix="digits-") as folder:
-        path = Path(folder, "upload.npz")
-        try:
-            _check_size(_upload_size(store, name))
-            sha256 = store.download(upload_key(name), path)
-            dataset = _convert(store, name, path, sha256, on_progress)
-        except InvalidDatasetError as error:
-            store.write_json(_problem_key(name), {**error.problem(), "sha256": sha256})
-            raise
-    store.delete(_problem_key(name))
+    upload = _upload(store, name)
+    try:
+        dataset = _ingest(store, name, upload, on_progress)
+    except InvalidDatasetError as error:
+        uploads.note_problem(store, name, error)
+        uploads.note_handled(store, name, upload)
+        raise
+    uploads.forget_problem(store, name)
+    uploads.note_handled(store, name, upload)
     return dataset
 
 
@@ -82,21 +78,23 @@ def latest(store: Store, name: str) -> DatasetVersion:
     """The newest complete version.
 
     Raises:
-        InvalidDatasetError: there is none, and the last upload was refused; the message says why.
+        ConflictError: there is none yet, because its upload is being converted.
+        InvalidDatasetError: there is none, and the last upload was refused or never converted; the message says why.
         UnknownError: there is none.
     """
-    found = next(dataset_versions.complete(store, name), None)
+    found = dataset_versions.latest(store, name)
     if found:
         return found
-    problem = _problem(store, name)
+    problem = uploads.problem(store, name)
     if problem:
-        raise InvalidDatasetError(f"The upload of dataset {name!r} was refused. {problem['detail']}")
+        raise InvalidDatasetError(f"The upload of dataset {name!r} was refused. {problem.detail}")
+    upload = uploads.listed(store).get(name)
+    state = upload and uploads.state(store, name, upload, is_known=False)
+    if state == "converting":
+        raise ConflictError(f"Dataset {name!r} is being converted. Try again in a few seconds.")
+    if state == "stalled":
+        raise InvalidDatasetError(f"The upload of dataset {name!r} was not converted. Upload it again.")
     raise UnknownError(f"There is no dataset {name!r}. Upload one: POST /datasets says where to.")
-
-
-def list_datasets(store: Store) -> list[dict[str, Any]]:
-    """Each dataset: its name, its complete versions, oldest first, and the problem if its last upload was refused."""
-    return [_describe(store, name) for name in store.folders("datasets")]
 
 
 def shard_keys(store: Store, dataset: DatasetVersion, split: Split) -> list[str]:
@@ -109,54 +107,41 @@ def shard_keys(store: Store, dataset: DatasetVersion, split: Split) -> list[str]
     return [dataset.key(file) for file in tfds.shard_names(dataset.name, split, shards)]
 
 
-def upload_key(name: str) -> str:
-    """The key at which the upload of a dataset arrives."""
-    return f"raw/{name}.npz"
-
-
 def _check_name(name: str) -> None:
     if not re.fullmatch(NAME_PATTERN, name):
-        raise InvalidDatasetError(f"Expected a dataset's name as {NAME_PATTERN}. Received {name!r}.")
+        raise InvalidDatasetError(
+            f"{name!r} is no name of a dataset. Use at most 63 small letters, digits and underscores, a letter first."
+        )
 
 
 def _check_size(size: int) -> None:
     if size > MAX_UPLOAD_BYTES:
-        raise InvalidDatasetError(f"Expected an npz of at most {MAX_UPLOAD_BYTES:,} bytes. Received {size:,}.")
+        limit, received = (f"{count / 2**20:,.0f} MiB" for count in (MAX_UPLOAD_BYTES, size))
+        raise InvalidDatasetError(f"The npz has {received}, and the limit is {limit}. Upload a smaller one.")
 
 
-def _upload_size(store: Store, name: str) -> int:
+def _upload(store: Store, name: str) -> Entry:
     try:
-        return store.size(upload_key(name))
+        return store.entry(uploads.key(name))
     except MissingObjectError as error:
         raise UnknownError(f"There is no upload of dataset {name!r}. POST /datasets says where to put one.") from error
 
 
-def _convert(store: Store, name: str, path: Path, sha256: str, on_progress: Progress | None) -> DatasetVersion:
+def _ingest(store: Store, name: str, upload: Entry, on_progress: Progress | None) -> DatasetVersion:
+    _check_size(upload.size)
+    with TemporaryFile() as file:  # It has no name, so that nothing is left if this process is killed.
+        sha256 = store.download(upload.key, file)
+        return _convert(store, name, file, sha256, on_progress)
+
+
+def _convert(store: Store, name: str, file: IO[bytes], sha256: str, on_progress: Progress | None) -> DatasetVersion:
     # They import NumPy and protobuf: 0.35 s, which the train function has no need to wait for.
     from digits import npz, shards  # noqa: PLC0415
 
-    done = next((found for found in dataset_versions.complete(store, name) if found.sha256 == sha256), None)
+    done = dataset_versions.of_upload(store, name, sha256)
     if done:
         return done
-    with npz.unpack(path) as upload:
+    with npz.unpack(file) as upload:
         dataset = dataset_versions.claim(store, name, upload.counts, sha256)
         shards.write(store, dataset, upload, on_progress)
     return dataset
-
-
-def _problem(store: Store, name: str) -> dict[str, Any] | None:
-    try:
-        return store.read_json(_problem_key(name))
-    except MissingObjectError:
-        return None
-
-
-def _problem_key(name: str) -> str:
-    return f"datasets/{name}/problem.json"
-
-
-def _describe(store: Store, name: str) -> dict[str, Any]:
-    versions = reversed(list(dataset_versions.complete(store, name)))
-    listed = [{"version": found.version, "counts": found.counts} for found in versions]
-    problem = _problem(store, name)
-    return {"name": name, "versions": listed} | ({"problem": problem} if problem else {})

@@ -1,17 +1,27 @@
 """Training jobs in the store: `jobs/<job_id>/` holds request.json, progress.json and, once it is over, result.json."""
 
+import uuid
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from digits import documents, parallel
 from digits.datasets import NAME_PATTERN, DatasetVersion
-from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, UnknownError
+from digits.documents import Document
+from digits.errors import (
+    ConflictError,
+    DamagedObjectError,
+    InvalidParameterError,
+    MissingObjectError,
+    UnknownError,
+)
+from digits.newest_first import Folder, Page
 from digits.store import Store
 
-# A listing reads two objects a job.
-LIST_LIMIT = 50
-
+# What a training does, in this order.
+Phase = Literal["fetching", "preparing", "fitting", "exporting", "evaluating", "publishing"]
 
 # What its script has, where that is not the default.
 _LAB = {"epochs": 3, "learning_rate": 1.0}
@@ -35,50 +45,92 @@ class Parameters(BaseModel):
         return {**_LAB, **given} if isinstance(given, dict) and given.get("architecture") == "lab" else given
 
 
-class Request(BaseModel):
-    """request.json: the job as it was accepted."""
+@dataclass(frozen=True)
+class Request:
+    """request.json: the job as it was accepted.
+
+    Attributes:
+        job_id: names the job.
+        created: when it was accepted.
+        dataset: what it trains on.
+        dataset_version: the version that was the newest then.
+        parameters: as `Parameters` had them in the code that accepted the job; another version may have others.
+        batch_job_id: AWS Batch's own id of it, once it is known.
+        submission: tells two requests with one idempotency key apart.
+    """
 
     job_id: str
     created: datetime
     dataset: str
     dataset_version: str
-    parameters: Parameters
+    parameters: dict[str, Any]
     batch_job_id: str | None = None
+    submission: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @classmethod
     def new(cls, job_id: str, dataset: DatasetVersion, parameters: Parameters) -> "Request":
         """A job that is accepted now."""
-        return cls(
-            job_id=job_id,
-            created=datetime.now(UTC),
-            dataset=dataset.name,
-            dataset_version=dataset.version,
-            parameters=parameters,
-        )
+        return cls(job_id, datetime.now(UTC), dataset.name, dataset.version, parameters.model_dump())
+
+    def training_parameters(self) -> Parameters:
+        """The parameters, for this version of the code.
+
+        Raises:
+            InvalidParameterError: it does not know them.
+        """
+        try:
+            return Parameters.model_validate(self.parameters)
+        except ValidationError as error:
+            detail = f"Job {self.job_id} was accepted by another version of this service. Start a new training."
+            raise InvalidParameterError(detail) from error
+
+    def in_batch(self, batch_job_id: str) -> "Request":
+        """The same job, once Batch has it."""
+        return replace(self, batch_job_id=batch_job_id)
 
 
-class Progress(BaseModel):
+@dataclass(frozen=True)
+class Progress:
     """progress.json: how far the training is.
 
-    Loss and accuracy are on the training data, of the epoch so far; the validation accuracy is of the last finished
-    epoch.
+    Attributes:
+        phase: what it does now.
+        updated: when this was so.
+        eta_seconds: seconds until the job is over, of all phases; None when there is nothing to estimate it from.
+        epoch: of `epochs`, while it fits; 1 is the first. All that follows is None in the other phases.
+        epochs: how many there are.
+        step: of `steps` in this epoch.
+        steps: how many there are in an epoch.
+        loss: on the training data, of the epoch so far.
+        accuracy: on the training data, of the epoch so far.
+        validation_accuracy: of the last finished epoch; None during the first.
     """
 
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    accuracy: float
-    validation_accuracy: float | None = None
-    eta_seconds: float
+    phase: Phase
     updated: datetime
+    eta_seconds: float | None = None
+    epoch: int | None = None
+    epochs: int | None = None
+    step: int | None = None
+    steps: int | None = None
+    loss: float | None = None
+    accuracy: float | None = None
+    validation_accuracy: float | None = None
 
 
-class Result(BaseModel):
-    """result.json: how the job ended. Written once; the first that writes it decides."""
+@dataclass(frozen=True)
+class Result:
+    """result.json: how the job ended. claim.json holds the same: the first that writes it decides (`outcomes`).
 
-    model_config = ConfigDict(protected_namespaces=())
+    Attributes:
+        status: AWS Batch's word.
+        reason: why, in words for a person.
+        finished: when it was decided.
+        accuracy: on the test split, of the model that is published.
+        model_version: the model, if there is one.
+        released: whether it was made live.
+        releases_before: the newest release when it was decided; the job's own comes after it.
+    """
 
     status: Literal["SUCCEEDED", "FAILED"]
     reason: str
@@ -86,9 +138,24 @@ class Result(BaseModel):
     accuracy: float | None = None
     model_version: str | None = None
     released: bool = False
+    releases_before: int = 0
+
+    @classmethod
+    def failed(cls, reason: str) -> "Result":
+        """A failure, now."""
+        return cls("FAILED", reason, datetime.now(UTC))
 
 
-Document = TypeVar("Document", bound=BaseModel)
+_KINDS: dict[str, type[Any]] = {"request": Request, "result": Result, "progress": Progress}
+
+
+@dataclass(frozen=True)
+class Records:
+    """All that the store has on a job."""
+
+    request: Request
+    result: Result | None
+    progress: Progress | None
 
 
 def create(store: Store, request: Request) -> None:
@@ -97,12 +164,18 @@ def create(store: Store, request: Request) -> None:
     Raises:
         ConflictError: the job id is taken.
     """
-    store.create(_key(request.job_id, "request"), _to_bytes(request))
+    store.create(_key(request.job_id, "request"), documents.to_bytes(request))
+    note(store, request)
+
+
+def note(store: Store, request: Request) -> None:
+    """Have a job listed. It does no harm to say it again, as whoever died after the record would have."""
+    _folder(store).add(request.job_id, request.created)
 
 
 def update(store: Store, request: Request) -> None:
     """Replace a job's record: its Batch id is known only after it was submitted."""
-    store.write(_key(request.job_id, "request"), _to_bytes(request))
+    store.write(_key(request.job_id, "request"), documents.to_bytes(request))
 
 
 def discard(store: Store, job_id: str) -> None:
@@ -110,15 +183,43 @@ def discard(store: Store, job_id: str) -> None:
     store.delete(_key(job_id, "request"))
 
 
+def load(store: Store, job_id: str) -> Records:
+    """All records of a job.
+
+    Raises:
+        DamagedObjectError: one cannot be read.
+        UnknownError: there is no such job.
+    """
+    found = load_many(store, [job_id]).get(job_id)
+    if found is None:
+        raise UnknownError(f"There is no job {job_id!r}. List the jobs with GET /train.")
+    if isinstance(found, DamagedObjectError):
+        raise found
+    return found
+
+
+def load_many(store: Store, job_ids: list[str]) -> dict[str, Records | DamagedObjectError]:
+    """All records of jobs, read at once, or what is wrong with them; without the jobs that are not there."""
+    wanted = [(job_id, name) for job_id in job_ids for name in ("request", "result", "progress")]
+    loaded = parallel.each(lambda it: _load_or_error(store, *it), wanted)
+    found: dict[str, Records | DamagedObjectError] = {}
+    for job_id, request, result, progress in zip(job_ids, loaded[::3], loaded[1::3], loaded[2::3], strict=True):
+        error = next((it for it in (request, result, progress) if isinstance(it, DamagedObjectError)), None)
+        if error or request:
+            found[job_id] = error or Records(request, result, progress)
+    return found
+
+
 def load_request(store: Store, job_id: str) -> Request:
     """The job as it was accepted.
 
     Raises:
+        DamagedObjectError: its record cannot be read.
         UnknownError: there is no such job.
     """
     found = _load(store, job_id, "request", Request)
     if found is None:
-        raise UnknownError(f"There is no job {job_id!r}. List them with GET /train.")
+        raise UnknownError(f"There is no job {job_id!r}. List the jobs with GET /train.")
     return found
 
 
@@ -129,7 +230,7 @@ def load_progress(store: Store, job_id: str) -> Progress | None:
 
 def save_progress(store: Store, job_id: str, progress: Progress) -> None:
     """Say how far the job is."""
-    store.write(_key(job_id, "progress"), _to_bytes(progress))
+    store.write(_key(job_id, "progress"), documents.to_bytes(progress))
 
 
 def load_result(store: Store, job_id: str) -> Result | None:
@@ -137,43 +238,58 @@ def load_result(store: Store, job_id: str) -> Result | None:
     return _load(store, job_id, "result", Result)
 
 
+def load_claim(store: Store, job_id: str) -> Result | None:
+    """How it was decided that the job ends; None while it was not. What follows from it may be still to do."""
+    return _load(store, job_id, "claim", Result)
+
+
+def claim(store: Store, job_id: str, result: Result) -> Result:
+    """Decide how the job ends.
+
+    Returns:
+        What counts: the decision that was there first, if there was one.
+    """
+    return _create(store, job_id, "claim", result)
+
+
 def finish(store: Store, job_id: str, result: Result) -> Result:
-    """Record how the job ended.
+    """Record how the job ended, after everything that follows from it.
 
     Returns:
         The result that counts: the one that was there first, if there was one.
     """
+    return _create(store, job_id, "result", result)
+
+
+def list_ids(store: Store, after: str | None = None) -> Page:
+    """The ids of jobs, newest first. One may be gone, or never have come to be."""
+    return _folder(store).page(after)
+
+
+def _create(store: Store, job_id: str, name: str, result: Result) -> Result:
     try:
-        store.create(_key(job_id, "result"), _to_bytes(result))
+        store.create(_key(job_id, name), documents.to_bytes(result))
     except ConflictError:
-        return _load(store, job_id, "result", Result) or result
+        return _load(store, job_id, name, Result) or result
     return result
 
 
-def fail(store: Store, job_id: str, reason: str) -> Result:
-    """`finish` with FAILED, now."""
-    return finish(store, job_id, Result(status="FAILED", reason=reason, finished=datetime.now(UTC)))
-
-
-def list_ids(store: Store) -> list[str]:
-    """The ids of the newest jobs, newest first, at most `LIST_LIMIT`."""
-    requests = [entry for entry in store.entries("jobs") if entry.key.endswith("/request.json")]
-    newest = sorted(requests, key=lambda entry: entry.modified, reverse=True)[:LIST_LIMIT]
-    return [entry.key.split("/")[1] for entry in newest]
-
-
 def _load(store: Store, job_id: str, name: str, kind: type[Document]) -> Document | None:
-    key = _key(job_id, name)
     try:
-        return kind.model_validate_json(store.read(key))
+        return documents.read(store, _key(job_id, name), kind)
     except MissingObjectError:
         return None
-    except ValidationError as error:
-        raise DamagedObjectError(f"{key} is not as it should be: {error.errors()[0]['msg']}.") from error
 
 
-def _to_bytes(document: BaseModel) -> bytes:
-    return document.model_dump_json(indent=2).encode() + b"\n"
+def _load_or_error(store: Store, job_id: str, name: str) -> Any:
+    try:
+        return _load(store, job_id, name, _KINDS[name])
+    except DamagedObjectError as error:
+        return error
+
+
+def _folder(store: Store) -> Folder:
+    return Folder(store, "jobs", "request.json")
 
 
 def _key(job_id: str, name: str) -> str:

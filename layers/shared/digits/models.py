@@ -1,12 +1,13 @@
 """Trained models in the store: immutable versions under `models/<version>/`, complete once `manifest.json` is there."""
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from digits import documents
 from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, UnknownError
+from digits.newest_first import Folder, Page
 from digits.store import Store
 
 SCHEMA_VERSION = 2
@@ -18,6 +19,8 @@ METRICS_FILE = "metrics.json"
 REPORT_FILE = "report.html"
 # In a manifest's thresholds: the lowest score of a digit.
 SCORE = "score"
+# The model that comes with the predict function: live until there is a release, and again if a release names it.
+BUNDLED = "bundled"
 
 
 @dataclass(frozen=True)
@@ -41,26 +44,6 @@ class Manifest:
     thresholds: dict[str, float]
     files: dict[str, FileInfo]
     schema_version: int = SCHEMA_VERSION
-
-    def to_json(self) -> dict[str, Any]:
-        """The document that `from_json` reads."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Manifest":
-        """Read a manifest.
-
-        Raises:
-            DamagedObjectError: a field is missing or unknown, or the schema version is not ours.
-        """
-        version = document.get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise DamagedObjectError(f"The manifest has schema version {version!r}; this code reads {SCHEMA_VERSION}.")
-        try:
-            files = {name: FileInfo(**info) for name, info in document["files"].items()}
-            return cls(**{**document, "files": files})
-        except (AttributeError, KeyError, TypeError) as error:
-            raise DamagedObjectError(f"The manifest is not as it should be: {error}.") from error
 
     def check(self, name: str, data: bytes) -> bytes:
         """`data`, which must be the file `name` that this manifest speaks of.
@@ -102,8 +85,9 @@ def publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
         manifest.check(name, files[name])
     for name, data in files.items():
         store.write(_key(manifest.version, name), data)
+    _folder(store).add(manifest.version, _created(manifest.version))
     try:
-        store.create_json(_key(manifest.version, MANIFEST_FILE), manifest.to_json())
+        store.create(_key(manifest.version, MANIFEST_FILE), documents.to_bytes(manifest))
     except ConflictError:
         load_manifest(store, manifest.version)
 
@@ -116,9 +100,10 @@ def load_manifest(store: Store, version: str) -> Manifest:
         DamagedObjectError: the stored manifest cannot be trusted.
     """
     try:
-        manifest = Manifest.from_json(store.read_json(_key(version, MANIFEST_FILE)))
+        data = store.read(_key(version, MANIFEST_FILE))
     except MissingObjectError as error:
-        raise UnknownError(f"There is no model {version!r}. List them with GET /models.") from error
+        raise UnknownError(f"There is no model {version!r}. List the models with GET /models.") from error
+    manifest = parse_manifest(data, f"The manifest of model {version}")
     if manifest.version != version:
         raise DamagedObjectError(f"The manifest of model {version} speaks of {manifest.version}.")
     return manifest
@@ -128,9 +113,13 @@ def load_file(store: Store, manifest: Manifest, name: str) -> bytes:
     """A file of a model, checked against its manifest.
 
     Raises:
-        DamagedObjectError: the stored file is not the one that was published.
+        DamagedObjectError: the stored file is gone, or not the one that was published.
     """
-    return manifest.check(name, store.read(_key(manifest.version, name)))
+    try:
+        data = store.read(_key(manifest.version, name))
+    except MissingObjectError as error:
+        raise DamagedObjectError(f"{name} of model {manifest.version} is gone.") from error
+    return manifest.check(name, data)
 
 
 def load_report(store: Store, version: str) -> bytes:
@@ -145,15 +134,30 @@ def load_report(store: Store, version: str) -> bytes:
         raise UnknownError(f"There is no report on a model {version!r}. List the models with GET /models.") from error
 
 
-def parse_manifest(data: bytes) -> Manifest:
-    """A manifest from the bytes of its file."""
-    return Manifest.from_json(json.loads(data))
+def parse_manifest(data: bytes, name: str = "The manifest") -> Manifest:
+    """A manifest from the bytes of its file.
+
+    Raises:
+        DamagedObjectError: they are not a manifest, or name no threshold.
+    """
+    manifest = documents.parse(data, Manifest, name)
+    if SCORE not in manifest.thresholds:
+        raise DamagedObjectError(f"{name} names no lowest score of a digit.")
+    return manifest
 
 
-def list_versions(store: Store) -> list[str]:
-    """The complete versions, oldest first."""
-    entries = store.entries("models")
-    return [entry.key.split("/")[1] for entry in entries if entry.key.endswith(f"/{MANIFEST_FILE}")]
+def list_versions(store: Store, after: str | None = None) -> Page:
+    """Versions, newest first. One may not be complete yet: `load_manifest` knows none then."""
+    return _folder(store).page(after)
+
+
+def _folder(store: Store) -> Folder:
+    return Folder(store, "models", MANIFEST_FILE)
+
+
+def _created(version: str) -> datetime:
+    """When a version was made, by its name."""
+    return datetime.strptime(version.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def _key(version: str, name: str) -> str:

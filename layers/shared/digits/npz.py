@@ -4,9 +4,8 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryFile
 from tokenize import TokenError
 from typing import IO, Any
 
@@ -40,46 +39,52 @@ _BAD_HEADER = (ValueError, TypeError, SyntaxError, TokenError)
 
 
 class Upload:
-    """The checked content of an npz file, unpacked into a folder: a file of bytes for each array.
+    """The checked content of an npz file, unpacked: a temporary file of bytes for each array.
 
     Attributes:
         counts: examples by split.
     """
 
-    def __init__(self, counts: dict[Split, int], folder: Path) -> None:
+    def __init__(self, counts: dict[Split, int], files: dict[str, IO[bytes]]) -> None:
         self.counts = counts
-        self._folder = folder
+        self._files = files
 
     def chunks(self, split: Split) -> Iterator[tuple[Bytes, Bytes]]:
-        """Images, uint8 of shape (n, 28, 28), and labels, uint8 of shape (n,), in order; n is at most `CHUNK`."""
-        with (
-            (self._folder / f"x_{split}.npy").open("rb") as images,
-            (self._folder / f"y_{split}.npy").open("rb") as labels,
-        ):
-            while chunk := labels.read(CHUNK):
-                pixels = np.frombuffer(images.read(len(chunk) * SIDE * SIDE), np.uint8)
-                yield pixels.reshape(-1, SIDE, SIDE), np.frombuffer(chunk, np.uint8)
+        """Images, uint8 of shape (n, 28, 28), and labels, uint8 of shape (n,), in order; n is at most `CHUNK`.
+
+        For one reader at a time.
+        """
+        images, labels = self._files[f"x_{split}.npy"], self._files[f"y_{split}.npy"]
+        images.seek(0)
+        labels.seek(0)
+        while chunk := labels.read(CHUNK):
+            pixels = np.frombuffer(images.read(len(chunk) * SIDE * SIDE), np.uint8)
+            yield pixels.reshape(-1, SIDE, SIDE), np.frombuffer(chunk, np.uint8)
 
 
 @contextmanager
-def unpack(path: Path) -> Iterator[Upload]:
-    """Check an npz file and unpack it to a temporary folder, in bounded memory.
+def unpack(file: IO[bytes]) -> Iterator[Upload]:
+    """Check an npz file and unpack it to temporary files, in bounded memory.
+
+    The files have no names, so that nothing is left of them if this process is killed.
 
     Raises:
         InvalidDatasetError: it is not as `np.savez_compressed(path, x_train=…, y_train=…, x_test=…, y_test=…)` writes
             it, with images uint8 of shape (n, 28, 28) and labels integers 0 to 9 of shape (n,).
     """
-    with TemporaryDirectory(prefix="digits-") as folder:
-        yield Upload(_unpack(path, Path(folder)), Path(folder))
+    with ExitStack() as stack:
+        files: dict[str, IO[bytes]] = {name: stack.enter_context(TemporaryFile()) for name in _MEMBERS}
+        yield Upload(_unpack(file, files), files)
 
 
-def _unpack(path: Path, folder: Path) -> dict[Split, int]:
-    with path.open("rb") as file, _refused(*_BAD_ZIP):
+def _unpack(file: IO[bytes], files: dict[str, IO[bytes]]) -> dict[Split, int]:
+    size = file.seek(0, io.SEEK_END)
+    with _refused(*_BAD_ZIP):
         _check_directory(file)
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-            _check_members(members, path.stat().st_size)
-            lengths = {member.filename: _unpack_member(archive, member, folder) for member in members}
+            _check_members(members, size)
+            lengths = {member.filename: _unpack_member(archive, member, files[member.filename]) for member in members}
     for split in SPLITS:
         images, labels = lengths[f"x_{split}.npy"], lengths[f"y_{split}.npy"]
         if images != labels:
@@ -129,13 +134,13 @@ def _check_members(members: list[zipfile.ZipInfo], packed: int) -> None:
         )
 
 
-def _unpack_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path) -> int:
+def _unpack_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: IO[bytes]) -> int:
     """Copy an array's values to a file, labels as uint8.
 
     Returns:
         Its length.
     """
-    with archive.open(info) as member, (folder / info.filename).open("wb") as target:
+    with archive.open(info) as member:
         length, dtype = _read_header(member, info)
         item_bytes = (info.file_size - member.tell()) // length
         for start in range(0, length, CHUNK):

@@ -1,6 +1,7 @@
 """Errors as HTTP answers: `application/problem+json` (RFC 9457) from a Powertools resolver."""
 
 import json
+from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -24,3 +25,9 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
 def to_response(error: DigitsError) -> Response[str]:
     """The error as an HTTP answer."""
     return Response(error.status.value, PROBLEM_JSON, json.dumps(error.problem()))
+
+
+def to_proxy_response(error: DigitsError) -> dict[str, Any]:
+    """The error as what a handler returns to API Gateway."""
+    body = json.dumps(error.problem())
+    return {"statusCode": error.status.value, "headers": {"Content-Type": PROBLEM_JSON}, "body": body}

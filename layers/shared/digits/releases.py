@@ -1,11 +1,12 @@
 """Which model is live: an append-only log, `releases/<n>.json`. The highest `n` counts; a rollback is a new entry."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from digits import models
+from digits import documents, models
 from digits.errors import ConflictError, DamagedObjectError
+from digits.models import BUNDLED, MODEL_FILE, Manifest
+from digits.series import Numbered, Series
 from digits.store import Store
 
 SCHEMA_VERSION = 1
@@ -21,38 +22,54 @@ class Release:
     created: str
     schema_version: int = SCHEMA_VERSION
 
-    def to_json(self) -> dict[str, Any]:
-        """The document that is stored and that the API answers with."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Served:
-    """What the predict function loads of a release: its number, and its model's manifest and `model.tflite`."""
+    """What the predict function loads of a release: its number, and its model's manifest and `model.tflite`.
+
+    Without them the release is of the model that is bundled with the function.
+    """
 
     number: int
-    manifest: models.Manifest
-    model: bytes
+    model: tuple[Manifest, bytes] | None
 
 
-def release(store: Store, version: str, reason: str) -> Release:
+def release(store: Store, version: str, reason: str, after: int | None = None) -> Release:
     """Make a model live.
 
-    Of releases made at the same time, each gets a number of its own; none overwrites another.
+    Releases of the same version for the same reason are one release, if no other came between them: the answer to the
+    first may have been lost. Of different releases made at the same time, each gets a number of its own.
+
+    Args:
+        store: has the model.
+        version: the model, or `bundled`.
+        reason: kept forever.
+        after: the number behind which this release may have been made before; without it, only the newest is looked at.
 
     Raises:
+        ConflictError: the model is damaged, or not whole.
         UnknownError: there is no such model.
     """
-    models.load_manifest(store, version)
-    number = latest_number(store) + 1
-    while True:
-        made = Release(number, version, reason, created=datetime.now(UTC).isoformat(timespec="seconds"))
+    _check_complete(store, version)
+    made = {}
+
+    def make(number: int) -> bytes:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        made[number] = Release(number, version, reason, now)
+        return documents.to_bytes(made[number])
+
+    def is_own(number: int, data: bytes) -> bool:
         try:
-            store.create_json(_key(number), made.to_json())
-        except ConflictError:
-            number += 1
-        else:
-            return made
+            made[number] = _parse(number, data)
+        except DamagedObjectError:
+            return False
+        return (made[number].version, made[number].reason) == (version, reason)
+
+    log = _log(store)
+    start = max(0, log.newest().number - 1) if after is None else after
+    newest = log.append(start, make, is_own)
+    log.note(newest)
+    return made[newest.number]
 
 
 def live(store: Store) -> Release | None:
@@ -61,8 +78,22 @@ def live(store: Store) -> Release | None:
     Raises:
         DamagedObjectError: its entry cannot be trusted.
     """
-    number = latest_number(store)
-    return load(store, number) if number else None
+    return _load(store, _log(store).newest())
+
+
+def newest_number(store: Store) -> int:
+    """The number of the newest release; 0 before the first."""
+    return _log(store).newest().number
+
+
+def load(store: Store, number: int) -> Release:
+    """One entry of the log.
+
+    Raises:
+        DamagedObjectError: it cannot be trusted.
+        MissingObjectError: there is none of this number.
+    """
+    return _parse(number, store.read(_log(store).key(number)))
 
 
 def look(store: Store, known: int | None) -> Served | None:
@@ -70,35 +101,41 @@ def look(store: Store, known: int | None) -> Served | None:
 
     Raises:
         DamagedObjectError: a part of it cannot be trusted.
+        UnknownError: its model is gone.
     """
-    number = latest_number(store)
-    if not number or number == known:
+    newest = _log(store).newest(known or 0)
+    if newest.number == (known or 0):
         return None
-    manifest = models.load_manifest(store, load(store, number).version)
-    return Served(number, manifest, models.load_file(store, manifest, models.MODEL_FILE))
+    found = _load(store, newest)
+    if found is None or found.version == BUNDLED:
+        return Served(newest.number, None)
+    manifest = models.load_manifest(store, found.version)
+    return Served(newest.number, (manifest, models.load_file(store, manifest, MODEL_FILE)))
 
 
-def load(store: Store, number: int) -> Release:
-    """One entry of the log.
+def _log(store: Store) -> Series:
+    return Series(store, "releases", "{}.json")
 
-    Raises:
-        DamagedObjectError: a field is missing or unknown, or the schema version is not ours.
-    """
-    document = store.read_json(_key(number))
-    try:
-        found = Release(**document)
-    except TypeError as error:
-        raise DamagedObjectError(f"Release {number} is not as it should be: {error}.") from error
-    if (found.schema_version, found.number) != (SCHEMA_VERSION, number):
-        raise DamagedObjectError(f"Release {number} has schema version {found.schema_version}, number {found.number}.")
+
+def _load(store: Store, found: Numbered) -> Release | None:
+    if not found.number:
+        return None
+    return load(store, found.number) if found.data is None else _parse(found.number, found.data)
+
+
+def _parse(number: int, data: bytes) -> Release:
+    found = documents.parse(data, Release, f"Release {number}")
+    if found.number != number:
+        raise DamagedObjectError(f"Release {number} says that it has number {found.number}.")
     return found
 
 
-def latest_number(store: Store) -> int:
-    """The highest number in the log; 0 before the first release."""
-    names = (entry.key.removeprefix("releases/").removesuffix(".json") for entry in store.entries("releases"))
-    return max((int(name) for name in names if name.isdigit()), default=0)
-
-
-def _key(number: int) -> str:
-    return f"releases/{number}.json"
+def _check_complete(store: Store, version: str) -> None:
+    """See that a model can be loaded before anyone is told to."""
+    if version == BUNDLED:
+        return
+    try:
+        manifest = models.load_manifest(store, version)
+        models.load_file(store, manifest, MODEL_FILE)
+    except DamagedObjectError as error:
+        raise ConflictError(f"Model {version} cannot be released: {error.detail} Release another one.") from error

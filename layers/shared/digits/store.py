@@ -9,8 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import obstore
@@ -19,11 +18,21 @@ from obstore.store import LocalStore, S3Store, from_url
 
 from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, StoreError
 
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
 # A request must fail while its caller still waits: API Gateway gives up after 29 s.
-_RETRY_TIMEOUT = timedelta(seconds=10)
+PATIENCE = timedelta(seconds=10)
 _CONNECT_TIMEOUT = timedelta(seconds=3)
-_READ_TIMEOUT = timedelta(seconds=10)
-_MAX_RETRIES = 3
+# One try may stand still for this share of the patience, so that there is time for a second one.
+_STANDSTILL = 0.4
+# Of a whole try. An upload of 512 MiB may take long, as long as it goes on.
+_TIMEOUT = timedelta(minutes=15)
+# Patience alone decides: fast failures, such as 503, would use up a small number of tries in half a second.
+_MAX_RETRIES = 1000
+# Between two tries, as a share of the patience: so that they are many.
+_MAX_BACKOFF = 0.1
+_CHUNK = 1000
 
 
 class Entry(NamedTuple):
@@ -41,19 +50,20 @@ class Store:
     Args:
         url: `s3://bucket/prefix` or `file:///folder`. For S3 the usual AWS variables count, `AWS_ENDPOINT_URL` among
             them. A folder is made when it does not exist.
+        patience: how long to try again while S3 does not answer.
 
     Raises:
-        StoreError: from every method, when the store does not answer. `read`, `read_json`, `size` and `download`
+        StoreError: from every method, when the store does not answer. `read`, `read_json`, `entry` and `download`
             raise `MissingObjectError` for a key that is not there.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: timedelta = PATIENCE) -> None:
         self.url = url
         with _store_errors(url):
             if urlsplit(url).scheme == "file":
                 self._store: LocalStore | S3Store = LocalStore.from_url(url, mkdir=True)
             else:
-                self._store = _open_s3(url)
+                self._store = _open_s3(url, patience)
 
     def read(self, key: str) -> bytes:
         """The object's bytes."""
@@ -68,7 +78,7 @@ class Store:
         """
         try:
             document = json.loads(self.read(key))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DamagedObjectError(f"{key} is not JSON: {error}.") from error
         if not isinstance(document, dict):
             raise DamagedObjectError(f"{key} holds {type(document).__name__}, not a JSON object.")
@@ -86,26 +96,54 @@ class Store:
     def create(self, key: str, data: bytes) -> None:
         """Put the object where there is none.
 
+        A put whose answer was lost is tried again and finds its own object, so the same bytes count as one's own. Two
+        callers that must not be taken for each other write something that tells them apart.
+
         Raises:
-            ConflictError: the key is taken. Of several that create it at once, one succeeds.
+            ConflictError: the key is taken by other bytes. Of several that create it at once, one succeeds.
         """
-        with _store_errors(key):
-            obstore.put(self._store, key, data, mode="create")
+        try:
+            with _store_errors(key):
+                obstore.put(self._store, key, data, mode="create")
+        except ConflictError:
+            if self.read(key) != data:
+                raise
 
     def create_json(self, key: str, document: dict[str, Any]) -> None:
         """`create` for a JSON document."""
         self.create(key, _to_json(document))
 
-    def size(self, key: str) -> int:
-        """The object's size in bytes."""
+    def entry(self, key: str) -> Entry:
+        """What a listing would say of the object."""
         with _store_errors(key):
-            return obstore.head(self._store, key)["size"]
+            return _to_entry(obstore.head(self._store, key))
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            self.entry(key)
+        except MissingObjectError:
+            return False
+        return True
 
     def entries(self, prefix: str) -> list[Entry]:
         """Every object under the folder `prefix`, in the order of the keys."""
+        return list(self.walk(prefix))
+
+    def walk(self, prefix: str, after: str | None = None) -> Iterator[Entry]:
+        """The objects under the folder `prefix` in the order of the keys, listed as far as they are asked for.
+
+        Args:
+            prefix: the folder.
+            after: a key. Objects up to it are left out, without being listed.
+        """
         with _store_errors(prefix):
-            found = [item for batch in obstore.list(self._store, prefix) for item in batch]
-        return sorted(Entry(item["path"], item["size"], item["last_modified"], item["e_tag"] or "") for item in found)
+            listed = obstore.list(self._store, prefix, offset=after, chunk_size=_CHUNK)
+            if isinstance(self._store, LocalStore):  # It lists in any order.
+                yield from sorted(map(_to_entry, listed.collect()))
+                return
+            for batch in listed:
+                yield from map(_to_entry, batch)
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly under the folder `prefix`, sorted."""
@@ -138,18 +176,27 @@ class Store:
         with _store_errors(key):
             writable.close()
 
-    def download(self, key: str, path: Path) -> str:
-        """Copy the object to a local file in bounded memory.
+    def download(self, key: str, file: IO[bytes]) -> str:
+        """Copy the object into a local file in bounded memory.
 
         Returns:
             The sha256 of the bytes, in hexadecimal.
         """
         digest = hashlib.sha256()
-        with _store_errors(key), path.open("wb") as file:
-            for chunk in obstore.get(self._store, key).stream():
-                digest.update(chunk)
-                file.write(chunk)
+        for chunk in self._chunks(key):
+            digest.update(chunk)
+            file.write(chunk)
         return digest.hexdigest()
+
+    def _chunks(self, key: str) -> Iterator[bytes]:
+        with _store_errors(key):
+            chunks = iter(obstore.get(self._store, key).stream())
+        while True:
+            with _store_errors(key):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield bytes(chunk)
 
     def presigned_put(self, key: str, expires_in: timedelta) -> str | None:
         """A URL that anyone may PUT this one object to; None for a folder, which has nobody to ask."""
@@ -159,15 +206,24 @@ class Store:
             return obstore.sign(self._store, "PUT", key, expires_in)
 
 
-def _open_s3(url: str) -> S3Store:
+def _to_entry(item: "ObjectMeta") -> Entry:
+    return Entry(item["path"], item["size"], item["last_modified"], item["e_tag"] or "")
+
+
+def _open_s3(url: str, patience: timedelta) -> S3Store:
     store = from_url(
         url,
         client_options={
             "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
             "connect_timeout": _CONNECT_TIMEOUT,
-            "read_timeout": _READ_TIMEOUT,
+            "read_timeout": patience * _STANDSTILL,
+            "timeout": _TIMEOUT,
         },
-        retry_config={"max_retries": _MAX_RETRIES, "retry_timeout": _RETRY_TIMEOUT},
+        retry_config={
+            "backoff": {"max_backoff": patience * _MAX_BACKOFF},
+            "max_retries": _MAX_RETRIES,
+            "retry_timeout": patience,
+        },
     )
     if not isinstance(store, S3Store):
         raise StoreError(f"DIGITS_STORE is {url!r}: give s3://bucket/prefix or file:///folder.")
@@ -190,4 +246,5 @@ def _store_errors(key: str) -> Iterator[None]:
     except AlreadyExistsError as error:
         raise ConflictError(f"{key} exists already.") from error
     except (BaseError, ValueError, OSError) as error:
-        raise StoreError(f"The object store could not serve {key}: {str(error).splitlines()[0]}") from error
+        reason, *_ = str(error).splitlines() or [type(error).__name__]
+        raise StoreError(f"The object store could not serve {key}: {reason}") from error

@@ -1,0 +1,61 @@
+"""What `GET /datasets` tells: each dataset with its newest versions, its upload and its problem.
+
+Three rounds of requests, each at once: the names, where each series of versions ends, and the rest.
+"""
+
+from typing import Any, NamedTuple
+
+from digits import dataset_versions, parallel, uploads
+from digits.errors import DamagedObjectError, MissingObjectError
+from digits.store import Entry, Store
+
+# Each version takes two requests.
+VERSIONS = 10
+PAGE = 20
+
+
+class Page(NamedTuple):
+    """Datasets as JSON, in the order of their names, and the name to ask the next page with; None on the last."""
+
+    datasets: list[dict[str, Any]]
+    next: str | None
+
+
+def page(store: Store, after: str | None = None) -> Page:
+    """The datasets whose names come after `after`."""
+    stored, uploaded = parallel.both(lambda: store.folders("datasets"), lambda: uploads.listed(store))
+    names = sorted(name for name in {*stored, *uploaded} if name > (after or ""))
+    here = names[:PAGE]
+    numbers = parallel.each(lambda name: dataset_versions.newest_numbers(store, name, VERSIONS), here)
+    wanted = [(name, number) for name, found in zip(here, numbers, strict=True) for number in found]
+    versions: dict[str, list[dict[str, Any]]] = {name: [] for name in here}
+    for (name, _), version in zip(wanted, parallel.each(lambda it: _version(store, *it), wanted), strict=True):
+        versions[name] += version
+    listed = parallel.each(lambda name: _describe(store, name, versions[name], uploaded.get(name)), here)
+    return Page(listed, here[-1] if len(names) > len(here) else None)
+
+
+def _version(store: Store, name: str, number: int) -> list[dict[str, Any]]:
+    """A version, if it is complete."""
+    if not dataset_versions.is_complete(store, name, number):
+        return []
+    try:
+        found = dataset_versions.load(store, name, number)
+    except (DamagedObjectError, MissingObjectError) as error:
+        return [{"version": f"{number}.0.0", "problem": error.detail}]
+    return [{"version": found.version, "counts": found.counts}]
+
+
+def _describe(store: Store, name: str, versions: list[dict[str, Any]], upload: Entry | None) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": name, "versions": versions}
+    try:
+        problem = uploads.problem(store, name)
+        is_known = bool(versions or problem)
+        state = uploads.state(store, name, upload, is_known=is_known) if upload else None
+    except DamagedObjectError as error:
+        return described | {"problem": {"detail": error.detail}}
+    if problem:
+        described["problem"] = vars(problem)
+    if state:
+        described["upload"] = state
+    return described
