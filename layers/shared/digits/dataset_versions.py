@@ -138,11 +138,11 @@ def claim(store: Store, name: str, counts: dict[Split, int], sha256: str) -> Dat
             _index(store, name, number, found)  # Its claimer may have died before.
         return found == source
 
+    # In this order: the index knows all versions up to the hint.
+    hint = series.hint()
     number = _indexed(store, name, sha256)
     if number is None or not is_own(number, series.read(number) or b""):
-        hint = series.hint()
         claimed = series.append(hint.number if hint else 0, lambda _: documents.to_bytes(source), is_own)
-        # In this order: all versions up to the hint are in the index.
         _index(store, name, claimed.number, source)
         series.note(claimed)
         number = claimed.number

@@ -63,12 +63,16 @@ def ingest(store: Store, name: str, *, on_progress: Progress | None = None) -> D
     """
     _check_name(name)
     upload = _upload(store, name)
-    try:
-        dataset = _ingest(store, name, upload, on_progress)
-    except InvalidDatasetError as error:
-        uploads.note_problem(store, name, error)
-        uploads.note_handled(store, name, upload)
-        raise
+    sha256 = None
+    with TemporaryFile() as file:  # It has no name, so that nothing is left if this process is killed.
+        try:
+            _check_size(upload.size)
+            sha256 = store.download(upload.key, file)
+            dataset = _convert(store, name, file, sha256, on_progress)
+        except InvalidDatasetError as error:
+            uploads.note_problem(store, name, error, sha256)
+            uploads.note_handled(store, name, upload)
+            raise
     uploads.forget_problem(store, name)
     uploads.note_handled(store, name, upload)
     return dataset
@@ -125,13 +129,6 @@ def _upload(store: Store, name: str) -> Entry:
         return store.entry(uploads.key(name))
     except MissingObjectError as error:
         raise UnknownError(f"There is no upload of dataset {name!r}. POST /datasets says where to put one.") from error
-
-
-def _ingest(store: Store, name: str, upload: Entry, on_progress: Progress | None) -> DatasetVersion:
-    _check_size(upload.size)
-    with TemporaryFile() as file:  # It has no name, so that nothing is left if this process is killed.
-        sha256 = store.download(upload.key, file)
-        return _convert(store, name, file, sha256, on_progress)
 
 
 def _convert(store: Store, name: str, file: IO[bytes], sha256: str, on_progress: Progress | None) -> DatasetVersion:

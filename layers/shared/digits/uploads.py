@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from digits import documents
-from digits.errors import InvalidDatasetError, MissingObjectError
+from digits.errors import ConflictError, InvalidDatasetError, MissingObjectError
 from digits.store import Entry, Store
 
 # A conversion takes minutes at the most, and is tried again for an hour.
@@ -21,12 +21,13 @@ State = Literal["converting", "stalled"]
 
 @dataclass(frozen=True)
 class Problem:
-    """problem.json: why an upload was refused, as a problem document (RFC 9457)."""
+    """problem.json: why an upload was refused, as a problem document (RFC 9457), and which, if that was looked at."""
 
     type: str
     title: str
     status: int
     detail: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ def problem(store: Store, name: str) -> Problem | None:
         return None
 
 
-def note_problem(store: Store, name: str, error: InvalidDatasetError) -> None:
+def note_problem(store: Store, name: str, error: InvalidDatasetError, sha256: str | None) -> None:
     """Keep why the upload was refused."""
-    store.write_json(_problem_key(name), error.problem())
+    store.write_json(_problem_key(name), error.problem() | {"sha256": sha256})
 
 
 def forget_problem(store: Store, name: str) -> None:
@@ -71,7 +72,11 @@ def forget_problem(store: Store, name: str) -> None:
 
 def note_handled(store: Store, name: str, upload: Entry) -> None:
     """This upload is dealt with, whatever became of it."""
-    store.write(_handled_key(name), documents.to_bytes(_Handled(upload.etag)))
+    handled = documents.to_bytes(_Handled(upload.etag))
+    try:
+        store.create(_handled_key(name), handled)
+    except ConflictError:
+        store.write(_handled_key(name), handled)
 
 
 def state(store: Store, name: str, upload: Entry, *, is_known: bool) -> State | None:

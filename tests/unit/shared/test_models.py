@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from digits import models
+from digits import documents, models
 from digits.errors import DamagedObjectError, UnknownError
 from digits.models import FileInfo, Manifest
 from digits.store import Store
@@ -19,7 +19,7 @@ def manifest_of(files: dict[str, bytes]) -> Manifest:
         code_revision="abc1234",
         parameters={"epochs": 3},
         metrics={"accuracy": 0.99},
-        thresholds={},
+        thresholds={"score": 0.5},
         files={name: models.describe(data) for name, data in files.items()},
     )
 
@@ -35,7 +35,7 @@ def test_a_published_model_is_read_back(store: Store) -> None:
     manifest = manifest_of(FILES)
     models.publish(store, manifest, FILES)
     models.publish(store, manifest, FILES)
-    assert models.list_versions(store) == [manifest.version]
+    assert models.list_versions(store).ids == [manifest.version]
     assert models.load_manifest(store, manifest.version) == manifest
     assert models.load_file(store, manifest, "model.tflite") == b"graph"
 
@@ -51,7 +51,7 @@ def test_a_report_is_published_beside_what_the_manifest_describes(store: Store) 
 
 def test_a_model_without_its_manifest_does_not_exist(store: Store) -> None:
     store.write("models/half/model.tflite", b"graph")
-    assert models.list_versions(store) == []
+    assert models.list_versions(store).ids == []
     with pytest.raises(UnknownError, match="half"):
         models.load_manifest(store, "half")
 
@@ -59,7 +59,7 @@ def test_a_model_without_its_manifest_does_not_exist(store: Store) -> None:
 def test_files_that_do_not_match_the_manifest_are_not_published(store: Store) -> None:
     with pytest.raises(DamagedObjectError, match=r"model\.tflite"):
         models.publish(store, manifest_of(FILES), FILES | {"model.tflite": b"another"})
-    assert models.list_versions(store) == []
+    assert models.list_versions(store).ids == []
 
 
 @pytest.mark.parametrize("damage", [b"grapH", b"grap", b""])
@@ -78,20 +78,24 @@ def test_a_damaged_file_is_refused(store: Store, damage: bytes) -> None:
         {"schema_version": None},
         {"files": None},
         {"files": {"model.tflite": {"size": 5}}},
-        {"surprise": 1},
+        {"metrics": None},
+        {"metrics": {"accuracy": "0.99"}},
+        {"thresholds": None},
+        {"thresholds": {}},
+        {"thresholds": {"score": True}},
         {"version": "another"},
     ],
 )
 def test_a_manifest_that_cannot_be_trusted_is_refused(store: Store, change: dict[str, object]) -> None:
     manifest = manifest_of(FILES)
-    store.write_json(f"models/{manifest.version}/manifest.json", manifest.to_json() | change)
+    store.write_json(f"models/{manifest.version}/manifest.json", documents.to_json(manifest) | change)
     with pytest.raises(DamagedObjectError):
         models.load_manifest(store, manifest.version)
 
 
 def test_a_manifest_that_is_not_json_is_refused(store: Store) -> None:
     store.write("models/v1/manifest.json", b"{")
-    with pytest.raises(DamagedObjectError, match="not JSON"):
+    with pytest.raises(DamagedObjectError, match="cannot be read"):
         models.load_manifest(store, "v1")
 
 

@@ -25,8 +25,14 @@ IMAGES = np.zeros((37, 28, 28), np.uint8)
 LABELS = np.zeros(37, np.uint8)
 
 
+@contextmanager
+def unpack(path: Path) -> Iterator[npz.Upload]:
+    with path.open("rb") as file, npz.unpack(file) as upload:
+        yield upload
+
+
 def unpacked(path: Path) -> Arrays:
-    with npz.unpack(path) as upload:
+    with unpack(path) as upload:
         chunks = {split: list(upload.chunks(split)) for split in SPLITS}
         assert {split: sum(len(labels) for _, labels in chunks[split]) for split in SPLITS} == upload.counts
     images = {f"x_{split}": np.concatenate([images for images, _ in chunks[split]]) for split in SPLITS}
@@ -113,7 +119,7 @@ def test_chunks_join_where_they_meet(make_npz: MakeNpz) -> None:
     ],
 )
 def test_a_bad_array_is_refused_with_what_is_wrong(make_npz: MakeNpz, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(InvalidDatasetError, match=re.escape(message)), npz.unpack(make_npz(**changes)):
+    with pytest.raises(InvalidDatasetError, match=re.escape(message)), unpack(make_npz(**changes)):
         pass
 
 
@@ -138,7 +144,7 @@ def test_a_bad_header_is_refused(small_npz: Path, tmp_path: Path, name: str, dat
     path.write_bytes(small_npz.read_bytes())
     with members(path) as content:
         content[name] = data
-    with pytest.raises(InvalidDatasetError, match=message), npz.unpack(path):
+    with pytest.raises(InvalidDatasetError, match=message), unpack(path):
         pass
 
 
@@ -148,7 +154,7 @@ def test_a_member_that_is_there_twice_is_refused(small_npz: Path, tmp_path: Path
     path.write_bytes(small_npz.read_bytes())
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("y_test.npy", npy(LABELS))
-    with pytest.raises(InvalidDatasetError, match=r"Received .* y_test\.npy, y_test\.npy"), npz.unpack(path):
+    with pytest.raises(InvalidDatasetError, match=r"Received .* y_test\.npy, y_test\.npy"), unpack(path):
         pass
 
 
@@ -158,7 +164,7 @@ def test_another_compression_is_refused(arrays: Arrays, tmp_path: Path, compress
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, array in arrays.items():
             archive.writestr(f"{name}.npy", npy(array))
-    with pytest.raises(InvalidDatasetError, match="stored or deflated"), npz.unpack(path):
+    with pytest.raises(InvalidDatasetError, match="stored or deflated"), unpack(path):
         pass
 
 
@@ -169,7 +175,7 @@ def test_an_encrypted_member_is_refused(small_npz: Path, tmp_path: Path) -> None
         archive.comment = b"x"  # So that the table is written anew.
         archive.comment = b""
         archive.getinfo("x_test.npy").flag_bits |= 1
-    with pytest.raises(InvalidDatasetError, match="stored or deflated"), npz.unpack(path):
+    with pytest.raises(InvalidDatasetError, match="stored or deflated"), unpack(path):
         pass
 
 
@@ -180,7 +186,7 @@ def test_a_damaged_image_is_refused(small_npz: Path, tmp_path: Path, arrays: Arr
     data = bytearray(path.read_bytes())
     data[data.index(arrays["x_train"].tobytes()) + 1000] ^= 1
     path.write_bytes(data)
-    with pytest.raises(InvalidDatasetError, match=r"Bad CRC-32 for file 'x_train\.npy'"), npz.unpack(path):
+    with pytest.raises(InvalidDatasetError, match=r"Bad CRC-32 for file 'x_train\.npy'"), unpack(path):
         pass
 
 
@@ -188,14 +194,14 @@ def test_a_damaged_image_is_refused(small_npz: Path, tmp_path: Path, arrays: Arr
 def test_what_is_not_an_npz_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.npz"
     path.write_bytes(content)
-    with pytest.raises(InvalidDatasetError, match="Expected"), npz.unpack(path):
+    with pytest.raises(InvalidDatasetError, match="Expected"), unpack(path):
         pass
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(make_npz: MakeNpz) -> None:
     bomb = make_npz(x_train=np.zeros((200_000, 28, 28), np.uint8), y_train=np.zeros(200_000, np.uint8))
     tracemalloc.start()
-    with pytest.raises(InvalidDatasetError, match="100 times the file"), npz.unpack(bomb):
+    with pytest.raises(InvalidDatasetError, match="100 times the file"), unpack(bomb):
         pass
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
@@ -207,7 +213,7 @@ def test_a_zip_of_very_many_members_is_refused_before_they_are_listed(tmp_path: 
         for number in range(20_000):
             archive.writestr(str(number), b"")
     tracemalloc.start()
-    with pytest.raises(InvalidDatasetError, match="four members"), npz.unpack(path):
+    with pytest.raises(InvalidDatasetError, match="four members"), unpack(path):
         pass
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
@@ -219,7 +225,7 @@ def test_a_member_before_the_beginning_is_refused(small_npz: Path, tmp_path: Pat
     # The end record claims that the table begins a little later than it does, so zipfile moves all members forward.
     end[-6:-2] = (int.from_bytes(end[-6:-2], "little") + 9).to_bytes(4, "little")
     path.write_bytes(end)
-    with pytest.raises(InvalidDatasetError, match="before the file"), npz.unpack(path):
+    with pytest.raises(InvalidDatasetError, match="before the file"), unpack(path):
         pass
 
 
@@ -231,7 +237,7 @@ def test_a_declared_size_that_the_content_does_not_have_is_refused(small_npz: Pa
             data = archive.read(name)
             target.writestr(name, data[:-1] if name == "x_test.npy" else data)
         target.getinfo("x_test.npy").file_size += 1
-    with pytest.raises(InvalidDatasetError, match="ends before its declared size"), npz.unpack(path):
+    with pytest.raises(InvalidDatasetError, match="ends before its declared size"), unpack(path):
         pass
 
 
@@ -258,5 +264,5 @@ def test_a_header_of_any_kind_is_refused(small_npz: Path, tmp_path: Path, header
     with members(path) as content:
         text = header.encode() + b"\n"
         content["y_test.npy"] = b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text
-    with pytest.raises(InvalidDatasetError), npz.unpack(path):
+    with pytest.raises(InvalidDatasetError), unpack(path):
         pass

@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from digits import releases
+from digits import documents, models, releases
 from digits.errors import DamagedObjectError, UnknownError
 from digits.models import Manifest
 from digits.store import Store
@@ -11,8 +11,10 @@ from digits.store import Store
 @pytest.fixture
 def versions(store: Store) -> list[str]:
     for version in ("v1", "v2"):
-        manifest = Manifest(version, "mnist", "1.0.0", "abc", {}, {}, {}, {})
-        store.write_json(f"models/{version}/manifest.json", manifest.to_json())
+        files = {"model.tflite": models.describe(b"graph")}
+        manifest = Manifest(version, "mnist", "1.0.0", "abc", {}, {}, {"score": 0.5}, files)
+        store.write(f"models/{version}/model.tflite", b"graph")
+        store.write(f"models/{version}/manifest.json", documents.to_bytes(manifest))
     return ["v1", "v2"]
 
 
@@ -31,9 +33,9 @@ def test_the_newest_release_is_live_and_a_rollback_is_one_more(store: Store, ver
 
 @pytest.mark.usefixtures("versions")
 def test_the_tenth_release_is_newer_than_the_ninth(store: Store) -> None:
-    for _ in range(10):
-        releases.release(store, "v1", "again")
-    assert releases.latest_number(store) == 10
+    for number in range(10):
+        releases.release(store, "v1", f"again {number}")
+    assert releases.newest_number(store) == 10
 
 
 @pytest.mark.usefixtures("versions")
@@ -61,4 +63,4 @@ def test_a_damaged_release_is_an_error(store: Store, content: bytes) -> None:
 def test_other_files_beside_the_releases_do_not_count(store: Store) -> None:
     releases.release(store, "v1", "first")
     store.write("releases/README", b"")
-    assert releases.latest_number(store) == 1
+    assert releases.newest_number(store) == 1
