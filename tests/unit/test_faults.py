@@ -1,6 +1,5 @@
 """Each fault of the proxy, as an HTTP client and as the store sees it."""
 
-# ruff: noqa: F811  Fixtures.
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ import pytest
 
 from digits.errors import StoreError
 from digits.store import Store
-from tests.faults import Fault, FaultProxy, faults, faulty_store  # noqa: F401
+from tests.faults import Fault, FaultProxy
 
 PATIENCE = timedelta(seconds=1)
 
