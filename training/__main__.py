@@ -3,27 +3,29 @@
 import argparse
 import logging
 import os
-import signal
 import sys
-from types import FrameType
-from typing import NoReturn
+from datetime import timedelta
 
-from digits import jobs
+from digits import outcomes
+from digits.errors import DamagedObjectError, MissingObjectError, StoreError
 from digits.settings import Settings
 from digits.store import Store
+from training import interruption, job
 
-# 128 + SIGTERM, what a shell reports.
-INTERRUPTED = 143
+# Nobody waits for an answer, and what has been trained for hours is not lost to an outage of minutes.
+PATIENCE = timedelta(minutes=5)
+
+logger = logging.getLogger(__name__)
 
 
 def main() -> int:
     """Do one job.
 
     Returns:
-        The exit code: 0 when the job is done or was over before, 1 when it failed.
+        The exit code: 0 when the job is done or was over before, 1 when it failed, 75 (`EX_TEMPFAIL`) when the store
+        does not answer, so that it should be run again.
     """
-    # Before TensorFlow is imported, which takes seconds: as process 1 of a container nothing else would end us.
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruption.install()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
@@ -31,18 +33,19 @@ def main() -> int:
     job_id = parser.parse_args().job_id
     if not job_id:
         parser.error("give --job-id, or set DIGITS_JOB_ID")
-    store = Store(Settings.from_environment().store)
-    if jobs.load_result(store, job_id):
-        return 0
+    try:
+        return _run(Store(Settings.from_environment().store, patience=PATIENCE), job_id)
+    except (DamagedObjectError, MissingObjectError) as error:
+        logger.error("Job %s cannot end. %s", job_id, error.detail)  # noqa: TRY400  the message says it all
+        return 1
+    except StoreError as error:
+        logger.error("Job %s goes on when it is run again. %s", job_id, error.detail)  # noqa: TRY400
+        return os.EX_TEMPFAIL
 
-    from training import job  # noqa: PLC0415  it loads TensorFlow
 
-    return 0 if job.run(store, job_id).status == "SUCCEEDED" else 1
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    """A Spot reclaim or a cancellation: end without a result, so that the job can be run again."""
-    sys.exit(INTERRUPTED)
+def _run(store: Store, job_id: str) -> int:
+    was_over = outcomes.resume(store, job_id) is not None
+    return 0 if job.run(store, job_id).status == "SUCCEEDED" or was_over else 1
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
-"""A job's last finished epoch in the store, `jobs/<job_id>/checkpoint.keras`: the weights and the optimiser's state."""
+"""A job's last kept epoch in the store, `jobs/<job_id>/checkpoint.keras`: the weights and the optimiser's state."""
 
 import logging
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zipfile import BadZipFile
-
-import keras
 
 from digits.errors import MissingObjectError
 from digits.store import Store
+
+# Loading it takes seconds, and forgetting a checkpoint needs none of it.
+if TYPE_CHECKING:
+    import keras
 
 logger = logging.getLogger(__name__)
 
@@ -20,20 +23,23 @@ class Checkpoint:
         self._store = store
         self._key = f"jobs/{job_id}/checkpoint.keras"
 
-    def save(self, model: keras.Model) -> None:
+    def save(self, model: "keras.Model") -> None:
         """Keep the model as it is now, in place of what was kept before."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "checkpoint.keras"
             model.save(path)
             self._store.write(self._key, path.read_bytes())
 
-    def load(self) -> keras.Model | None:
+    def load(self) -> "keras.Model | None":
         """The compiled model that was kept; None when there is none, or none that can be read."""
+        from keras.saving import load_model  # noqa: PLC0415
+
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "checkpoint.keras"
             try:
-                self._store.download(self._key, path)
-                return keras.saving.load_model(path)
+                with path.open("wb") as file:
+                    self._store.download(self._key, file)
+                return load_model(path)
             except MissingObjectError:
                 return None
             except (BadZipFile, KeyError, OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 import tempfile
 import warnings
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -32,13 +33,21 @@ class ExportError(DigitsError):
     title = "Export failed"
 
 
-def to_float32(model: keras.Model) -> bytes:
-    """The model with float32 weights, to show that the conversion itself is right."""
-    return _convert(model)
+@dataclass(frozen=True)
+class Exports:
+    """A network in LiteRT's format.
+
+    Attributes:
+        float32: with its own weights, to show that the conversion itself is right.
+        int8: in 8-bit integers, a quarter of the size and some 3 times as fast.
+    """
+
+    float32: bytes
+    int8: bytes
 
 
-def to_int8(model: keras.Model, images: npt.NDArray[np.uint8]) -> bytes:
-    """The model in 8-bit integers, a quarter of the size and some 3 times as fast.
+def export(model: keras.Model, images: npt.NDArray[np.uint8]) -> Exports:
+    """Convert a network.
 
     Args:
         model: the network.
@@ -47,7 +56,11 @@ def to_int8(model: keras.Model, images: npt.NDArray[np.uint8]) -> bytes:
     """
     digits = images[np.linspace(0, len(images) - 1, _CALIBRATION_DIGITS, dtype=int)]
     others = negatives.fitted(_CALIBRATION_OTHERS, 0, images)
-    return _convert(model, np.concatenate([digits, others]))
+    served = network.served(model, batch_size=1)
+    with tempfile.TemporaryDirectory() as folder:
+        # By way of a SavedModel: the converter's other ways in can lose the weights without a word.
+        served.export(folder, verbose=False)
+        return Exports(_convert(folder), _convert(folder, np.concatenate([digits, others])))
 
 
 def check_float32(reference: Answers, exported: Answers) -> None:
@@ -80,17 +93,15 @@ def _check(name: str, value: float) -> None:
         )
 
 
-def _convert(model: keras.Model, calibration: npt.NDArray[np.uint8] | None = None) -> bytes:
-    served = network.served(model, batch_size=1)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+def _convert(folder: str, calibration: npt.NDArray[np.uint8] | None = None) -> bytes:
+    """A SavedModel in LiteRT's format; in 8-bit integers, if there is something to calibrate with."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    if calibration is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([image[np.newaxis]] for image in calibration)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    with warnings.catch_warnings():
         # The input is uint8 already, so it needs no statistics.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected", UserWarning)
-        # By way of a SavedModel: the converter's other ways in can lose the weights without a word.
-        served.export(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        if calibration is not None:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = lambda: ([image[np.newaxis]] for image in calibration)
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converted: bytes = converter.convert()
         return converted

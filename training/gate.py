@@ -12,27 +12,27 @@ import numpy.typing as npt
 
 from digits.images import read_digit
 from digits.store import Store
-from training import negatives, rivals, sent
+from training import rivals
 from training.evaluate import litert_answers
 from training.input import Examples
 from training.metrics import expected_calibration_error, worse
-from training.sent import Found
+from training.trial import Pictures, Trial, try_on
 
 GOLDEN = Path(__file__).parents[1] / "example"
-# Of each family.
+# Of each family, at most.
 _NEGATIVES = 250
 _RESAMPLES = 300
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What a model made of the pictures that all are tried on.
+class Marks:
+    """How a model did on the pictures that all are tried on.
 
     Attributes:
         right: (n,) which test digits it read right.
         confidences: (n,) how sure it was.
         kept: (n,) which it took for digits.
-        rejected: (m,) which negatives it did not.
+        rejected: (m,) which non-digits it did not.
     """
 
     right: npt.NDArray[np.bool_]
@@ -41,22 +41,28 @@ class Trial:
     rejected: npt.NDArray[np.bool_]
 
 
-def objections(store: Store, model: bytes, threshold: float, test: Examples) -> list[str]:
+def objections(store: Store, model: bytes, threshold: float, pictures: Pictures, trial: Trial) -> list[str]:
     """Why a model should not be released; none, if it may be.
 
     Args:
         store: has the live model.
         model: the candidate's `model.tflite`.
         threshold: the lowest score that it takes for a digit's.
-        test: the digits to compare on.
+        pictures: what to try the live model on.
+        trial: what the candidate made of them.
+
+    Raises:
+        StoreError: the store does not answer.
     """
     missed = misread_examples(model, threshold)
     found = [f"it does not read the examples of {', '.join(map(str, missed))}"] if missed else []
-    live = rivals.live(store)
-    if live is None:
-        return found
-    others = _others()
-    return found + compare(try_on(live.model, live.threshold, test, others), try_on(model, threshold, test, others))
+    try:
+        live = rivals.live(store)
+    except rivals.UNREADABLE as error:
+        # Nobody may know what it was worth, so a person decides.
+        return [*found, f"the live model cannot be read, so they cannot be compared ({error.detail.rstrip('.')})"]
+    theirs = mark(try_on(live.model, pictures), live.threshold, pictures.test)
+    return found + compare(theirs, mark(trial, threshold, pictures.test))
 
 
 def misread_examples(model: bytes, threshold: float) -> list[int]:
@@ -67,18 +73,17 @@ def misread_examples(model: bytes, threshold: float) -> list[int]:
     return [int(digit) for digit in np.flatnonzero(~read)]
 
 
-def try_on(model: bytes, threshold: float, test: Examples, others: list[Found]) -> Trial:
-    """Show a model the test digits, and `others` that are none."""
-    answers = litert_answers(model, test.images)
-    return Trial(
-        right=answers.right(test.labels),
-        confidences=answers.confidences,
-        kept=answers.scores >= threshold,
-        rejected=sent.answers(model, others).scores < threshold,
+def mark(trial: Trial, threshold: float, test: Examples) -> Marks:
+    """How a model did that takes what reaches the threshold for digits."""
+    return Marks(
+        right=trial.answers.right(test.labels),
+        confidences=trial.answers.confidences,
+        kept=trial.answers.scores >= threshold,
+        rejected=np.concatenate([scores[:_NEGATIVES] < threshold for scores in trial.scores.values()]),
     )
 
 
-def compare(live: Trial, candidate: Trial) -> list[str]:
+def compare(live: Marks, candidate: Marks) -> list[str]:
     """In what a candidate is worse than the live model, beyond the 95 % confidence interval."""
     shares = {
         "reads fewer digits right": (live.right, candidate.right),
@@ -93,7 +98,7 @@ def compare(live: Trial, candidate: Trial) -> list[str]:
     return found + (["it is less well calibrated than the live model"] if _less_calibrated(live, candidate) else [])
 
 
-def _less_calibrated(live: Trial, candidate: Trial) -> bool:
+def _less_calibrated(live: Marks, candidate: Marks) -> bool:
     """By the paired bootstrap of the calibration error (Efron and Tibshirani, 1993), which is no mean."""
     rng = np.random.default_rng(0)
     differences = []
@@ -102,8 +107,3 @@ def _less_calibrated(live: Trial, candidate: Trial) -> bool:
         errors = [expected_calibration_error(t.confidences[drawn], t.right[drawn]) for t in (candidate, live)]
         differences.append(errors[0] - errors[1])
     return bool(np.quantile(differences, 0.025) > 0)
-
-
-def _others() -> list[Found]:
-    """Pictures of no digits that no network has learnt from, as networks see them."""
-    return [found for family in negatives.REPORTED for found in sent.read(sent.others(family, _NEGATIVES))]

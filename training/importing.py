@@ -5,11 +5,12 @@ from pathlib import Path
 
 from digits import models
 from digits.dataset_versions import DatasetVersion
-from digits.models import Manifest
+from digits.models import MODEL_FILE, Manifest
 from digits.store import Store
 from training import report, weights
 from training.input import fetch
 from training.package import describe, pack
+from training.trial import Pictures, try_on
 
 
 def publish(store: Store, path: Path, architecture: str, dataset: DatasetVersion) -> Manifest:
@@ -28,5 +29,7 @@ def publish(store: Store, path: Path, architecture: str, dataset: DatasetVersion
     training, test = fetch(store, dataset, "train"), fetch(store, dataset, "test")
     package = pack(weights.load_best_order(path, architecture, test), architecture, training, test)
     manifest = describe(package, dataset, {"architecture": architecture, "imported": path.name}, datetime.now(UTC))
-    models.publish(store, manifest, package.files | report.on(store, manifest, package, test))
+    pictures = Pictures.draw(test)
+    trial = try_on(package.files[MODEL_FILE], pictures, package.answers)
+    models.publish(store, manifest, package.files | report.on(store, manifest, package, pictures, trial))
     return manifest

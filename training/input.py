@@ -64,7 +64,8 @@ def fetch(store: Store, dataset: DatasetVersion, split: Split) -> Examples:
         paths = []
         for key in shard_keys(store, dataset, split):
             paths.append(Path(folder) / key.rsplit("/", 1)[-1])
-            store.download(key, paths[-1])
+            with paths[-1].open("wb") as file:
+                store.download(key, file)
         examples = read(paths)
     if len(examples) != dataset.counts[split]:
         raise DamagedObjectError(

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from digits import models
 from digits.dataset_versions import DatasetVersion
 from digits.models import MODEL_FILE, SCORE, WEIGHTS_FILE, Manifest
 from training import export, weights
-from training.evaluate import evaluate, keras_answers, litert_answers
+from training.evaluate import Answers, evaluate, keras_answers, litert_answers
 from training.input import Examples, hold_out
 
 # Of the digits held out of the training, on which the threshold of rejection is set. A little more than the 99.5 % that
@@ -31,12 +31,14 @@ class Package:
         float32: the export that is not published, only compared with.
         metrics: its figures on the test split.
         thresholds: the bounds it was held to or sets.
+        answers: of the model that is published, to the test split.
     """
 
     files: dict[str, bytes]
     float32: bytes
     metrics: dict[str, float]
     thresholds: dict[str, float]
+    answers: Answers = field(compare=False)
 
 
 def pack(model: keras.Model, architecture: str, training: Examples, test: Examples) -> Package:
@@ -56,21 +58,20 @@ def pack(model: keras.Model, architecture: str, training: Examples, test: Exampl
         ExportError: an export does not answer as the network does.
     """
     reference = keras_answers(model, test.images)
-    unquantised = export.to_float32(model)
-    float32 = litert_answers(unquantised, test.images)
+    exports = export.export(model, training.images)
+    float32 = litert_answers(exports.float32, test.images)
     export.check_float32(reference, float32)
-    exported = export.to_int8(model, training.images)
-    int8 = litert_answers(exported, test.images)
+    int8 = litert_answers(exports.int8, test.images)
     export.check_int8(reference, int8, test.labels)
-    threshold = _threshold(exported, training)
+    threshold = _threshold(exports.int8, training)
     published = evaluate(int8.logits, test.labels)
     metrics = {"accuracy": published.accuracy, "loss": published.loss, "kept": float(np.mean(int8.scores >= threshold))}
     for name, answers in {"float32": float32, "keras": reference}.items():
         found = evaluate(answers.logits, test.labels)
         metrics |= {f"accuracy_{name}": found.accuracy, f"loss_{name}": found.loss}
     metrics |= {f"accuracy_{digit}": accuracy for digit, accuracy in published.class_accuracies.items()}
-    files = {MODEL_FILE: exported, WEIGHTS_FILE: weights.dump(model, architecture)}
-    return Package(files, unquantised, metrics, export.TOLERANCES | {SCORE: threshold})
+    files = {MODEL_FILE: exports.int8, WEIGHTS_FILE: weights.dump(model, architecture)}
+    return Package(files, exports.float32, metrics, export.TOLERANCES | {SCORE: threshold}, int8)
 
 
 def _threshold(model: bytes, training: Examples) -> float:

@@ -1,101 +1,230 @@
-"""How far a training is: told once a second, shown as a bar on a terminal and as a line for each epoch elsewhere."""
+"""What a training does now, and how long it still takes: kept in the store, shown on a terminal or logged.
+
+It imports no TensorFlow, so that something is said before those seconds.
+"""
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from threading import Event, Thread
+from typing import get_args
 
-import keras
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 
-from digits.jobs import Progress
+from digits import jobs
+from digits.errors import StoreError
+from digits.jobs import Phase, Progress
+from digits.store import Store
 
-Report = Callable[[Progress], None]
-# Each report may be a write to the store.
+Listener = Callable[[Progress], None]
+
+# Each is a write to the store.
 REPORT_SECONDS = 1.0
+# For the last write, when a training ends.
+_LAST_WRITE_SECONDS = 1.0
+# The first steps are no measure: the expected pace counts as much as so many of them.
+_EXPECTED_STEPS = 20
+# A phase that takes longer than expected goes on for this share of what it has taken.
+_OVERDUE = 0.1
+_BAR = 30  # characters
+_FRAMES = 4  # a second
+_PHASES: tuple[Phase, ...] = get_args(Phase)
+_WORDS: dict[Phase, str] = {
+    "fetching": "Fetching the examples",
+    "preparing": "Preparing the examples",
+    "fitting": "Fitting the network",
+    "exporting": "Exporting the model",
+    "evaluating": "Evaluating the model",
+    "publishing": "Publishing the model",
+}
 
 logger = logging.getLogger(__name__)
 
 
-class Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Calls `report` at most once in `REPORT_SECONDS`, and at the end of each epoch."""
+@dataclass(frozen=True)
+class Figures:
+    """How far the fitting is, as `Progress` has it."""
 
-    def __init__(self, report: Report) -> None:
-        super().__init__()
-        self._report = report
-        self._validation_accuracy: float | None = None
-        self._done = 0
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    validation_accuracy: float | None
 
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
-        """Start the clock."""
-        self._started = self._reported = time.monotonic()
+    @property
+    def done(self) -> int:
+        """Steps of all epochs."""
+        return (self.epoch - 1) * self.steps + self.step
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
-        """Remember which epoch it is."""
-        self._epoch = epoch + 1
+    @property
+    def total(self) -> int:
+        """Steps of all epochs that there are."""
+        return self.epochs * self.steps
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, float]) -> None:
-        """Report if it is time; the last batch is left to `on_epoch_end`, which knows more."""
-        self._done += 1
-        is_last = batch + 1 == self.params["steps"]
-        if not is_last and time.monotonic() - self._reported >= REPORT_SECONDS:
-            self._tell(batch + 1, logs)
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:  # noqa: ARG002
-        """Report the whole epoch."""
-        self._validation_accuracy = logs.get("val_accuracy")
-        self._tell(self.params["steps"], logs)
+@dataclass(frozen=True)
+class _Moment:
+    """A step, and when it ended."""
 
-    def _tell(self, step: int, logs: Mapping[str, float]) -> None:
-        if not math.isfinite(logs["loss"]):
-            return  # JSON has no such number, and `fit` is about to end the training.
-        self._reported = time.monotonic()
-        epochs, steps = self.params["epochs"], self.params["steps"]
-        remaining = (epochs - self._epoch + 1) * steps - step
-        self._report(
-            Progress(
-                epoch=self._epoch,
-                epochs=epochs,
-                step=step,
-                steps=steps,
-                loss=float(logs["loss"]),
-                accuracy=float(logs["accuracy"]),
-                validation_accuracy=self._validation_accuracy,
-                eta_seconds=(self._reported - self._started) / self._done * remaining,
-                updated=datetime.now(UTC),
-            )
-        )
+    figures: Figures
+    time: float
+
+
+@dataclass(frozen=True)
+class _State:
+    """A phase, since when, and while it fits the first and the last step of this process."""
+
+    phase: Phase
+    entered: float
+    first: _Moment | None = None
+    last: _Moment | None = None
+
+
+class Phases:
+    """Which phase a training is in.
+
+    The training tells it; anyone may ask, from any thread.
+
+    Args:
+        expected: how many seconds each phase takes, as `training.expected` says; a phase that is not there takes none.
+    """
+
+    def __init__(self, expected: Mapping[Phase, float]) -> None:
+        self._expected = expected
+        self._listeners: list[Listener] = []
+        # One object, replaced as a whole, because other threads read it.
+        self._state = _State(_PHASES[0], time.monotonic())
+
+    def listen(self, listener: Listener) -> None:
+        """Call a function whenever a phase begins or an epoch ends."""
+        self._listeners.append(listener)
+
+    def enter(self, phase: Phase) -> None:
+        """Say that a phase begins."""
+        self._state = _State(phase, time.monotonic())
+        self._tell()
+
+    def step(self, figures: Figures) -> None:
+        """Say that the network has been fitted by one step more."""
+        moment = _Moment(figures, time.monotonic())
+        self._state = replace(self._state, first=self._state.first or moment, last=moment)
+        if figures.step == figures.steps:
+            self._tell()
+
+    def now(self) -> Progress:
+        """How far the training is.
+
+        Its `eta_seconds` are those of this phase and of all that follow. A phase takes what is expected of it; fitting,
+        once there are steps to go by, what the steps that are left take at the pace of those that are done. A phase
+        that is overdue is not taken for over, so there is always some time left.
+        """
+        state, time_now = self._state, time.monotonic()
+        later = _PHASES[_PHASES.index(state.phase) + 1 :]
+        left = self._left_of(state, time_now) + sum(self._expected.get(phase, 0.0) for phase in later)
+        figures = asdict(state.last.figures) if state.last else {}
+        return Progress(phase=state.phase, updated=datetime.now(UTC), eta_seconds=left, **figures)
+
+    def _left_of(self, state: _State, now: float) -> float:
+        """How many seconds are left of the phase itself."""
+        if state.first and state.last:
+            return max(0.0, self._left_to_fit(state.first, state.last) - (now - state.last.time))
+        elapsed = now - state.entered
+        return max(self._expected.get(state.phase, 0.0) - elapsed, _OVERDUE * elapsed)
+
+    def _left_to_fit(self, first: _Moment, last: _Moment) -> float:
+        """How many seconds the steps take that are left after the last one."""
+        expected = self._expected.get("fitting", 0.0) / last.figures.total
+        taken, steps = last.time - first.time, last.figures.done - first.figures.done
+        pace = (_EXPECTED_STEPS * expected + taken) / (_EXPECTED_STEPS + steps)
+        return pace * (last.figures.total - last.figures.done)
+
+    def _tell(self) -> None:
+        progress = self.now()
+        for listener in self._listeners:
+            listener(progress)
 
 
 @contextmanager
-def display() -> Iterator[Report]:
-    """The function that shows progress: a bar on a terminal, elsewhere a log line for each finished epoch."""
+def published(store: Store, job_id: str, phases: Phases) -> Iterator[None]:
+    """Write the progress of a job every second, beside the training.
+
+    Progress is best effort. The training never waits for the store here, and a write that fails is only logged.
+    """
+    stop = Event()
+    # A daemon, because a store that hangs must not keep the process from its end.
+    writer = Thread(target=_write, args=(store, job_id, phases, stop), daemon=True)
+    writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join(_LAST_WRITE_SECONDS)
+
+
+def _write(store: Store, job_id: str, phases: Phases, stop: Event) -> None:
+    is_failing = False
+    while True:
+        try:
+            jobs.save_progress(store, job_id, phases.now())
+            is_failing = False
+        except StoreError as error:
+            if not is_failing:
+                logger.warning("The progress cannot be written; the training goes on: %s", error.detail)
+            is_failing = True
+        if stop.wait(REPORT_SECONDS):
+            return
+
+
+@contextmanager
+def display(phases: Phases) -> Iterator[None]:
+    """Show the progress: a line with a bar on a terminal, elsewhere a log line for each phase and each epoch."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _log_epoch
+        phases.listen(_log)
+        yield
         return
-    with Bars(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console) as bars:
-        task = bars.add_task("Training")
+    started = time.monotonic()
 
-        def show(progress: Progress) -> None:
-            done = (progress.epoch - 1) * progress.steps + progress.step
-            bars.update(task, description=describe(progress), total=progress.epochs * progress.steps, completed=done)
+    def draw() -> Table:
+        return _line(phases.now(), time.monotonic() - started)
 
-        yield show
+    with Live(console=console, get_renderable=draw, refresh_per_second=_FRAMES):
+        yield
 
 
 def describe(progress: Progress) -> str:
-    """One line, such as `Epoch 2/3: loss 0.0873, accuracy 0.9741, validation accuracy 0.9880`."""
+    """What a training does, such as `Fetching the examples`.
+
+    While it fits, `Epoch 2/3: loss 0.0873, accuracy 0.9741, validation accuracy 0.9880`.
+    """
+    if progress.epoch is None:
+        return _WORDS[progress.phase]
     line = f"Epoch {progress.epoch}/{progress.epochs}: loss {progress.loss:.4f}, accuracy {progress.accuracy:.4f}"
     if progress.validation_accuracy is not None:
         line += f", validation accuracy {progress.validation_accuracy:.4f}"
     return line
 
 
-def _log_epoch(progress: Progress) -> None:
-    if progress.step == progress.steps:
-        logger.info("%s, %.0f s to go", describe(progress), progress.eta_seconds)
+def _line(progress: Progress, elapsed: float) -> Table:
+    left = progress.eta_seconds or 0.0
+    bar = ProgressBar(total=elapsed + left, completed=elapsed, width=_BAR)
+    line = Table.grid(padding=(0, 1))
+    line.add_row(describe(progress), bar, _words(left))
+    return line
+
+
+def _log(progress: Progress) -> None:
+    logger.info("%s, %s", describe(progress), _words(progress.eta_seconds or 0.0))
+
+
+def _words(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s to go" if minutes else f"{rest} s to go"

@@ -14,29 +14,28 @@ from PIL import Image
 
 from digits.models import METRICS_FILE, MODEL_FILE, REPORT_FILE, SCORE, Manifest
 from digits.store import Store
-from training import rivals
+from training import rivals, samples
 from training.corruptions import SEVERITIES
-from training.input import Examples
 from training.package import Package
 from training.sent import REFUSED, encode
-from training.study import Study, samples, study
+from training.study import Study, measure
+from training.trial import Pictures, Trial
 
 _MISTAKES = 30
 # The same report, byte for byte, for the same figures.
 mpl.rcParams |= {"svg.hashsalt": "digits", "font.size": 9}
 
 
-def on(store: Store, manifest: Manifest, package: Package, test: Examples) -> dict[str, bytes]:
-    """Study a package, beside the models of a store, and report on it."""
+def on(store: Store, manifest: Manifest, package: Package, pictures: Pictures, trial: Trial) -> dict[str, bytes]:
+    """Study a package that was tried on pictures, beside the models of a store, and report on it."""
     model = package.files[MODEL_FILE]
-    found = study(
+    found = measure(
         model,
         package.thresholds[SCORE],
-        test,
-        count=samples(test),
+        pictures,
+        trial,
         exports={"int8": model, "float32": package.float32},
         rivals=rivals.find(store, manifest),
-        others={},
     )
     return files(manifest, found)
 
@@ -69,7 +68,18 @@ def _page(manifest: Manifest, found: Study) -> str:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Model {escape(manifest.version)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style>"
-        f"<main><h1>Model {escape(manifest.version)}</h1><p>{escape(about)}</p>{body}</main></html>"
+        f"<main><h1>Model {escape(manifest.version)}</h1><p>{escape(about)}</p>{_extent(found)}{body}</main></html>"
+    )
+
+
+def _extent(found: Study) -> str:
+    """That the study is a short one, if it is."""
+    digits, full = found.figures["pictures"]["digits"], samples.digits(samples.LARGE)
+    if digits >= full:
+        return ""
+    return (
+        f"<p>A short study: the test split has {len(found.test):,} examples, so {digits} of its digits were corrupted "
+        f"and rendered in each way. From {samples.LARGE:,} examples on, {full} are.</p>"
     )
 
 

@@ -4,10 +4,13 @@ import logging
 from dataclasses import dataclass
 
 from digits import models, releases
-from digits.errors import DigitsError
-from digits.models import MODEL_FILE, SCORE, Manifest
+from digits.errors import DamagedObjectError, MissingObjectError, UnknownError
+from digits.models import BUNDLED, MANIFEST_FILE, MODEL_FILE, SCORE, Manifest
 from digits.store import Store
+from training import bundled
 
+# What is wrong with a model that cannot be read. A store that does not answer is none of it.
+UNREADABLE = (DamagedObjectError, MissingObjectError, UnknownError)
 # One request of the store each.
 _LOOKED_AT = 50
 
@@ -25,28 +28,35 @@ class Rival:
 
 def find(store: Store, manifest: Manifest) -> dict[str, Rival]:
     """The models to compare one with, by what they are to it: the live one, and the newest of the lab's network."""
-    found = {"the live model": live(store), "the lab's network": newest(store, "lab", manifest.dataset)}
+    found = {"the lab's network": newest(store, "lab", manifest.dataset)}
+    try:
+        found = {"the live model": live(store), **found}
+    except UNREADABLE as error:
+        logger.warning("The live model cannot be compared with: %s", error.detail)
     return {name: rival for name, rival in found.items() if rival and rival.version != manifest.version}
 
 
-def live(store: Store) -> Rival | None:
-    """The model that answers now; None if there is none that can be read."""
-    try:
-        release = releases.live(store)
-        return _load(store, release.version) if release else None
-    except DigitsError as error:
-        logger.warning("The live model cannot be compared with: %s", error.detail)
-        return None
+def live(store: Store) -> Rival:
+    """The model that answers now.
+
+    Raises:
+        DamagedObjectError: its release, or a part of it, cannot be read.
+        UnknownError: it is gone.
+    """
+    release = releases.live(store)
+    if release is None or release.version == BUNDLED:
+        return _bundled()
+    return _load(store, release.version)
 
 
 def newest(store: Store, architecture: str, dataset: str) -> Rival | None:
     """The newest model of an architecture that was trained on a dataset of this name, if among the newest of all."""
-    for version in models.list_versions(store)[: -_LOOKED_AT - 1 : -1]:
+    for version in models.list_versions(store).ids[:_LOOKED_AT]:
         try:
             manifest = models.load_manifest(store, version)
             if manifest.dataset == dataset and manifest.parameters.get("architecture") == architecture:
                 return _load(store, version)
-        except DigitsError as error:
+        except UNREADABLE as error:
             logger.warning("%s cannot be compared with: %s", version, error.detail)
     return None
 
@@ -54,3 +64,9 @@ def newest(store: Store, architecture: str, dataset: str) -> Rival | None:
 def _load(store: Store, version: str) -> Rival:
     manifest = models.load_manifest(store, version)
     return Rival(version, models.load_file(store, manifest, MODEL_FILE), manifest.thresholds[SCORE])
+
+
+def _bundled() -> Rival:
+    manifest = models.parse_manifest((bundled.FOLDER / MANIFEST_FILE).read_bytes())
+    model = manifest.check(MODEL_FILE, (bundled.FOLDER / MODEL_FILE).read_bytes())
+    return Rival(manifest.version, model, manifest.thresholds[SCORE])

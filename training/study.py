@@ -3,31 +3,26 @@
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from digits.litert import LiteRT
 from digits.png import Pixels
-from training import negatives, sent, variants
+from training import samples as sizes
+from training import sent, variants
 from training.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from training.evaluate import Answers, evaluate, litert_answers
 from training.input import Examples
 from training.metrics import auroc, expected_calibration_error, fpr_at_95_tpr, mcnemar, reliability, wilson_interval
 from training.rivals import Rival
+from training.sent import Found
+from training.trial import Pictures, Scores, Trial, try_on
 
-# Digits for each corruption and severity, and for each kind of picture: so many, of a large test split.
-_SAMPLES = 200
-_FEWEST, _SHARE = 10, 50
-# Pictures of each family of negatives, for each of those digits.
-_NEGATIVES = 2
 _INVOCATIONS = 300
-
-Scores = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ class Study:
 
 def samples(test: Examples) -> int:
     """How many digits to damage in each way, and to render in each: less of a small test split, for a short study."""
-    return max(_FEWEST, min(_SAMPLES, len(test) // _SHARE))
+    return sizes.digits(len(test))
 
 
 def study(  # noqa: PLR0913  what is told of a model comes from many places
@@ -68,28 +63,40 @@ def study(  # noqa: PLR0913  what is told of a model comes from many places
         model: `model.tflite`.
         threshold: the lowest score that it takes for a digit's.
         test: the test split.
-        count: digits for each corruption and severity, and for each kind of picture; twice as many of each family of
-            negatives.
+        count: digits for each corruption and severity, and for each kind of picture.
         exports: all exports of the network, to weigh and to time.
         rivals: models to compare with, by a name for each.
         others: PNGs of no digits, by a name for each set, beside the families that every study has.
     """
-    answers = litert_answers(model, test.images)
-    families = {family: sent.others(family, _NEGATIVES * count) for family in negatives.REPORTED}
-    scores = {name: sent.answers(model, sent.read(pngs)).scores for name, pngs in {**families, **others}.items()}
+    drawn = Pictures.draw(test, count)
+    pictures = replace(drawn, others={**drawn.others, **{name: sent.read(pngs) for name, pngs in others.items()}})
+    return measure(model, threshold, pictures, try_on(model, pictures), exports=exports, rivals=rivals)
+
+
+def measure(  # noqa: PLR0913  what is told of a model comes from many places
+    model: bytes,
+    threshold: float,
+    pictures: Pictures,
+    trial: Trial,
+    *,
+    exports: Mapping[str, bytes],
+    rivals: Mapping[str, Rival],
+) -> Study:
+    """`study`, of a model that has been tried on the test split and the non-digits."""
+    test, count, answers = pictures.test, pictures.digits, trial.answers
     figures = {
         **_reading(answers, test),
         "rejection": {
             "threshold": threshold,
             "kept": _share(answers.scores >= threshold),
-            "sets": {name: _rejection(answers.scores, found, threshold) for name, found in scores.items()},
+            "sets": {name: _rejection(answers.scores, found, threshold) for name, found in trial.scores.items()},
         },
         "corruptions": _robustness(model, test, count),
         "pictures": _pictures(model, threshold, test, count),
         "exports": {name: {"bytes": len(data), "milliseconds": _latency(data)} for name, data in exports.items()},
         "comparisons": {name: _comparison(answers, rival, test) for name, rival in rivals.items()},
     }
-    return Study(figures, test, answers, scores)
+    return Study(figures, test, answers, trial.scores)
 
 
 def _reading(answers: Answers, test: Examples) -> dict[str, Any]:
@@ -124,7 +131,7 @@ def _robustness(model: bytes, test: Examples, count: int) -> dict[str, Any]:
     """The share that is read right, by corruption and severity."""
     shares = {
         name: [
-            float(_try(model, test, count, (number, severity), partial(_damage, name, severity))[0].mean())
+            float(_try(model, test, count, (number, severity), partial(_find_corrupted, name, severity))[0].mean())
             for severity in SEVERITIES
         ]
         for number, name in enumerate(CORRUPTIONS)
@@ -132,18 +139,22 @@ def _robustness(model: bytes, test: Examples, count: int) -> dict[str, Any]:
     return {"digits": count, "mean": statistics.fmean(map(statistics.fmean, shares.values())), "accuracy": shares}
 
 
-def _damage(name: str, severity: int, digit: Pixels, rng: np.random.Generator) -> bytes:
-    return sent.encode(Image.fromarray(corrupt(name, digit, severity, rng)))
+def _find_corrupted(name: str, severity: int, digit: Pixels, rng: np.random.Generator) -> Found:
+    return sent.find_on(corrupt(name, digit, severity, rng))
 
 
 def _pictures(model: bytes, threshold: float, test: Examples, count: int) -> dict[str, Any]:
     """The share that is read right, and that is read right and taken for digits, by kind of picture."""
     kinds = {}
     for number, kind in enumerate(variants.KINDS):
-        right, scores = _try(model, test, count, (len(CORRUPTIONS), number), partial(variants.render, kind))
+        right, scores = _try(model, test, count, (len(CORRUPTIONS), number), partial(_find_rendered, kind))
         kinds[kind] = {"right": float(right.mean()), "accepted": float((right & (scores >= threshold)).mean())}
     means = {name: statistics.fmean(kind[name] for kind in kinds.values()) for name in ("right", "accepted")}
     return {"digits": count, **means, "kinds": kinds}
+
+
+def _find_rendered(kind: str, digit: Pixels, rng: np.random.Generator) -> Found:
+    return sent.find(variants.render(kind, digit, rng))
 
 
 def _try(
@@ -151,13 +162,13 @@ def _try(
     test: Examples,
     count: int,
     seed: tuple[int, ...],
-    change: Callable[[Pixels, np.random.Generator], bytes],
+    find: Callable[[Pixels, np.random.Generator], Found],
 ) -> tuple[npt.NDArray[np.bool_], Scores]:
-    """Show a model changed digits, drawn from the test split: which it reads right, and its scores."""
+    """Show a model what is found on changed digits of the test split: which it reads right, and its scores."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(test))[:count]
-    pngs = (change(test.images[index], own) for index, own in zip(chosen, rng.spawn(len(chosen)), strict=True))
-    answers = sent.answers(model, sent.read(pngs))
+    found = [find(test.images[index], own) for index, own in zip(chosen, rng.spawn(len(chosen)), strict=True)]
+    answers = sent.answers(model, found)
     return answers.right(test.labels[chosen]), answers.scores
 
 

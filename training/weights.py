@@ -51,7 +51,7 @@ def load(path: Path, architecture: str) -> keras.Model:
         else:
             model.set_weights(legacy)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason, *_ = str(error).splitlines() or [type(error).__name__]
         raise InvalidWeightsError(
             f"Expected {path.name} to hold weights of the network {architecture!r}, as HDF5. {reason}"
         ) from error
