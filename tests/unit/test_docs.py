@@ -1,0 +1,78 @@
+"""What README.md and docs/ name exists: variables, targets of make, the command's subcommands, routes of the API."""
+
+import re
+from typing import Any
+
+import pytest
+import typer.main
+from samcli.yamlhelper import yaml_parse
+
+from local import cli, template
+from tests.conftest import ROOT
+from tests.docs import blocks
+
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+# Set by the shell, and by `aws configure export-credentials`.
+KNOWN = {"PATH", "PWD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
+COMMENT = re.compile(r"\s#.*")
+VARIABLE = re.compile(r"\$\{?([A-Z_]+)")
+ASSIGNED = re.compile(r"\b([A-Z_]+)=")
+TARGETS = re.compile(r"^([a-z0-9-]+(?: [a-z0-9-]+)*):", re.MULTILINE)
+MAKE = re.compile(r"\bmake ((?:[a-z][a-z0-9-]* ?)+)")
+DIGITS = re.compile(r"(?<![\w/.-])(?:\.venv/bin/)?digits ([a-z]+)(?: ([a-z]+))?")
+ROUTE = re.compile(r"\b(GET|POST|PUT|DELETE) (/[\w{}/.]*)")
+
+
+def found(wanted: re.Pattern[str]) -> set[Any]:
+    """What the documents name, in code and not in comments."""
+    pieces = [piece for document in DOCUMENTS for piece in CODE.findall((ROOT / document).read_text())]
+    return {match for piece in pieces for match in wanted.findall(COMMENT.sub("", piece))}
+
+
+def printed_by_make_url() -> set[str]:
+    outputs = yaml_parse((ROOT / "template.yaml").read_text())["Outputs"].keys() - {"Curl"}
+    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper() for name in outputs} | {"STACK", "AWS_REGION"}
+
+
+@pytest.mark.parametrize("document", ["docs/deploy.md", "docs/operations.md"])
+def test_a_block_uses_what_a_block_before_it_sets(document: str) -> None:
+    known = set(KNOWN)
+    # Its first lines ask for what the steps of the other one set.
+    before = blocks("docs/deploy.md") if document == "docs/operations.md" else []
+    for block in before + blocks(document):
+        for line in block.text.splitlines():
+            if "make url" in line:
+                known |= printed_by_make_url()
+            known |= set(ASSIGNED.findall(line))
+            assert set(VARIABLE.findall(line)) <= known, line
+
+
+def test_variables_in_the_text_are_those_of_a_block() -> None:
+    assigned = {name for document in DOCUMENTS for block in blocks(document) for name in ASSIGNED.findall(block.text)}
+    assert found(VARIABLE) <= KNOWN | printed_by_make_url() | assigned
+
+
+def test_targets_of_make_exist() -> None:
+    targets = {name for line in TARGETS.findall((ROOT / "Makefile").read_text()) for name in line.split()}
+    named = {name for line in found(MAKE) for name in line.split()}
+    assert len(named) > 10
+    assert named <= targets
+
+
+def test_subcommands_of_digits_exist() -> None:
+    command: Any = typer.main.get_command(cli.app)
+    named = found(DIGITS)
+    assert len(named) > 3
+    for name, second in named:
+        assert name in command.commands
+        if hasattr(command.commands[name], "commands"):
+            assert second in command.commands[name].commands
+
+
+def test_routes_of_the_api_exist() -> None:
+    routes = {(route.method, route.path) for route in template.read(ROOT / "template.yaml").routes}
+    named = found(ROUTE)
+    assert len(named) > 10
+    for method, path in named:
+        assert (method, path) in routes or ("ANY", path) in routes
