@@ -12,9 +12,12 @@ from tests.conftest import ROOT
 from tests.docs import blocks
 
 DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+# In the order in which they are read.
+ON_AWS = ["docs/deploy.md", "docs/operations.md"]
 # Set by the shell, and by `aws configure export-credentials`.
 KNOWN = {"PATH", "PWD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
-CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
+FENCED = re.compile(r"```.*?```", re.DOTALL)
+CODE = re.compile(rf"{FENCED.pattern}|`[^`]+`", re.DOTALL)
 COMMENT = re.compile(r"\s#.*")
 VARIABLE = re.compile(r"\$\{?([A-Z_]+)")
 ASSIGNED = re.compile(r"\b([A-Z_]+)=")
@@ -35,11 +38,16 @@ def printed_by_make_url() -> set[str]:
     return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper() for name in outputs} | {"STACK", "AWS_REGION"}
 
 
-@pytest.mark.parametrize("document", ["docs/deploy.md", "docs/operations.md"])
+@pytest.mark.parametrize("document", ["README.md", *ON_AWS])
+def test_code_is_in_fences_which_say_what_it_is(document: str) -> None:
+    assert re.findall(r"(?m)^ {4,}.*", FENCED.sub("", (ROOT / document).read_text())) == []
+
+
+@pytest.mark.parametrize("document", ON_AWS)
 def test_a_block_uses_what_a_block_before_it_sets(document: str) -> None:
     known = set(KNOWN)
     # Its first lines ask for what the steps of the other one set.
-    before = blocks("docs/deploy.md") if document == "docs/operations.md" else []
+    before = [block for earlier in ON_AWS[: ON_AWS.index(document)] for block in blocks(earlier)]
     for block in before + blocks(document):
         for line in block.text.splitlines():
             if "make url" in line:
