@@ -1,9 +1,9 @@
 """The HTTP side: the API's routes, and every error as a problem document (RFC 9457)."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -21,7 +21,8 @@ from local.template import Template
 
 # API Gateway's own limit.
 MAX_BODY_BYTES = 10 * 2**20
-LOCAL_NAMES = {"localhost", "127.0.0.1"}
+# The Host header of a request that means this machine. Browsers and URL parsers read other forms in different ways.
+LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1)(:[0-9]{1,5})?", re.IGNORECASE)
 
 
 class MethodNotAllowedError(DigitsError):
@@ -49,7 +50,11 @@ class ForeignRequestError(DigitsError):
 
 
 class Resource:
-    """One path of the API, as an ASGI app: each method goes to its function."""
+    """One path of the API, as an ASGI app: each method goes to its function.
+
+    HEAD is answered as GET, without the body. API Gateway knows no HEAD where only GET is defined and refuses it, but
+    here browsers, curl -I and link checkers call.
+    """
 
     def __init__(self, path: str, pools: Mapping[str, Pool], binary_media_types: frozenset[str]) -> None:
         self._path = path
@@ -58,14 +63,20 @@ class Resource:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["method"] == "HEAD" and "GET" in self._pools:
+            scope = {**scope, "method": "GET"}  # The server itself leaves out the body.
         request = Request(scope, receive)
         pool = self._pools.get(request.method) or self._pools.get("ANY")
         if pool is None:
-            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(sorted(self._pools))})
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(self._methods())})
         body = b"".join([piece async for piece in limited(request, MAX_BODY_BYTES)])
         event = proxy.to_event(request, self._path, body, self._binary_media_types)
         response = proxy.to_response(await pool.invoke(event))
         await response(scope, receive, send)
+
+    def _methods(self) -> list[str]:
+        head = {"HEAD"} if "GET" in self._pools else set()
+        return sorted(head | self._pools.keys())
 
 
 class LocalOnly:
@@ -102,7 +113,7 @@ def application(
         exception_handlers=dict.fromkeys((DigitsError, HTTPException, ClientDisconnect), _on_error),
         lifespan=lifespan,
     )
-    # API Gateway does not redirect from /predict/ to /predict either.
+    # A path with a slash at its end has a route of its own. Nothing is redirected, and so no body is sent twice.
     app.router.redirect_slashes = False
     return app
 
@@ -117,7 +128,7 @@ async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
     async for piece in request.stream():
         received += len(piece)
         if received > limit:
-            raise BodyTooLargeError(f"Expected a body of at most {limit} bytes. Received more.")
+            raise BodyTooLargeError(f"The body is larger than {limit // 2**20} MiB. Send a smaller one.")
         yield piece
 
 
@@ -131,19 +142,19 @@ def _routes(template: Template, pools: Mapping[str, Pool]) -> list[BaseRoute]:
     for route in template.routes:
         methods.setdefault(route.path, {})[route.method] = pools[route.function]
     # "{" sorts after letters, so /models/latest comes before /models/{version}, as in API Gateway.
-    return [
-        Route(path.replace("+}", ":path}"), Resource(path, methods[path], template.binary_media_types))
-        for path in sorted(methods)
-    ]
+    return [route for path in sorted(methods) for route in _routes_of(path, methods[path], template.binary_media_types)]
+
+
+def _routes_of(path: str, pools: Mapping[str, Pool], binary_media_types: frozenset[str]) -> list[BaseRoute]:
+    """The path's own route and, as in API Gateway, the same with a slash at its end."""
+    resource = Resource(path, pools, binary_media_types)
+    pattern = path.replace("+}", ":path}")
+    return [Route(pattern, resource), *([] if path == "/" else [Route(f"{pattern}/", resource)])]
 
 
 def _is_local(headers: Headers) -> bool:
     host = headers.get("host", "")
-    try:
-        name = urlsplit(f"//{host}").hostname
-    except ValueError:
-        return False
-    return name in LOCAL_NAMES and headers.get("origin", f"http://{host}") == f"http://{host}"
+    return bool(LOCAL_HOST.fullmatch(host)) and headers.get("origin", f"http://{host}") == f"http://{host}"
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
@@ -153,7 +164,8 @@ async def _on_error(request: Request, error: Exception) -> Response:
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
             return problem(UnknownError(f"There is no route {request.url.path}. See GET /docs."))
         case HTTPException():
-            detail = f"Expected another method at {request.url.path}. Received {request.method}."
+            methods = (error.headers or {}).get("Allow", "").replace(", HEAD", "").replace(", ", " or ")
+            detail = f"{request.url.path} does not take {request.method}. Use {methods}."
             return problem(MethodNotAllowedError(detail), error.headers)
         case _:  # The client is gone, and hears nothing.
             return Response(status_code=HTTPStatus.BAD_REQUEST)

@@ -75,7 +75,7 @@ def test_a_path_finds_its_resource(gateway: Gateway, path: str, resource: str, p
     assert gateway.client.get(path).json() == {"resource": resource, "parameters": parameters}
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/", "//", "/predict/", "/predict/8", "/train/a%2Fb", "/raw/x"])
+@pytest.mark.parametrize("path", ["/nowhere", "/", "//", "/predict//", "/predict/8", "/train/a%2Fb", "/raw/x"])
 def test_an_unknown_route_is_not_found(gateway: Gateway, path: str) -> None:
     assert_problem(gateway.client.get(gateway.url + path), 404)
 
@@ -83,9 +83,10 @@ def test_an_unknown_route_is_not_found(gateway: Gateway, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("DELETE", "/predict", "GET, POST"),
-        ("HEAD", "/train/newest", "GET"),
-        ("POST", "/train/1", "GET"),
+        ("DELETE", "/predict", "GET, HEAD, POST"),
+        ("DELETE", "/predict/", "GET, HEAD, POST"),
+        ("HEAD", "/train", "POST"),
+        ("POST", "/train/1", "GET, HEAD"),
         ("GET", "/raw/a.npz", "PUT"),
         ("GET", "/_batch/v1/submitjob", "POST"),
     ],
@@ -95,13 +96,31 @@ def test_another_method_is_told_the_allowed_ones(gateway: Gateway, method: str, 
     assert answer.status_code == httpx.codes.METHOD_NOT_ALLOWED
     assert answer.headers["allow"] == allowed
     if method != "HEAD":
-        assert_problem(answer, 405)
+        usable = allowed.replace(", HEAD", "").replace(", ", " or ")
+        assert assert_problem(answer, 405)["detail"] == f"{path} does not take {method}. Use {usable}."
+
+
+@pytest.mark.parametrize("path", ["/predict", "/train/newest", "/train/newest/"])
+def test_head_is_answered_as_get_without_the_body(gateway: Gateway, path: str) -> None:
+    head, get = gateway.client.head(path), gateway.client.get(path)
+    assert head.status_code == get.status_code == httpx.codes.OK
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert head.content == b""
+    assert int(head.headers["content-length"]) > 0
+
+
+def test_a_slash_at_the_end_is_the_same_resource(gateway: Gateway) -> None:
+    event = gateway.client.get("/predict/").json()["event"]
+    assert (event["path"], event["resource"]) == ("/predict/", "/predict")
+    shown = gateway.client.get("/train/a%20b/").json()
+    assert shown == {"resource": "/train/{job_id}", "parameters": {"job_id": "a b"}}
 
 
 @pytest.mark.parametrize("send", [bytes, pieces])
 def test_a_body_over_ten_mebibytes_is_refused(gateway: Gateway, send: Callable[[int], bytes | Iterator[bytes]]) -> None:
     content = send((10 << 20) + (1 << 16))
-    assert_problem(gateway.client.post("/predict", content=content, headers=PNG), 413)
+    problem = assert_problem(gateway.client.post("/predict", content=content, headers=PNG), 413)
+    assert "10 MiB" in problem["detail"]
 
 
 def test_a_body_of_ten_mebibytes_is_passed_on(gateway: Gateway) -> None:
@@ -115,6 +134,13 @@ def test_a_body_of_ten_mebibytes_is_passed_on(gateway: Gateway) -> None:
         {"Host": "evil.example"},
         {"Host": "evil.example:3000"},
         {"Host": "127.0.0.1.evil.example"},
+        {"Host": "127.0.0.1#.evil.example"},
+        {"Host": "127.0.0.1/.evil.example"},
+        {"Host": "127.0.0.1?.evil.example"},
+        {"Host": "evil.example@127.0.0.1"},
+        {"Host": "127.0.0.1:x"},
+        {"Host": "127.0.0.1:1:2"},
+        {"Host": "localhost."},
         {"Host": "["},
         {"Host": ""},
         {"Origin": "http://evil.example"},
