@@ -7,8 +7,9 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -16,6 +17,7 @@ from pydantic.alias_generators import to_camel
 Status = Literal["SUBMITTED", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"]
 OVER = ("SUCCEEDED", "FAILED")
 _ID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$"
 _ARN = "arn:aws:batch:us-east-1:123456789012:job/"
 
 
@@ -26,10 +28,10 @@ class Document(BaseModel):
 
 
 class Variable(Document):
-    """An environment variable that a process can be given."""
+    """The environment variable that a job needs. Any other could change what program runs, such as PYTHONPATH."""
 
-    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    value: str = Field(pattern=r"^[^\x00]*$")
+    name: Literal["DIGITS_JOB_ID"]
+    value: str = Field(pattern=_NAME_PATTERN)
 
 
 class Overrides(Document):
@@ -41,22 +43,22 @@ class Overrides(Document):
 class Submission(Document):
     """The body of SubmitJob."""
 
-    job_name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")
+    job_name: str = Field(pattern=_NAME_PATTERN)
     job_queue: str
     job_definition: str
     container_overrides: Overrides = Overrides()
 
 
 class Exit(Document):
-    """How a container ended."""
+    """How a container ended: without an exit code when its host ended it, or it could not be started."""
 
-    exit_code: int
+    exit_code: int | None = None
 
 
 class Attempt(Document):
-    """A container that ended by itself. Times are milliseconds since 1970."""
+    """A container that ended without success. Times are milliseconds since 1970."""
 
-    started_at: int | None
+    started_at: int | None = None
     stopped_at: int
     container: Exit
 
@@ -97,11 +99,15 @@ class Jobs:
         self._folder = folder
         self._over: set[str] = set()
         self.lock_file = folder / "runner.lock"
-        folder.mkdir(parents=True, exist_ok=True)
 
     def folder(self, job_id: str) -> Path:
         """Where the job's files are."""
         return self._folder / job_id
+
+    def open_lock(self) -> IO[bytes]:
+        """The lock file, open. Its folder is made where there is none."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self.lock_file.open("ab")
 
     def submit(self, submission: Submission) -> Job:
         """Add a job."""
@@ -129,14 +135,18 @@ class Jobs:
         except (FileNotFoundError, ValidationError):
             return None
 
+    def named(self, names: Collection[str]) -> list[Job]:
+        """The jobs of these names, newest first."""
+        jobs = [job for job in map(self.load, self._ids()) if job and job.job_name in names]
+        return sorted(jobs, key=lambda job: job.created_at, reverse=True)
+
     def save(self, job: Job) -> None:
         """Replace the job's record."""
         replace(self.folder(job.job_id) / "job.json", job.model_dump_json(by_alias=True, exclude_none=True, indent=2))
 
     def unfinished(self) -> list[Job]:
         """The jobs that are not over, oldest first."""
-        ids = [path.name for path in self._folder.glob("*") if path.name not in self._over]
-        jobs = [job for job in map(self.load, ids) if job]
+        jobs = [job for job in map(self.load, self._ids() - self._over) if job]
         self._over.update(job.job_id for job in jobs if job.is_over)
         return sorted((job for job in jobs if not job.is_over), key=lambda job: job.created_at)
 
@@ -150,6 +160,9 @@ class Jobs:
             return (self.folder(job_id) / "terminate").read_text("utf-8")
         except FileNotFoundError:
             return None
+
+    def _ids(self) -> set[str]:
+        return {path.name for path in self._folder.glob("*")}
 
 
 def now() -> int:

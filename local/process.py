@@ -2,14 +2,16 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-# The shell stays beside the training to write down how it ended, which only a parent can learn.
-_SCRIPT = 'echo $$ >"$0/pid"; "$@"; echo $? >"$0/exit.part"; mv "$0/exit.part" "$0/exit"'
+# The shell stays beside the training to note how it ended, which only a parent can learn. It notes numbers as names of
+# empty files: a disk that is full takes no content, but a file can still be renamed.
+_SCRIPT = ': >"$0/pid.$$"; "$@"; mv "$0/pid.$$" "$0/exit.$?"'
 
 
 class Process:
@@ -21,24 +23,33 @@ class Process:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._temporary = folder / "tmp"
 
     def forget(self) -> None:
         """Remove the traces of an earlier process, lest they be taken for the next one's."""
-        for name in ("pid", "exit"):
-            (self._folder / name).unlink(missing_ok=True)
+        for path in [*self._folder.glob("pid.*"), *self._folder.glob("exit.*")]:
+            path.unlink(missing_ok=True)
+        self.remove_temporary()
+
+    def remove_temporary(self) -> None:
+        """Remove what a command that is over has left in its temporary folder, as one that is killed does."""
+        shutil.rmtree(self._temporary, ignore_errors=True)
 
     def start(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Run a command in a session of its own, after `forget`. Its output is added to the file `log`.
 
+        Its temporary files go to a folder of its own, `TMPDIR`.
+
         Raises:
             OSError: it cannot be started.
         """
+        self._temporary.mkdir(exist_ok=True)
         with (self._folder / "lock").open("ab") as lock, (self._folder / "log").open("ab") as log:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return subprocess.Popen(
                 ["/bin/sh", "-c", _SCRIPT, str(self._folder), *command],
                 cwd=cwd,
-                env=environment,
+                env={**environment, "TMPDIR": str(self._temporary)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -56,8 +67,8 @@ class Process:
         return False
 
     def exit_code(self) -> int | None:
-        """How the command ended; None when nobody could write it down, as after a power cut."""
-        return _read_number(self._folder / "exit")
+        """How the command ended; None when nobody could note it, as after a power cut."""
+        return self._number("exit")
 
     def send(self, number: signal.Signals) -> bool:
         """Send a signal to all processes. Only for a live one: its process group cannot be another's then.
@@ -65,16 +76,13 @@ class Process:
         Returns:
             Whether it was sent. At its very start a process cannot be reached yet.
         """
-        group = _read_number(self._folder / "pid")
+        group = self._number("pid")
         if group is None:
             return False
         with suppress(ProcessLookupError):
             os.killpg(group, number)
         return True
 
-
-def _read_number(path: Path) -> int | None:
-    try:
-        return int(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
+    def _number(self, name: str) -> int | None:
+        found = next(self._folder.glob(f"{name}.*"), None)
+        return int(found.suffix[1:]) if found else None

@@ -9,12 +9,26 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from local.backoff import pause
 from local.jobs import Attempt, Exit, Job, Jobs, Status, now
 from local.process import Process
 
-# A training that died goes on from its checkpoint, once. Batch does so for a lost machine only, but an exit code does
-# not tell that from a crash.
-MAX_ATTEMPTS = 2
+# A training goes on from its checkpoint after a fault that passes. The job definition has the same rule.
+MAX_ATTEMPTS = 5
+# Batch does not try a crash again, but here a machine that is short of memory kills the training alone.
+MAX_CRASHES = 2
+# What a training exits with when the object store did not answer: EX_TEMPFAIL.
+STORE_UNAVAILABLE = 75
+# A machine that ended a training after this long is no reason to give the job up: the training had got on.
+LONG_SECONDS = 600
+FIRST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 300.0
+# What to do after the last attempt, by how that ended.
+ADVICE = {
+    None: "Free disk space and memory, then train again.",
+    STORE_UNAVAILABLE: "The object store did not answer. See that it can be reached and is not full, then train again.",
+}
+EXITED, TERMINATED = "Essential container in task exited", "Host terminated"
 # Batch gives a container 30 s after SIGTERM; one's own machine may be less patient.
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 0.2
@@ -50,21 +64,29 @@ class Runner:
         self._environment = environment
         self._notify = notify
         self._ending: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}
         self._child: subprocess.Popen[bytes] | None = None
 
     async def run(self) -> None:
         """Run jobs until cancelled. Processes that run then go on.
 
-        Of several gateways on the same folder one runs the jobs; another takes over when it ends.
+        Of several gateways on the same folder one runs the jobs; another takes over when it ends. A folder that cannot
+        be written, as on a full disk, is tried again for as long as it takes.
         """
-        with self._jobs.lock_file.open("ab") as lock:
-            while True:
-                try:
-                    if _holds(lock.fileno()):
-                        await self.step()
-                except OSError as error:
-                    logger.warning("Jobs cannot be run: %s", error)
-                await asyncio.sleep(POLL_SECONDS)
+        failures = 0
+        while True:
+            try:
+                with self._jobs.open_lock() as lock:
+                    while True:
+                        if _holds(lock.fileno()):
+                            await self.step()
+                        failures = 0
+                        await asyncio.sleep(POLL_SECONDS)
+            except OSError as error:
+                failures += 1
+                if failures == 1:
+                    logger.warning("Jobs cannot be run until this is mended: %s", error)
+            await asyncio.sleep(pause(failures, POLL_SECONDS, LONGEST_PAUSE_SECONDS))
 
     async def step(self) -> None:
         """Take each job as far as it goes now."""
@@ -78,7 +100,7 @@ class Runner:
                 await self._change(job, "FAILED", reason)
             elif job.status in ("STARTING", "RUNNING"):
                 await self._follow(job)
-        runnable = [job for job in jobs if job.status == "RUNNABLE"]
+        runnable = [job for job in jobs if job.status == "RUNNABLE" and self._is_due(job)]
         if runnable and not any(job.status in ("STARTING", "RUNNING") for job in jobs):
             await self._start(runnable[0])
 
@@ -86,11 +108,11 @@ class Runner:
         process = self._process(job)
         process.forget()  # Before STARTING is on disk: from then on an exit status counts as this attempt's.
         await self._change(job, "STARTING")
-        variables = {variable.name: variable.value for variable in job.container.environment}
+        variables: dict[str, str] = {variable.name: variable.value for variable in job.container.environment}
         try:
             self._child = process.start(self._command, self._cwd, {**self._environment, **variables})
         except OSError as error:
-            await self._change(job, "FAILED", f"CannotStartContainerError: {error}")
+            await self._retry(job, None, f"CannotStartContainerError: {error}")
         else:
             await self._change(job, "RUNNING")
 
@@ -102,21 +124,32 @@ class Runner:
                 await self._change(job, "RUNNING")
             if termination is not None:
                 self._end(job, process)
-        elif (exit_code := process.exit_code()) == 0:
-            await self._change(job, "SUCCEEDED", "Essential container in task exited")
+        else:
+            process.remove_temporary()
+            await self._conclude(job, process.exit_code(), termination)
+
+    async def _conclude(self, job: Job, exit_code: int | None, termination: str | None) -> None:
+        if exit_code == 0:
+            await self._change(job, "SUCCEEDED", EXITED)
         elif termination is not None:
             await self._change(job, "FAILED", termination)
-        elif exit_code is None:
-            # Not the training's fault: this is no attempt of its own.
-            await self._change(job, "RUNNABLE", "Host terminated")
+        elif exit_code is None and job.started_at and now() - job.started_at > LONG_SECONDS * 1000:
+            await self._change(job, "RUNNABLE", TERMINATED)
         else:
-            await self._retry(job, exit_code)
+            await self._retry(job, exit_code, TERMINATED if exit_code is None else EXITED)
 
-    async def _retry(self, job: Job, exit_code: int) -> None:
+    async def _retry(self, job: Job, exit_code: int | None, reason: str) -> None:
         attempt = Attempt(started_at=job.started_at, stopped_at=now(), container=Exit(exit_code=exit_code))
         job.attempts.append(attempt)
-        status: Status = "RUNNABLE" if len(job.attempts) < MAX_ATTEMPTS else "FAILED"
-        await self._change(job, status, "Essential container in task exited")
+        if _is_worth_another(job.attempts):
+            seconds = pause(len(job.attempts), FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            self._not_before[job.job_id] = time.monotonic() + seconds
+            await self._change(job, "RUNNABLE", reason)
+        else:
+            await self._change(job, "FAILED", _advise(reason, job.attempts))
+
+    def _is_due(self, job: Job) -> bool:
+        return self._not_before.get(job.job_id, 0.0) <= time.monotonic()
 
     def _end(self, job: Job, process: Process) -> None:
         asked = self._ending.get(job.job_id)
@@ -129,8 +162,8 @@ class Runner:
     async def _change(self, job: Job, status: Status, reason: str | None = None) -> None:
         job.status = status
         job.status_reason = reason
-        if status == "RUNNING":
-            job.started_at = now()
+        if status in ("STARTING", "RUNNING"):
+            job.started_at = now() if status == "RUNNING" else None
         elif job.is_over:
             job.stopped_at = now()
         self._jobs.save(job)
@@ -138,6 +171,17 @@ class Runner:
 
     def _process(self, job: Job) -> Process:
         return Process(self._jobs.folder(job.job_id))
+
+
+def _is_worth_another(attempts: list[Attempt]) -> bool:
+    crashes = [attempt for attempt in attempts if attempt.container.exit_code not in (None, STORE_UNAVAILABLE)]
+    return len(attempts) < MAX_ATTEMPTS and len(crashes) < MAX_CRASHES
+
+
+def _advise(reason: str, attempts: list[Attempt]) -> str:
+    """The reason of a failure, with what to do where the training cannot say it."""
+    advice = ADVICE.get(attempts[-1].container.exit_code)
+    return f"{advice} ({reason}, {len(attempts)} attempts)" if advice else reason
 
 
 def _holds(lock: int) -> bool:

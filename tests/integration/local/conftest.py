@@ -41,6 +41,7 @@ Resources:
       CodeUri: functions/train/
       Handler: app.handler
       Events:
+        Start: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /train, Method: post}}
         Show: {Type: Api, Properties: {RestApiId: !Ref Api, Path: "/train/{job_id}", Method: get}}
         Newest: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /train/newest, Method: get}}
         Page: {Type: Api, Properties: {RestApiId: !Ref Api, Path: "/pages/{path+}", Method: any}}
@@ -88,28 +89,66 @@ def handler(event, context):
     return {"statusCode": 200, "body": json.dumps(matched)}
 """
 
-# How a training goes is in its environment: SECONDS to run, the EXIT statuses of its attempts, DEAF to SIGTERM.
+# Trainings are as the files in states/ say. Who makes it wait holds its environment.
+TRAIN = (
+    NOTED
+    + """
+import time
+
+def start(event):
+    if "prefer" in event["headers"]:
+        time.sleep(60)
+    location = "/train/" + event["headers"]["idempotency-key"]
+    return {"statusCode": 202, "headers": {"Location": location}, "body": json.dumps({"status": "SUBMITTED"})}
+
+def show(event):
+    state = Path(__file__).parents[2] / "states" / event["pathParameters"]["job_id"]
+    return {"statusCode": 200, "body": state.read_text()} if state.exists() else answer(event, None)
+
+answer = handler
+ROUTES = {("POST", "/train"): start, ("GET", "/train/{job_id}"): show}
+
+def handler(event, context):
+    route = ROUTES.get((event.get("httpMethod"), event.get("resource")))
+    return route(event) if route else answer(event, context)
+"""
+)
+
+# How a training goes is in its plan: SECONDS to run, or WAIT for the file go, the EXIT statuses of its attempts, if it
+# is DEAF to SIGTERM, or leaves LITTER. An exit status of "lost" ends all its processes at once, as when a machine
+# loses power.
 TRAINING = """
-import os, signal, sys, time
+import json, os, signal, sys, tempfile, time
 from pathlib import Path
 
-if "DEAF" in os.environ:
+job_id = os.environ["DIGITS_JOB_ID"]
+plan = json.loads(Path("plans", job_id).read_text())
+if "DEAF" in plan:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-runs = Path("runs") / os.environ["DIGITS_JOB_ID"]
+if "LITTER" in plan:
+    Path(tempfile.mkdtemp(), "litter").write_text("left")
+runs = Path("runs") / job_id
 runs.parent.mkdir(exist_ok=True)
 with runs.open("a") as file:
     file.write(f"{os.getpid()}\\n")
-time.sleep(float(os.environ.get("SECONDS", "0")))
-exits = os.environ.get("EXIT", "0").split()
-sys.exit(int(exits[min(len(runs.read_text().split()), len(exits)) - 1]))
+time.sleep(float(plan.get("SECONDS", "0")))
+while "WAIT" in plan and not Path("go").exists():
+    time.sleep(0.05)
+exits = plan.get("EXIT", "0").split()
+end = exits[min(len(runs.read_text().split()), len(exits)) - 1]
+if end == "lost":
+    os.killpg(0, signal.SIGKILL)
+sys.exit(int(end))
 """
 
 # The same server, less patient.
 SERVE = """
 import sys
 from pathlib import Path
-from local import runner, server, watcher
+from local import connections, runner, server, watcher
 runner.POLL_SECONDS, server.STOP_SECONDS, watcher.POLL_SECONDS = 0.05, 0.5, 0.3
+runner.FIRST_PAUSE_SECONDS, watcher.FIRST_PAUSE_SECONDS = 0.05, 0.3
+connections.HEAD_SECONDS, connections.BODY_SECONDS = 2.0, 2.0
 root = Path(sys.argv[1])
 sys.exit(server.serve(0, root, [sys.executable, str(root / "training.py")]))
 """
@@ -133,11 +172,18 @@ def is_alive(process: int) -> bool:
     return True
 
 
+def plan(root: Path, name: str, **how: str) -> None:
+    """Say how the training of the job of this name is to go."""
+    path = root / "plans" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(how))
+
+
 def lay_out(root: Path) -> None:
     """Write the small project that the gateway serves."""
     (root / "template.yaml").write_text(TEMPLATE)
     (root / "training.py").write_text(TRAINING)
-    for name, code in {"predict": PREDICT, "train": NOTED, "convert": NOTED}.items():
+    for name, code in {"predict": PREDICT, "train": TRAIN, "convert": NOTED}.items():
         folder = root / "functions" / name
         folder.mkdir(parents=True)
         (folder / "app.py").write_text(code)
@@ -153,7 +199,8 @@ class Gateway:
 
     def start(self) -> None:
         self.log.write_bytes(b"")
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "layers" / "shared")])}
+        path = os.pathsep.join([str(PROJECT), str(PROJECT / "layers" / "shared")])
+        environment = os.environ | {"PYTHONPATH": path, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
         for name in ("DIGITS_STORE", "DIGITS_RELEASE_TTL"):
             environment.pop(name, None)
         with self.log.open("ab") as log:
@@ -161,12 +208,15 @@ class Gateway:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         self.url = eventually(lambda: "".join(re.findall(r"ready: (\S+)", self.log.read_text())), START_SECONDS)
         self.client = httpx.Client(base_url=self.url, timeout=30)
-        # As the train function makes it.
-        self.batch: Any = boto3.client(
+        self.batch = self.batch_client("local")
+
+    def batch_client(self, access_key: str) -> Any:
+        """As the train function makes it, which knows the access key `local`."""
+        return boto3.client(
             "batch",
             endpoint_url=f"{self.url}/_batch",
             region_name="us-east-1",
-            aws_access_key_id="local",
+            aws_access_key_id=access_key,
             aws_secret_access_key="local",
         )
 

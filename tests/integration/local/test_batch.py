@@ -10,13 +10,15 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.local.conftest import Gateway, eventually, is_alive
+from tests.integration.local.conftest import Gateway, eventually, is_alive, plan
 
 OVER = ("SUCCEEDED", "FAILED")
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/batch/aws4_request"}
 
 
-def submit(gateway: Gateway, name: str, **variables: str) -> str:
-    environment = [{"name": key, "value": value} for key, value in {"DIGITS_JOB_ID": name, **variables}.items()]
+def submit(gateway: Gateway, name: str, **how: str) -> str:
+    plan(gateway.root, name, **how)
+    environment = [{"name": "DIGITS_JOB_ID", "value": name}]
     answer = gateway.batch.submit_job(
         jobName=name,
         jobQueue="local",
@@ -143,27 +145,73 @@ def submission(name: str = "a", environment: str = "[]") -> str:
         "{}",
         submission(name="a b"),
         submission(environment="[{}]"),
-        submission(environment='[{"name": "A", "value": "\\u0000"}]'),
-        submission(environment='[{"name": "A", "value": "\\ud800"}]'),
-        submission(environment='[{"name": "A=B", "value": ""}]'),
+        submission(environment='[{"name": "DIGITS_JOB_ID", "value": "\\u0000"}]'),
+        submission(environment='[{"name": "DIGITS_JOB_ID", "value": "\\ud800"}]'),
+        submission(environment='[{"name": "DIGITS_JOB_ID", "value": "../a"}]'),
+        submission(environment='[{"name": "PYTHONPATH", "value": "/tmp"}]'),
     ],
 )
 def test_a_submission_that_cannot_be_run_is_refused(gateway: Gateway, body: str) -> None:
-    answer = gateway.client.post("/_batch/v1/submitjob", content=body)
+    answer = gateway.client.post("/_batch/v1/submitjob", content=body, headers=SIGNED)
     assert answer.status_code == httpx.codes.BAD_REQUEST
     assert answer.headers["x-amzn-errortype"] == "ClientException"
 
 
-def test_a_job_that_cannot_be_started_fails_and_the_next_one_runs(gateway: Gateway) -> None:
-    job = wait(gateway, submit(gateway, "vast", VAST="x" * (1 << 18)), *OVER)
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "AWS4-HMAC-SHA256 Credential=other/20260101"}])
+@pytest.mark.parametrize("operation", ["submitjob", "terminatejob", "describejobs", "listjobs"])
+def test_only_the_servers_own_functions_may_use_it(gateway: Gateway, operation: str, headers: dict[str, str]) -> None:
+    answer = gateway.client.post(f"/_batch/v1/{operation}", content=submission(), headers=headers)
+    assert answer.status_code == httpx.codes.FORBIDDEN
+    other = gateway.batch_client("other")
+    with pytest.raises(ClientError):
+        other.submit_job(jobName="other", jobQueue="local", jobDefinition="training")
+    other.close()
+
+
+def test_a_job_is_found_by_its_name(gateway: Gateway) -> None:
+    job_id = submit(gateway, "named")
+    wait(gateway, job_id, "SUCCEEDED")
+    names = [{"name": "JOB_NAME", "values": ["named"]}]
+    (summary,) = gateway.batch.list_jobs(jobQueue="local", filters=names)["jobSummaryList"]
+    job = describe(gateway, job_id)
+    assert summary == {name: job[name] for name in summary}
+    assert (summary["jobId"], summary["jobName"], summary["status"]) == (job_id, "named", "SUCCEEDED")
+    assert summary["createdAt"]
+    names = [{"name": "JOB_NAME", "values": ["name"]}]
+    assert gateway.batch.list_jobs(jobQueue="local", filters=names)["jobSummaryList"] == []
+
+
+def test_a_training_that_the_store_did_not_answer_is_tried_again(gateway: Gateway) -> None:
+    job = wait(gateway, submit(gateway, "patient", EXIT="75 75 75 75 0"), *OVER)
+    assert job["status"] == "SUCCEEDED"
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [75] * 4
+
+
+@pytest.mark.parametrize(("how", "advice"), [("75", "object store did not answer"), ("lost", "Free disk space")])
+def test_a_fault_that_does_not_pass_ends_the_job_and_says_what_to_do(gateway: Gateway, how: str, advice: str) -> None:
+    job = wait(gateway, submit(gateway, f"ends-{how}", EXIT=how), *OVER)
     assert job["status"] == "FAILED"
-    assert job["statusReason"].startswith("CannotStartContainerError: ")
-    assert wait(gateway, submit(gateway, "after_vast"), *OVER)["status"] == "SUCCEEDED"
+    assert advice in job["statusReason"]
+    assert len(runs(gateway, f"ends-{how}")) == len(job["attempts"]) == 5
+
+
+def test_what_a_training_leaves_in_its_temporary_folder_is_removed(gateway: Gateway) -> None:
+    job_id = submit(gateway, "litter", LITTER="1", SECONDS="60")
+    process = eventually(lambda: runs(gateway, "litter"))[0]
+    folder = gateway.root / ".digits" / ".batch" / job_id
+    assert list(folder.glob("tmp/*/litter"))
+    os.kill(process, signal.SIGKILL)
+    eventually(lambda: describe(gateway, job_id).get("attempts"))
+    second = eventually(lambda: runs(gateway, "litter")[1:])[0]
+    assert len(list(folder.glob("tmp/*/litter"))) == 1
+    os.kill(second, signal.SIGKILL)
+    assert wait(gateway, job_id, *OVER)["status"] == "FAILED"
+    assert not (folder / "tmp").exists()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_training_goes_on_without_the_gateway_and_is_found_again(own_gateway: Gateway, how: signal.Signals) -> None:
-    job_id = submit(own_gateway, "outlives", SECONDS="2")
+    job_id = submit(own_gateway, "outlives", WAIT="1")
     (process,) = eventually(lambda: runs(own_gateway, "outlives"))
     wait(own_gateway, job_id, "RUNNING")
     for _ in range(2):
@@ -171,6 +219,7 @@ def test_a_training_goes_on_without_the_gateway_and_is_found_again(own_gateway: 
         assert is_alive(process)
         own_gateway.start()
         assert describe(own_gateway, job_id)["status"] == "RUNNING"
+    (own_gateway.root / "go").touch()
     assert wait(own_gateway, job_id, *OVER)["status"] == "SUCCEEDED"
     assert runs(own_gateway, "outlives") == [process]
 
@@ -194,7 +243,8 @@ def test_a_training_that_died_with_the_gateway_is_run_again(own_gateway: Gateway
     os.killpg(os.getpgid(process), signal.SIGKILL)
     own_gateway.start()
     job = wait(own_gateway, job_id, *OVER)
-    assert (job["status"], job["attempts"]) == ("SUCCEEDED", [])
+    assert job["status"] == "SUCCEEDED"
+    assert [attempt["container"] for attempt in job["attempts"]] == [{}]
     assert len(runs(own_gateway, "lost")) == 2
 
 

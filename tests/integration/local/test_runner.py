@@ -13,11 +13,12 @@ from local import runner
 from local.jobs import Job, Jobs, Overrides, Submission, Variable
 from local.process import Process
 from local.runner import Runner
-from tests.integration.local.conftest import TRAINING, eventually
+from tests.integration.local.conftest import TRAINING, eventually, plan
 
 
-def submit(jobs: Jobs, name: str, **variables: str) -> str:
-    environment = [Variable(name=key, value=value) for key, value in {"DIGITS_JOB_ID": name, **variables}.items()]
+def submit(jobs: Jobs, name: str, **how: str) -> str:
+    plan(jobs.lock_file.parents[1], name, **how)
+    environment = [Variable(name="DIGITS_JOB_ID", value=name)]
     submission = Submission(
         job_name=name,
         job_queue="local",
@@ -25,6 +26,11 @@ def submit(jobs: Jobs, name: str, **variables: str) -> str:
         container_overrides=Overrides(environment=environment),
     )
     return jobs.submit(submission).job_id
+
+
+@pytest.fixture(autouse=True)
+def _without_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "FIRST_PAUSE_SECONDS", 0.05)
 
 
 async def ignore(_: Job) -> None:
@@ -119,7 +125,8 @@ def test_the_exit_of_an_earlier_attempt_is_not_taken_for_the_next_ones(tmp_path:
     run_until(lambda: is_over(jobs, job_id), make(tmp_path, jobs))
     job = jobs.load(job_id)
     assert job is not None
-    assert (job.status, len(job.attempts)) == ("SUCCEEDED", 1)
+    assert job.status == "SUCCEEDED"
+    assert [attempt.container.exit_code for attempt in job.attempts] == [7, None]
 
 
 def test_deleting_the_folder_ends_nothing(tmp_path: Path) -> None:
@@ -129,3 +136,68 @@ def test_deleting_the_folder_ends_nothing(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "jobs")
     job_id = submit(jobs, "after")
     run_until(lambda: is_over(jobs, job_id), mine)
+
+
+def test_a_folder_that_cannot_be_used_is_tried_again_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "jobs"
+    folder.write_text("no folder")
+    jobs = Jobs(folder)
+    mine = make(tmp_path, jobs)
+
+    async def run() -> str:
+        running = asyncio.create_task(mine.run())
+        await asyncio.sleep(1.5)  # Several tries.
+        assert not running.done()
+        folder.unlink()
+        job_id = submit(jobs, "mended")
+        await asyncio.to_thread(eventually, lambda: is_over(jobs, job_id))
+        running.cancel()
+        await asyncio.wait([running])
+        return job_id
+
+    job = jobs.load(asyncio.run(run()))
+    assert job is not None
+    assert job.status == "SUCCEEDED"
+    assert len([record for record in caplog.records if "Jobs cannot be run" in record.message]) == 1
+
+
+def test_attempts_come_after_growing_pauses_and_others_run_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "FIRST_PAUSE_SECONDS", 0.5)
+    jobs = Jobs(tmp_path / "jobs")
+    failing, other = submit(jobs, "failing", EXIT="75 75 75 0"), submit(jobs, "other")
+    run_until(lambda: is_over(jobs, failing) and is_over(jobs, other), make(tmp_path, jobs))
+    job, meanwhile = jobs.load(failing), jobs.load(other)
+    assert job is not None
+    assert meanwhile is not None
+    starts = [*(attempt.started_at or 0 for attempt in job.attempts), job.started_at or 0]
+    pauses = [start - attempt.stopped_at for start, attempt in zip(starts[1:], job.attempts, strict=True)]
+    assert pauses[0] >= 500
+    assert pauses[1] >= 1000
+    assert pauses[2] >= 2000
+    assert (meanwhile.stopped_at or 0) <= starts[2]
+
+
+def test_a_job_that_cannot_be_started_is_tried_again_and_then_fails(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "jobs")
+    job_id = submit(jobs, "nowhere")
+    run_until(lambda: is_over(jobs, job_id), Runner(jobs, ["true"], tmp_path / "nowhere", dict(os.environ), ignore))
+    job = jobs.load(job_id)
+    assert job is not None
+    assert (job.status, len(job.attempts)) == ("FAILED", 5)
+    assert "CannotStartContainerError: " in (job.status_reason or "")
+
+
+def test_a_machine_that_ended_a_long_training_is_no_reason_to_give_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LONG_SECONDS", 0)
+    jobs = Jobs(tmp_path / "jobs")
+    job_id = submit(jobs, "long", EXIT="lost " * 7 + "0", SECONDS="0.05")
+    run_until(lambda: is_over(jobs, job_id), make(tmp_path, jobs))
+    job = jobs.load(job_id)
+    assert job is not None
+    assert (job.status, job.attempts) == ("SUCCEEDED", [])
