@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import select
+import shutil
 import socket
 import sys
 import threading
@@ -18,8 +19,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-# Nothing ends a request here; a caller may wait for its training this long.
-_TIMEOUT_SECONDS = 3600
+# Nothing ends an invocation here. Lambda's longest is this long.
+_TIMEOUT_SECONDS = 900
 _BUFFER_BYTES = 1 << 20
 
 Handler = Callable[[dict[str, Any], "Context"], Any]
@@ -75,6 +76,7 @@ def _exit_with_gateway(channel: socket.socket) -> None:
     hang_up = select.poll()
     hang_up.register(channel, 0)
     hang_up.poll()
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     os._exit(0)
 
 

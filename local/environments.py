@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from digits.errors import DigitsError
@@ -41,12 +42,17 @@ class FunctionBusyError(DigitsError):
 
 
 class Environment:
-    """One running process, for one event at a time."""
+    """One running process, for one event at a time. As on Lambda, its temporary files are its own and go with it."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        process: asyncio.subprocess.Process,
+        temporary: TemporaryDirectory[str],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
         self._process = process
+        self._temporary = temporary
         self._reader = reader
         self._writer = writer
 
@@ -86,6 +92,7 @@ class Environment:
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
+        self._temporary.cleanup()
 
 
 class Pool:
@@ -121,7 +128,7 @@ class Pool:
             FunctionBusyError: no environment came free.
         """
         async with self._slot():
-            environment = self._take() or await self._start()
+            environment = await self._take() or await self._start()
             try:
                 answer = await environment.invoke(json.dumps(event).encode())
             except BaseException:
@@ -150,16 +157,19 @@ class Pool:
         finally:
             self._slots.release()
 
-    def _take(self) -> Environment | None:
+    async def _take(self) -> Environment | None:
         while self._idle:
             environment = self._idle.pop()
             if environment.is_alive:
                 return environment
-            self._all.discard(environment)
+            await self._discard(environment)
         return None
 
     async def _start(self) -> Environment:
-        environment = await _spawn(self._function, self._root, self._variables)
+        try:
+            environment = await _spawn(self._function, self._root, self._variables)
+        except OSError as error:
+            raise FunctionFailedError(f"The function's process cannot be started: {error}.") from error
         self._all.add(environment)
         try:
             await environment.read_line()
@@ -175,10 +185,13 @@ class Pool:
 
 async def _spawn(function: Function, root: Path, variables: dict[str, str]) -> Environment:
     folder = root / function.folder
+    # The process removes the folder itself where the gateway is killed. It may be the first to do so.
+    temporary = TemporaryDirectory(prefix="digits-", ignore_cleanup_errors=True)
     own = {
         "_HANDLER": function.handler,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "TMPDIR": temporary.name,
         "PYTHONPATH": os.pathsep.join([str(folder), str(root / "layers" / "shared")]),
     }
     ours, theirs = socket.socketpair()
@@ -194,4 +207,4 @@ async def _spawn(function: Function, root: Path, variables: dict[str, str]) -> E
             stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the gateway, which then ends its environments.
         )
-    return Environment(process, *await asyncio.open_unix_connection(sock=ours, limit=MAX_ANSWER_BYTES))
+    return Environment(process, temporary, *await asyncio.open_unix_connection(sock=ours, limit=MAX_ANSWER_BYTES))

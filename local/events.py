@@ -1,5 +1,6 @@
 """What EventBridge tells the functions, in its own format."""
 
+import asyncio
 import logging
 import uuid
 from datetime import UTC, datetime
@@ -8,12 +9,17 @@ from urllib.parse import urlsplit
 
 from digits.errors import DigitsError
 from digits.store import Entry
+from local.backoff import pause
 from local.environments import Pool
 from local.jobs import Job
 
 _ACCOUNT, _REGION = "123456789012", "us-east-1"
 # What a folder is called where S3 would name a bucket.
 _FOLDER_BUCKET = "local"
+# Within two minutes. EventBridge and Lambda go on for longer, but the train function also asks Batch itself.
+MAX_TRIES = 6
+FIRST_PAUSE_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +56,50 @@ def _envelope(source: str, detail_type: str, resource: str, detail: dict[str, An
     }
 
 
-async def deliver(pool: Pool, event: dict[str, Any]) -> None:
-    """Have a function handle an event. A failure is logged: whoever sent the event cannot mend it."""
+async def invoke(pool: Pool, event: dict[str, Any]) -> bool:
+    """Have a function handle an event. A failure is logged: whoever sent the event cannot mend it.
+
+    Returns:
+        Whether the event was handled.
+    """
     try:
         await pool.invoke(event)
     except DigitsError as error:
         logger.warning("%s was not handled: %s", event["detail-type"], error.detail)
+        return False
+    return True
+
+
+class Deliveries:
+    """Asynchronous invocations of a function, as Lambda's: in order, and tried again while they are not handled.
+
+    Args:
+        pool: of the function.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._turn = asyncio.Lock()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def send(self, event: dict[str, Any]) -> None:
+        """Have the function handle an event, without waiting for it."""
+        delivery = asyncio.create_task(self._deliver(event))
+        self._under_way.add(delivery)
+        delivery.add_done_callback(self._under_way.discard)
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        for delivery in self._under_way:
+            delivery.cancel()
+
+    async def _deliver(self, event: dict[str, Any]) -> None:
+        async with self._turn:
+            handled = await invoke(self._pool, event)
+        for failures in range(1, MAX_TRIES):
+            if handled:
+                return
+            await asyncio.sleep(pause(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
+            handled = await invoke(self._pool, event)
+        if not handled:
+            logger.error("%s was given up after %d tries.", event["detail-type"], MAX_TRIES)

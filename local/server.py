@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -16,19 +17,21 @@ from starlette.applications import Starlette
 
 from digits.errors import DigitsError
 from digits.store import Entry, Store
-from local import batch, events, gateway, template, uploads
+from local import batch, connections, events, gateway, template, uploads
 from local.checkout import ROOT, store_url
 from local.environments import Pool
 from local.jobs import Job, Jobs
 from local.runner import Runner
+from local.waiting import Waiting
 from local.watcher import Watcher
 
 TRAINING = (sys.executable, "-m", "training")
 HOST = "127.0.0.1"
 TRAIN, CONVERT = "functions/train", "functions/convert"
-# A request with `Prefer: wait` occupies an environment for as long as its training takes.
-MAX_TRAIN_ENVIRONMENTS = 16
-# Requests at work when the server stops get this long; then those that wait for a training are cut off.
+STARTER_KEY = "raw/starter.npz"
+# Connections that the event loop accepts before it comes to count them, and those that wait for that.
+ACCEPTED_AT_ONCE, QUEUED_BY_KERNEL = 32, 1024
+# Requests at work when the server stops get this long.
 STOP_SECONDS = 2
 
 logger = logging.getLogger(__name__)
@@ -57,7 +60,6 @@ def serve(port: int, root: Path = ROOT, training: Sequence[str] = TRAINING) -> i
     with listener:
         try:
             service = Service(root, listener.getsockname()[1], training)
-            offer_starter(service.store, root / "data" / "starter.npz")
         except DigitsError as error:
             sys.stderr.write(f"{error.detail}\n")
             return 1
@@ -77,25 +79,28 @@ class Service:
         jobs = Jobs(_state_folder(self.store.url, root))
 
         self._pools = {
-            name: Pool(function, root, variables, MAX_TRAIN_ENVIRONMENTS if function is train else os.cpu_count() or 1)
+            name: Pool(function, root, variables, os.cpu_count() or 1)
             for name, function in definition.functions.items()
         }
         self._convert = self._pools[convert.name]
-        # One of its own: requests that wait for a training must not keep the news of its end away.
-        self._train_events = Pool(train, root, variables, 1)
+        self._state_changes = events.Deliveries(self._pools[train.name])
+        self._starter = offer_starter(self.store, root / "data" / "starter.npz")
         self._watcher = Watcher(self.store, self._on_upload)
         job_variables = {"PYTHONPATH": str(root / "layers" / "shared"), "PYTHONUNBUFFERED": "1"}
         self._runner = Runner(jobs, training, root, variables | job_variables, self._on_state_change)
-        extra_routes = [uploads.route(self.store), batch.routes(jobs)]
-        self.app = gateway.application(definition, self._pools, extra_routes, self._lifespan)
+        extra_routes = [uploads.route(self.store), batch.routes(jobs, variables.get("AWS_ACCESS_KEY_ID"))]
+        application = gateway.application(definition, self._pools, extra_routes, self._lifespan)
+        self.app = Waiting(application, float(variables["DIGITS_MAX_WAIT"]))
 
     async def end_environments(self) -> None:
         """End the functions' processes. Requests that they are at work on are answered with a problem."""
-        await asyncio.gather(*(pool.close() for pool in [*self._pools.values(), self._train_events]))
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         await asyncio.gather(*(pool.warm_up() for pool in self._pools.values()))
+        if self._starter:  # Ready means that a training can begin.
+            await self._watcher.announce(self._starter)
         tasks = [asyncio.create_task(self._runner.run()), asyncio.create_task(self._watcher.run())]
         for task in tasks:
             task.add_done_callback(_report_crash)
@@ -105,19 +110,27 @@ class Service:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        self._state_changes.close()
         await self.end_environments()
 
-    async def _on_upload(self, entry: Entry) -> None:
-        await events.deliver(self._convert, events.object_created(self.store.url, entry))
+    async def _on_upload(self, entry: Entry) -> bool:
+        return await events.invoke(self._convert, events.object_created(self.store.url, entry))
 
     async def _on_state_change(self, job: Job) -> None:
-        await events.deliver(self._train_events, events.job_state_change(job))
+        self._state_changes.send(events.job_state_change(job))
 
 
-def offer_starter(store: Store, npz: Path) -> None:
-    """Upload the starter dataset to a store that has no data, so that a training can begin at once."""
-    if npz.exists() and not store.folders("datasets") and not store.entries("raw"):
-        store.write("raw/starter.npz", npz.read_bytes())
+def offer_starter(store: Store, npz: Path) -> Entry | None:
+    """Upload the starter dataset to a store that has no data, so that a training can begin at once.
+
+    Returns:
+        The upload, as long as the store has no dataset.
+    """
+    if store.folders("datasets"):
+        return None
+    if npz.exists() and not store.entries("raw"):
+        store.write(STARTER_KEY, npz.read_bytes())
+    return next((entry for entry in store.entries("raw") if entry.key == STARTER_KEY), None)
 
 
 class _Server(uvicorn.Server):
@@ -125,9 +138,15 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._service = service
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:  # asyncio takes one number for both.
+            listener.listen(QUEUED_BY_KERNEL)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Whatever is cut off from here on is cut off on purpose.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        self._service.app.close()
         cut_off = asyncio.create_task(self._cut_off())
         await super().shutdown(sockets)
         cut_off.cancel()
@@ -140,7 +159,8 @@ class _Server(uvicorn.Server):
 def _run(service: Service, listener: socket.socket) -> None:
     config = uvicorn.Config(
         service.app,
-        http="h11",
+        http=connections.Protocol,
+        backlog=ACCEPTED_AT_ONCE,
         ws="none",
         lifespan="on",
         server_header=False,
@@ -171,9 +191,9 @@ def _variables(root: Path, url: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL_BATCH": f"{url}{batch.PATH}",
     }
     variables = defaults | os.environ | fixed
-    if variables["DIGITS_STORE"].startswith("file:"):
-        # boto3 signs what it sends to our own Batch, too. With S3 there must be real ones.
-        variables = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"} | variables
+    if variables["DIGITS_STORE"].startswith("file:") and not variables.get("AWS_ACCESS_KEY_ID"):
+        # Our own Batch takes what is signed with this. With S3 the keys must be real ones.
+        variables |= {"AWS_ACCESS_KEY_ID": secrets.token_hex(), "AWS_SECRET_ACCESS_KEY": "local"}
     return variables
 
 

@@ -3,12 +3,14 @@
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from local import server
 from local.server import serve
-from tests.integration.local.conftest import PROJECT
+from tests.integration.local.conftest import PROJECT, Gateway, eventually
 
 SERVE = "import sys; from local.server import serve; sys.exit(serve(int(sys.argv[1])))"
 
@@ -36,3 +38,35 @@ def test_a_store_that_cannot_be_is_named(
     monkeypatch.setenv("DIGITS_STORE", "ftp://nowhere/prefix")
     assert serve(0, root) == 1
     assert "ftp://nowhere/prefix" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_starter_set_is_converted_before_the_server_is_ready(root: Path, fails: bool) -> None:  # noqa: FBT001
+    (root / "data").mkdir()
+    (root / "data" / "starter.npz").write_bytes(b"starter")
+    convert = root / "functions" / "convert" / "app.py"
+    working = convert.read_text()
+    if fails:
+        convert.write_text("raise OSError('It passes.')")
+    gateway = Gateway(root)
+    try:
+        assert len(gateway.events("aws.s3")) == (0 if fails else 1)
+        assert ("Object Created was not handled" in gateway.log.read_text()) is fails
+        convert.write_text(working)
+        (event,) = eventually(lambda: gateway.events("aws.s3"))
+        assert event["detail"]["object"]["key"] == "raw/starter.npz"
+        time.sleep(1)  # Several looks of the watcher.
+        assert len(gateway.events("aws.s3")) == 1
+    finally:
+        gateway.stop()
+
+
+@pytest.mark.parametrize("own", [None, ""])
+def test_each_start_has_an_access_key_of_its_own(root: Path, monkeypatch: pytest.MonkeyPatch, own: str | None) -> None:
+    monkeypatch.delenv("DIGITS_STORE", raising=False)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    if own is not None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", own)
+    keys = {server._variables(root, "http://127.0.0.1:1")["AWS_ACCESS_KEY_ID"] for _ in range(2)}
+    assert len(keys) == 2
+    assert all(len(key) >= 32 for key in keys)
