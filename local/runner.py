@@ -21,7 +21,7 @@ MAX_CRASHES = 2
 STORE_UNAVAILABLE = 75
 # A machine that ended a training after this long is no reason to give the job up: the training had got on.
 LONG_SECONDS = 600
-FIRST_PAUSE_SECONDS = 5.0
+FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 300.0
 # What to do after the last attempt, by how that ended.
 ADVICE = {

@@ -19,7 +19,9 @@ def route(store: Store) -> Route:
     async def upload(request: Request) -> Response:
         name = request.path_params["name"]
         if not re.fullmatch(NAME_PATTERN, name):
-            raise InvalidParameterError(f"Expected a dataset's name, {NAME_PATTERN}. Received {name!r}.")
+            raise InvalidParameterError(
+                f"{name!r} cannot be a dataset's name. Use at most 63 lowercase letters, digits and _, a letter first."
+            )
         with store.writer(f"raw/{name}.npz") as write:
             async for piece in limited(request, MAX_UPLOAD_BYTES):
                 await asyncio.to_thread(write, piece)

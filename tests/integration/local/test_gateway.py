@@ -248,6 +248,24 @@ def test_functions_end_with_the_gateway_even_at_work(own_gateway: Gateway, how: 
     assert "Traceback" not in own_gateway.log.read_text()
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_temporary_files_of_functions_go_with_the_gateway(own_gateway: Gateway, how: signal.Signals) -> None:
+    folder = Path(ask(own_gateway).json()["about"]["environment"]["TMPDIR"])
+    (folder / "upload.npz").write_bytes(b"a")
+    own_gateway.stop(how)
+    eventually(lambda: not folder.exists(), 5)
+
+
+def test_temporary_files_of_a_function_go_with_its_process(gateway: Gateway) -> None:
+    about = ask(gateway).json()["about"]
+    folder = Path(about["environment"]["TMPDIR"])
+    (folder / "upload.npz").write_bytes(b"a")
+    os.kill(about["pid"], signal.SIGKILL)
+    eventually(lambda: not is_alive(about["pid"]))
+    assert ask(gateway).json()["about"]["environment"]["TMPDIR"] != str(folder)
+    assert not folder.exists()
+
+
 def read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
