@@ -16,6 +16,8 @@ import numpy.typing as npt
 import pytest
 
 from digits.store import Store
+from tests.faults import faults as faults  # noqa: PLC0414  a fixture for all tests
+from tests.faults import faulty_store as faulty_store  # noqa: PLC0414
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"

@@ -35,7 +35,7 @@ class BatchError(DigitsError):
 
 
 class BatchRefusedError(BatchError):
-    """Batch refused: what was asked for was not done."""
+    """Batch refused, or could not be reached: what was asked for was not done."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,9 @@ class Batch:
         import boto3  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
 
-        # Three calls that hang must end before API Gateway gives up, after 29 s.
-        config = Config(connect_timeout=3, read_timeout=4, retries={"total_max_attempts": 2, "mode": "standard"})
+        # One try: after a second one nobody could say what became of the first. Two calls that hang must end before API
+        # Gateway gives up, after 29 s.
+        config = Config(connect_timeout=3, read_timeout=9, retries={"total_max_attempts": 1, "mode": "standard"})
         return boto3.client("batch", config=config)
 
     def submit(self, job_id: str) -> str:
@@ -85,7 +86,7 @@ class Batch:
                 jobDefinition=self._definition,
                 containerOverrides={"environment": [{"name": "DIGITS_JOB_ID", "value": job_id}]},
             )
-        return str(answer["jobId"])
+            return str(answer["jobId"])
 
     def describe(self, batch_job_ids: list[str]) -> dict[str, BatchJob]:
         """The jobs that Batch still knows, by id: it forgets finished ones after a while."""
@@ -93,14 +94,14 @@ class Batch:
             return {}
         with _batch_errors():
             answer = self._client.describe_jobs(jobs=batch_job_ids[:DESCRIBE_LIMIT])
-        return {job["jobId"]: BatchJob.from_json(job) for job in answer["jobs"]}
+            return {job["jobId"]: BatchJob.from_json(job) for job in answer["jobs"]}
 
     def find(self, job_id: str) -> str | None:
         """Batch's own id of a job that was submitted under this name; None when there is none, or not yet."""
         named = [{"name": "JOB_NAME", "values": [job_id]}]
         with _batch_errors():
             answer = self._client.list_jobs(jobQueue=self._queue, filters=named)
-        return next((str(job["jobId"]) for job in answer["jobSummaryList"] if job["jobName"] == job_id), None)
+            return next((str(job["jobId"]) for job in answer["jobSummaryList"] if job["jobName"] == job_id), None)
 
     def terminate(self, batch_job_id: str, reason: str) -> None:
         """Stop a job, whether it waits or runs."""
@@ -110,13 +111,20 @@ class Batch:
 
 @contextmanager
 def _batch_errors() -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore import exceptions  # noqa: PLC0415
 
     try:
         yield
-    except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        kind = BatchRefusedError if 400 <= status < 500 else BatchError  # noqa: PLR2004  client errors
+    except KeyError as error:  # botocore makes what it can of an answer that is cut off.
+        raise BatchError(f"The answer of AWS Batch has no {error}. Try again later.") from error
+    except (exceptions.BotoCoreError, exceptions.ClientError) as error:
+        unreached = isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError)
+        kind = BatchRefusedError if unreached or _is_refusal(error) else BatchError
         raise kind(f"AWS Batch could not be asked: {error}. Try again later.") from error
-    except BotoCoreError as error:
-        raise BatchError(f"AWS Batch could not be asked: {error}. Try again later.") from error
+
+
+def _is_refusal(error: Any) -> bool:
+    """Whether Batch answered, and with an error of the client's (4xx)."""
+    response = getattr(error, "response", None) or {}
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return int(status) // 100 == HTTPStatus.BAD_REQUEST // 100

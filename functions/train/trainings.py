@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from batch import Batch, BatchJob, BatchRefusedError
+from batch import Batch, BatchError, BatchJob, BatchRefusedError
 from digits import datasets, documents, jobs, outcomes
 from digits.errors import ConflictError, DamagedObjectError, InvalidParameterError, StoreError, UnknownError
 from digits.jobs import Parameters, Records, Request, Result
@@ -180,7 +180,7 @@ class Trainings:
             if isinstance(records, DamagedObjectError):
                 raise records
             return self._state(records, known)
-        except DamagedObjectError as error:
+        except (BatchError, DamagedObjectError) as error:
             return {"job_id": job_id, "problem": error.detail}
 
     def _state(self, records: Records, known: dict[str, BatchJob]) -> dict[str, Any]:
@@ -220,6 +220,7 @@ class Trainings:
             reason = "The training container ended without a result."
         else:
             return None
+        jobs.delete_checkpoint(self._store, request.job_id)  # A cancelled training saves its last epoch, too.
         return outcomes.end(self._store, request.job_id, Result.failed(reason))
 
 

@@ -261,6 +261,16 @@ def finish(store: Store, job_id: str, result: Result) -> Result:
     return _create(store, job_id, "result", result)
 
 
+def checkpoint_key(job_id: str) -> str:
+    """Where a training keeps its last finished epoch, to go on from."""
+    return f"jobs/{job_id}/checkpoint.keras"
+
+
+def delete_checkpoint(store: Store, job_id: str) -> None:
+    """Forget the last finished epoch of a job that nothing works on any more."""
+    store.delete(checkpoint_key(job_id))
+
+
 def list_ids(store: Store, after: str | None = None) -> Page:
     """The ids of jobs, newest first. One may be gone, or never have come to be."""
     return _folder(store).page(after)

@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # S3 answers one request in some 30 ms, so hundreds in a second.
-_THREADS = 16
+_THREADS = 50
 
 
 def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

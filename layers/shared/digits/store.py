@@ -9,11 +9,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import count
+from time import monotonic, sleep
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, S3Store, from_url
 
 from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, StoreError
@@ -30,8 +32,8 @@ _STANDSTILL = 0.4
 _TIMEOUT = timedelta(minutes=15)
 # Patience alone decides: fast failures, such as 503, would use up a small number of tries in half a second.
 _MAX_RETRIES = 1000
-# Between two tries, as a share of the patience: so that they are many.
-_MAX_BACKOFF = 0.1
+# The first and the longest pause between two tries, as shares of the patience: so that they are many.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
 _CHUNK = 1000
 
 
@@ -59,6 +61,7 @@ class Store:
 
     def __init__(self, url: str, patience: timedelta = PATIENCE) -> None:
         self.url = url
+        self._patience = patience.total_seconds()
         with _store_errors(url):
             if urlsplit(url).scheme == "file":
                 self._store: LocalStore | S3Store = LocalStore.from_url(url, mkdir=True)
@@ -104,10 +107,23 @@ class Store:
         """
         try:
             with _store_errors(key):
-                obstore.put(self._store, key, data, mode="create")
+                self._put_new(key, data)
         except ConflictError:
             if self.read(key) != data:
                 raise
+
+    def _put_new(self, key: str, data: bytes) -> None:
+        """obstore tries again by itself, but for a put that may have taken effect and must not do so twice."""
+        deadline = monotonic() + self._patience
+        for tries in count():
+            try:
+                obstore.put(self._store, key, data, mode="create")
+            except GenericError:
+                if isinstance(self._store, LocalStore) or monotonic() > deadline:
+                    raise
+                sleep(self._patience * min(_FIRST_PAUSE * 2**tries, _LONGEST_PAUSE))
+            else:
+                return
 
     def create_json(self, key: str, document: dict[str, Any]) -> None:
         """`create` for a JSON document."""
@@ -220,7 +236,7 @@ def _open_s3(url: str, patience: timedelta) -> S3Store:
             "timeout": _TIMEOUT,
         },
         retry_config={
-            "backoff": {"max_backoff": patience * _MAX_BACKOFF},
+            "backoff": {"init_backoff": patience * _FIRST_PAUSE, "max_backoff": patience * _LONGEST_PAUSE},
             "max_retries": _MAX_RETRIES,
             "retry_timeout": patience,
         },

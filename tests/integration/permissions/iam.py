@@ -19,6 +19,8 @@ OBJECT_ACTIONS = {
     ("PUT", "uploadId"): ["s3:PutObject"],
     ("POST", "uploadId"): ["s3:PutObject"],
 }
+# What a query may say beside what it is about.
+REFINEMENTS = {"prefix", "delimiter", "partNumber", "start-after", "continuation-token", "max-keys"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def to_calls(method: str, path: str, query: Mapping[str, str], body: bytes) -> l
         return _batch_calls(path.rpartition("/")[2], json.loads(body))
     bucket, _, key = path.removeprefix("/").partition("/")
     arn = f"arn:aws:s3:::{bucket}"
-    operation = {name for name in query if not name.startswith("X-Amz-")} - {"prefix", "delimiter", "partNumber"}
+    operation = {name for name in query if not name.startswith("X-Amz-")} - REFINEMENTS
     if key:
         actions = OBJECT_ACTIONS.get((method, *operation), [f"{method} {operation}"])
         return [Call(action, f"{arn}/{key}") for action in actions]
@@ -90,6 +92,8 @@ def _batch_calls(operation: str, body: dict[str, Any]) -> list[Call]:
             return [Call("batch:TerminateJob", f"arn:aws:batch:{REGION}:123456789012:job/{body['jobId']}")]
         case "describejobs":
             return [Call("batch:DescribeJobs", "*")]
+        case "listjobs":
+            return [Call("batch:ListJobs", "*")]
     return [Call(operation, "*")]
 
 

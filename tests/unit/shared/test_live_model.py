@@ -1,14 +1,19 @@
 """The swap of models under a running service. Each model here is the bundled one under another name."""
 
+import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
 
 import numpy as np
 import pytest
 
-from digits import models, releases
+from digits import live_model, models, releases
 from digits.classifier import Classifier
 from digits.errors import DamagedObjectError, StoreError
 from digits.images import read_digit
@@ -17,6 +22,7 @@ from digits.models import MODEL_FILE, Manifest
 from digits.releases import Served
 from digits.store import Store
 from local.checkout import BUNDLED, ROOT
+from tests.faults import Fault, FaultProxy
 
 LOGGER = logging.getLogger(__name__)
 ONE, TWO = "20260131T101500Z-00000001", "20260131T101500Z-00000002"
@@ -55,6 +61,25 @@ def publish_and_release(store: Store, manifest: Manifest, model: bytes, version:
     releases.release(store, version, "test")
 
 
+def answers_with(live: LiveModel, version: str) -> None:
+    """A busy S3 may take longer than a request waits."""
+    longest(live, lambda: live.current().manifest.version == version)
+
+
+def longest(live: LiveModel, until: Callable[[], bool]) -> float:
+    """Ask again and again until something is so. How long the longest request took, the first aside."""
+    live.current()
+    times = [0.0]
+    deadline = monotonic() + 30
+    while not until():
+        started = monotonic()
+        live.current()
+        times.append(monotonic() - started)
+        assert started < deadline
+        sleep(0.01)
+    return max(times)
+
+
 def test_the_bundled_model_answers_before_the_first_release(file_store: Store, manifest: Manifest) -> None:
     live = LiveModel(file_store, BUNDLED, 0, LOGGER)
     assert live.current().manifest.version == manifest.version
@@ -65,9 +90,9 @@ def test_the_newest_release_answers(store: Store, manifest: Manifest, model: byt
     live = LiveModel(store, BUNDLED, 0, LOGGER)
     for version in (ONE, TWO):
         publish_and_release(store, manifest, model, version)
-        assert live.current().manifest.version == version
+        answers_with(live, version)
     releases.release(store, ONE, "roll back")
-    assert live.current().manifest.version == ONE
+    answers_with(live, ONE)
     assert live.release == 3
 
 
@@ -105,7 +130,7 @@ def test_a_release_is_looked_for_once_in_a_while(file_store: Store, manifest: Ma
     ids=["cut", "gone"],
 )
 @pytest.mark.parametrize("key", [f"models/{TWO}/model.tflite", f"models/{TWO}/manifest.json", "releases/2.json"])
-def test_a_damaged_release_leaves_the_loaded_model(
+def test_a_damaged_release_leaves_the_loaded_model(  # noqa: PLR0913, PLR0917  most are fixtures
     file_store: Store,
     manifest: Manifest,
     model: bytes,
@@ -123,6 +148,98 @@ def test_a_damaged_release_leaves_the_loaded_model(
     file_store.write(key, whole)
     clock.seconds = 2
     assert live.current().manifest.version == TWO
+    assert live.problem is None
+
+
+NESTED = b"[" * 100_000
+BROKEN: dict[str, tuple[str, bytes | dict[str, Any]]] = {
+    "thresholds": (f"models/{TWO}/manifest.json", {"thresholds": None}),
+    "no score": (f"models/{TWO}/manifest.json", {"thresholds": {}}),
+    "score": (f"models/{TWO}/manifest.json", {"thresholds": {"score": "high"}}),
+    "nested manifest": (f"models/{TWO}/manifest.json", NESTED),
+    "nested release": ("releases/2.json", NESTED),
+    "empty release": ("releases/2.json", b""),
+    "no number": ("releases/2.json", {"number": None}),
+    "another number": ("releases/2.json", {"number": 3}),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_release_that_makes_no_sense_leaves_the_loaded_model(
+    file_store: Store, manifest: Manifest, model: bytes, name: str
+) -> None:
+    live = LiveModel(file_store, BUNDLED, 0, LOGGER)
+    publish_and_release(file_store, manifest, model, ONE)
+    live.current()
+    publish_and_release(file_store, manifest, model, TWO)
+    key, content = BROKEN[name]
+    if isinstance(content, dict):
+        content = json.dumps(file_store.read_json(key) | content).encode()
+    file_store.write(key, content)
+    assert live.current().manifest.version == ONE
+    assert live.problem
+
+
+@pytest.mark.parametrize("key", ["releases/².json", "releases/x.json", "releases/0.json", "releases/-1.json"])
+def test_what_is_no_release_does_not_count(file_store: Store, manifest: Manifest, key: str, tmp_path: Path) -> None:
+    (tmp_path / "store" / "releases").mkdir()
+    (tmp_path / "store" / key).write_bytes(b"{}")
+    live = LiveModel(file_store, BUNDLED, 0, LOGGER)
+    assert (live.current().manifest.version, live.release, live.problem) == (manifest.version, None, None)
+
+
+def test_releases_that_are_gone_are_no_rollback(file_store: Store, manifest: Manifest, model: bytes) -> None:
+    live = LiveModel(file_store, BUNDLED, 0, LOGGER)
+    publish_and_release(file_store, manifest, model, ONE)
+    live.current()
+    for entry in file_store.entries("releases"):
+        file_store.delete(entry.key)
+    assert live.current().manifest.version == ONE
+
+
+def test_the_bundled_model_can_be_gone_back_to(store: Store, manifest: Manifest, model: bytes) -> None:
+    live = LiveModel(store, BUNDLED, 0, LOGGER)
+    publish_and_release(store, manifest, model, ONE)
+    answers_with(live, ONE)
+    releases.release(store, models.BUNDLED, "roll back")
+    answers_with(live, manifest.version)
+    assert live.release == 2
+
+
+def test_no_request_waits_for_a_slow_store(
+    faults: FaultProxy, faulty_store: Store, manifest: Manifest, model: bytes
+) -> None:
+    publish_and_release(faulty_store, manifest, model, ONE)
+    faults.add(Fault.LATENCY, seconds=1)
+    live = LiveModel(faulty_store, BUNDLED, 0, LOGGER)
+    assert longest(live, lambda: live.release == 1) < 0.5
+    assert live.problem is None
+
+
+def test_no_request_waits_for_a_store_that_hangs(
+    faults: FaultProxy, faulty_store: Store, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults.add(Fault.HANG)
+    monkeypatch.setattr(live_model, "DEADLINE", 1)
+    live = LiveModel(Store(faulty_store.url, patience=timedelta(seconds=3)), BUNDLED, 0, LOGGER)
+    assert longest(live, lambda: live.problem is not None) < 0.5
+    assert live.problem == "The object store has not answered for 1 s."
+    assert live.current().manifest.version == manifest.version
+
+
+def test_after_a_failure_the_next_look_waits(
+    faults: FaultProxy, faulty_store: Store, manifest: Manifest, model: bytes
+) -> None:
+    publish_and_release(faulty_store, manifest, model, ONE)
+    faults.add(Fault.RESET)
+    live = LiveModel(Store(faulty_store.url, patience=timedelta(seconds=0.5)), BUNDLED, 0, LOGGER)
+    longest(live, lambda: live.problem is not None)
+    faults.forget()
+    for _ in range(100):
+        live.current()
+    assert not faults.requests()
+    faults.clear()
+    assert longest(live, lambda: live.release == 1) < 0.5
     assert live.problem is None
 
 

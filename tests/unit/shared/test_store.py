@@ -1,5 +1,6 @@
 """One contract, held by a folder and by S3 alike."""
 
+import errno
 import hashlib
 import threading
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,11 @@ from time import monotonic
 
 import httpx
 import pytest
+from obstore.exceptions import BaseError
 
 from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, StoreError
 from digits.store import Store
+from tests.faults import Fault, FaultProxy
 
 # More than obstore sends in one piece.
 LARGE = bytes(range(256)) * 2**16
@@ -52,7 +55,7 @@ def test_a_missing_key_is_a_missing_object(store: Store) -> None:
         with pytest.raises(MissingObjectError, match="a/b"):
             read("a/b")
     with pytest.raises(MissingObjectError):
-        store.entry("a/b").size
+        store.entry("a/b")
     assert store.entries("a") == []
     assert store.folders("a") == []
 
@@ -111,7 +114,7 @@ def test_a_deleted_object_is_gone(store: Store) -> None:
     store.write("a/b", b"")
     store.delete("a/b")
     with pytest.raises(MissingObjectError):
-        store.entry("a/b").size
+        store.entry("a/b")
     store.delete("a/b")
 
 
@@ -190,3 +193,65 @@ def test_what_a_killed_writer_left_is_not_listed(file_store: Store, tmp_path: Pa
     file_store.write("a/b", b"")
     (tmp_path / "store" / "a" / "c#1").write_bytes(b"unfinished")
     assert keys(file_store, "a") == ["a/b"]
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_REPLY, Fault.PRECONDITION_FAILED])
+def test_a_create_tells_its_own_object_from_anothers(faults: FaultProxy, faulty_store: Store, fault: Fault) -> None:
+    if fault is Fault.PRECONDITION_FAILED:
+        faulty_store.write("own", b"mine")
+    faults.add(fault, method="PUT", key="own", times=1)
+    faulty_store.create("own", b"mine")
+    assert faulty_store.read("own") == b"mine"
+    with pytest.raises(ConflictError):
+        faulty_store.create("own", b"another's")
+
+
+def test_a_failure_that_passes_is_waited_out(faults: FaultProxy, faulty_store: Store) -> None:
+    """Four seconds of 503 are some ten tries; their number must not decide."""
+    faulty_store.write("a", b"before")
+    until = monotonic() + 2
+    rule = faults.add(Fault.SLOW_DOWN, key="a")
+    threading.Timer(2, faults.clear).start()
+    assert faulty_store.read("a") == b"before"
+    assert monotonic() > until
+    assert rule.hits > 2
+
+
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.TRUNCATED, Fault.RESET, Fault.INTERNAL_ERROR])
+def test_a_failure_that_lasts_is_an_error(faults: FaultProxy, faulty_store: Store, fault: Fault) -> None:
+    faulty_store.write("a", LARGE)
+    faults.add(fault, method="GET")
+    impatient = Store(faulty_store.url, patience=timedelta(seconds=1))
+    started = monotonic()
+    for read in (impatient.read, lambda key: impatient.download(key, BytesIO())):
+        with pytest.raises(StoreError) as caught:
+            read("a")
+        assert not isinstance(caught.value, MissingObjectError)
+    assert monotonic() - started < 10
+
+
+def test_a_fault_of_the_local_disk_is_not_taken_for_a_missing_object(store: Store) -> None:
+    store.write("a", b"x")
+
+    class Full(BytesIO):
+        def write(self, _: object) -> int:
+            raise FileNotFoundError(errno.ENOENT, "No such folder")
+
+    with pytest.raises(FileNotFoundError):
+        store.download("a", Full())
+
+
+def test_a_walk_begins_after_a_key(store: Store) -> None:
+    for key in ("a/1", "a/2", "a/3", "b"):
+        store.write(key, b"")
+    assert [entry.key for entry in store.walk("a", after="a/1")] == ["a/2", "a/3"]
+    assert [entry.key for entry in store.walk("a")] == ["a/1", "a/2", "a/3"]
+
+
+def test_an_error_without_words_has_a_name(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise BaseError
+
+    monkeypatch.setattr("obstore.get", fail)
+    with pytest.raises(StoreError, match="BaseError"):
+        file_store.read("a")

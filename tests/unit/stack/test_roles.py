@@ -23,6 +23,7 @@ MANAGED = {
 # Actions that AWS cannot narrow to a resource. TerminateJob knows jobs, whose ids are not known before they run.
 UNNARROWED = {
     "batch:DescribeJobs": "*",
+    "batch:ListJobs": "*",
     "batch:TerminateJob": "arn:aws:batch:us-east-1:123456789012:job/*",
     "ecr:GetAuthorizationToken": "*",
     "xray:PutTelemetryRecords": "*",

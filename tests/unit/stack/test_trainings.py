@@ -1,5 +1,6 @@
 """Batch: what a training runs on, in which container, and when it is run again."""
 
+import os
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -79,27 +80,28 @@ def test_a_training_has_the_limits_that_were_given(parameters: dict[str, str], k
 
 
 @pytest.mark.parametrize(
-    ("status_reason", "reason", "action"),
+    ("status_reason", "reason", "exit_code", "action"),
     [
-        ("Host EC2 (instance i-0123456789abcdef0) terminated.", "", "RETRY"),
-        ("Your Spot Task was interrupted.", "", "RETRY"),
-        ("Essential container in task exited", "", "EXIT"),
-        ("Essential container in task exited", "OutOfMemoryError: Container killed due to memory usage", "EXIT"),
-        ("Job attempt duration exceeded timeout", "", "EXIT"),
-        ("Task failed to start", "CannotPullContainerError: not found", "EXIT"),
+        ("Host EC2 (instance i-0123456789abcdef0) terminated.", "", "", "RETRY"),
+        ("Your Spot Task was interrupted.", "", "", "RETRY"),
+        ("Essential container in task exited", "", str(os.EX_TEMPFAIL), "RETRY"),
+        ("Essential container in task exited", "", "1", "EXIT"),
+        ("Essential container in task exited", "OutOfMemoryError: Container killed due to memory usage", "137", "EXIT"),
+        ("Job attempt duration exceeded timeout", "", "137", "EXIT"),
+        ("Task failed to start", "CannotPullContainerError: not found", "", "EXIT"),
     ],
 )
-def test_only_a_training_that_lost_its_machine_is_run_again(
-    stack: Stack, status_reason: str, reason: str, action: str
+def test_only_a_training_that_lost_its_machine_or_the_store_is_run_again(
+    stack: Stack, status_reason: str, reason: str, exit_code: str, action: str
 ) -> None:
     strategy = stack.properties("JobDefinition")["RetryStrategy"]
     assert 1 < strategy["Attempts"] <= 10
-    assert decide(strategy["EvaluateOnExit"], status_reason, reason) == action
+    said = {"OnStatusReason": status_reason, "OnReason": reason, "OnExitCode": exit_code}
+    assert decide(strategy["EvaluateOnExit"], said) == action
 
 
-def decide(rules: list[dict[str, Any]], status_reason: str, reason: str) -> str:
+def decide(rules: list[dict[str, Any]], said: dict[str, str]) -> str:
     """What Batch does with a failed attempt: the first rule counts whose every pattern fits."""
-    said = {"OnStatusReason": status_reason, "OnReason": reason}
     fitting = (
         rule["Action"]
         for rule in rules

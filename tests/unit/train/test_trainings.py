@@ -1,13 +1,14 @@
 """The life of a job between our records and Batch, with a Batch that can be made to misbehave."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batch import Batch, BatchError, BatchJob
-from digits import jobs
+from batch import Batch, BatchError, BatchJob, BatchRefusedError
+from digits import jobs, outcomes
 from digits.datasets import convert
 from digits.errors import ConflictError, InvalidParameterError, UnknownError
 from digits.jobs import Parameters, Result
@@ -21,12 +22,18 @@ class FakeBatch(Batch):
     def __init__(self) -> None:
         self.jobs: dict[str, BatchJob] = {}
         self.down = False
+        self.loses_answers = False
 
     def submit(self, job_id: str) -> str:
         if self.down:
-            raise BatchError("down")
+            raise BatchRefusedError("down")
         self.jobs[f"batch-{job_id}"] = BatchJob("SUBMITTED", "")
+        if self.loses_answers:
+            raise BatchError("no answer")
         return f"batch-{job_id}"
+
+    def find(self, job_id: str) -> str | None:
+        return f"batch-{job_id}" if f"batch-{job_id}" in self.jobs else None
 
     def describe(self, batch_job_ids: list[str]) -> dict[str, BatchJob]:
         return {job_id: self.jobs[job_id] for job_id in batch_job_ids if job_id in self.jobs}
@@ -53,7 +60,11 @@ SMALL = Parameters(dataset="small")
 
 def age(store: Store, job_id: str, by: timedelta) -> None:
     request = jobs.load_request(store, job_id)
-    jobs.update(store, request.model_copy(update={"created": datetime.now(UTC) - by}))
+    jobs.update(store, replace(request, created=datetime.now(UTC) - by))
+
+
+def forget_batch_id(store: Store, job_id: str) -> None:
+    jobs.update(store, replace(jobs.load_request(store, job_id), batch_job_id=None))
 
 
 def test_status_follows_batch(trainings: Trainings, batch: FakeBatch) -> None:
@@ -61,7 +72,7 @@ def test_status_follows_batch(trainings: Trainings, batch: FakeBatch) -> None:
     for word in ("SUBMITTED", "RUNNABLE", "STARTING", "RUNNING"):
         batch.jobs[f"batch-{job_id}"] = BatchJob(word, "")
         assert trainings.state(job_id)["status"] == word
-    assert trainings.states()[0]["job_id"] == job_id
+    assert trainings.states()[0][0]["job_id"] == job_id
 
 
 def test_the_result_outlives_batch(trainings: Trainings, batch: FakeBatch, file_store: Store) -> None:
@@ -86,19 +97,40 @@ def test_a_job_that_batch_did_not_take_leaves_its_key_free(trainings: Trainings,
     batch.down = True
     with pytest.raises(BatchError):
         trainings.submit(SMALL, "key")
-    assert trainings.states() == []
+    assert trainings.states() == ([], None)
     batch.down = False
     trainings.submit(SMALL, "key")
     assert len(batch.jobs) == 1
 
 
-def test_a_job_that_never_reached_batch_fails_after_a_grace(trainings: Trainings, file_store: Store) -> None:
+def test_a_job_that_never_reached_batch_fails_after_a_grace(
+    trainings: Trainings, batch: FakeBatch, file_store: Store
+) -> None:
     job_id = trainings.submit(SMALL, None)
-    request = jobs.load_request(file_store, job_id)
-    jobs.update(file_store, request.model_copy(update={"batch_job_id": None}))
+    forget_batch_id(file_store, job_id)
+    batch.jobs.clear()
     assert trainings.state(job_id)["status"] == "SUBMITTED"
     age(file_store, job_id, timedelta(minutes=2))
     assert trainings.state(job_id)["status"] == "FAILED"
+
+
+@pytest.mark.parametrize("is_with_batch", [True, False])
+def test_a_key_whose_submission_broke_off_starts_its_job_all_the_same(
+    trainings: Trainings, batch: FakeBatch, file_store: Store, *, is_with_batch: bool
+) -> None:
+    """A function that is killed after its claim, before Batch answers or after."""
+    batch.loses_answers = True
+    with pytest.raises(BatchError):
+        trainings.submit(SMALL, "key")
+    batch.loses_answers = False
+    if not is_with_batch:
+        batch.jobs.clear()
+    ((state,), _) = trainings.states()
+    age(file_store, state["job_id"], timedelta(minutes=2))
+    assert trainings.submit(SMALL, "key") == state["job_id"]
+    assert list(batch.jobs) == [f"batch-{state['job_id']}"]
+    assert jobs.load_request(file_store, state["job_id"]).batch_job_id == f"batch-{state['job_id']}"
+    assert trainings.state(state["job_id"])["status"] == "SUBMITTED"
 
 
 def test_a_young_job_that_batch_does_not_show_yet_is_not_failed(trainings: Trainings, batch: FakeBatch) -> None:
@@ -151,13 +183,12 @@ def test_a_state_change_tells_us_without_asking(trainings: Trainings, batch: Fak
     batch.jobs.clear()
     assert trainings.state(job_id)["reason"] == "Out of memory"
     trainings.on_state_change(change | {"jobName": "not-ours"})
-    assert jobs.list_ids(file_store) == [job_id]
+    assert jobs.list_ids(file_store).ids == [job_id]
 
 
 def test_a_state_change_brings_the_batch_id_that_was_lost(trainings: Trainings, file_store: Store) -> None:
     job_id = trainings.submit(SMALL, None)
-    request = jobs.load_request(file_store, job_id)
-    jobs.update(file_store, request.model_copy(update={"batch_job_id": None}))
+    forget_batch_id(file_store, job_id)
     trainings.on_state_change({"jobName": job_id, "jobId": "batch-7", "status": "RUNNABLE"})
     assert jobs.load_request(file_store, job_id).batch_job_id == "batch-7"
 
@@ -170,7 +201,7 @@ def test_a_cancelled_job_is_failed_and_stays_so(trainings: Trainings, batch: Fak
     assert batch.jobs[f"batch-{job_id}"].status == "FAILED"
     trainings.cancel(job_id)
     late = Result(status="SUCCEEDED", reason="", finished=datetime.now(UTC))
-    assert jobs.finish(file_store, job_id, late).status == "FAILED"
+    assert outcomes.end(file_store, job_id, late).status == "FAILED"
 
 
 def test_a_cancellation_that_batch_missed_can_be_repeated(trainings: Trainings, batch: FakeBatch) -> None:
