@@ -105,10 +105,15 @@ def _operation(
         try:
             return JSONResponse(operate(kind.model_validate_json(body)))
         except (ValidationError, UnknownError) as error:
-            headers = {"x-amzn-errortype": "ClientException"}
-            return JSONResponse({"message": str(error)}, HTTPStatus.BAD_REQUEST, headers)
+            return _error("ClientException", HTTPStatus.BAD_REQUEST, error)
+        except OSError as error:  # A full disk, for example. boto3 tries again.
+            return _error("ServerException", HTTPStatus.INTERNAL_SERVER_ERROR, error)
 
     return Route(path, endpoint, methods=["POST"])
+
+
+def _error(kind: str, status: HTTPStatus, error: Exception) -> JSONResponse:
+    return JSONResponse({"message": str(error)}, status, {"x-amzn-errortype": kind})
 
 
 def _is_signed_with(access_key: str, request: Request) -> bool:

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 # From the connection's start, or the last answer, to the end of a request's head.
 HEAD_SECONDS = 10.0
-# For a body to begin, and for an answer to be read on; a body that has begun may take longer at this rate.
+# For a body to go on, and an answer to be read on. A body may take longer in all, at no less than this rate.
 BODY_SECONDS = 30.0
 MIN_BYTES_PER_SECOND = 1024
 MAX_CONNECTIONS = 512
@@ -40,7 +40,8 @@ class Protocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what the client has sent."""
         if self._awaited is h11.SEND_BODY:
-            self._deadline += len(data) / MIN_BYTES_PER_SECOND
+            latest = self.loop.time() + BODY_SECONDS  # No credit for having been fast.
+            self._deadline = min(self._deadline + len(data) / MIN_BYTES_PER_SECOND, latest)
         super().data_received(data)
         self._watch()
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -207,6 +208,23 @@ def test_what_a_training_leaves_in_its_temporary_folder_is_removed(gateway: Gate
     os.kill(second, signal.SIGKILL)
     assert wait(gateway, job_id, *OVER)["status"] == "FAILED"
     assert not (folder / "tmp").exists()
+
+
+def test_a_folder_that_cannot_be_written_at_the_start_is_used_once_it_can(root: Path) -> None:
+    folder = root / ".digits" / ".batch"
+    folder.parent.mkdir()
+    folder.write_text("no folder")
+    gateway = Gateway(root)
+    try:
+        with pytest.raises(ClientError, match="ServerException"):
+            submit(gateway, "early")
+        folder.unlink()
+        assert wait(gateway, submit(gateway, "late"), *OVER)["status"] == "SUCCEEDED"
+        log = gateway.log.read_text()
+        assert log.count("Jobs cannot be run") == 1
+        assert "Traceback" not in log
+    finally:
+        gateway.stop()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

@@ -14,6 +14,7 @@ from tests.integration.local.conftest import Gateway, eventually
 
 HALF_OPEN = 1000
 HEAD = b'POST /predict?more={"body":""} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n'
+LARGE = HEAD.replace(b"100", b"1000000")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,6 +65,7 @@ def test_1000_half_open_connections_keep_nobody_out(
         pytest.param(repeat(b""), id="nothing"),
         pytest.param(chain([b"GET /predict HTTP/1.1\r\nX: "], repeat(b"x")), id="head"),
         pytest.param(chain([HEAD], repeat(b"x")), id="body"),
+        pytest.param(chain([LARGE, bytes(1 << 19)], repeat(b"")), id="body-after-a-fast-start"),
         pytest.param(chain([b"GET /predict HTTP/1.1\r\nHost: localhost\r\n\r\n"], repeat(b"G")), id="next-head"),
     ],
 )
