@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
@@ -13,6 +14,11 @@ from digits.store import Store
 if TYPE_CHECKING:
     import keras
 
+# From one save to the next, in the time that the first took: so that saving is a twentieth of a training at most.
+_INTERVAL = 20
+# In seconds: a save may have waited for a store that did not answer.
+_LONGEST = 300.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -22,13 +28,19 @@ class Checkpoint:
     def __init__(self, store: Store, job_id: str) -> None:
         self._store = store
         self._key = f"jobs/{job_id}/checkpoint.keras"
+        self._next = time.monotonic()
 
     def save(self, model: "keras.Model") -> None:
-        """Keep the model as it is now, in place of what was kept before."""
+        """Keep the model as it is now, in place of what was kept before; unless that was a moment ago."""
+        began = time.monotonic()
+        if began < self._next:
+            return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "checkpoint.keras"
             model.save(path)
             self._store.write(self._key, path.read_bytes())
+        ended = time.monotonic()
+        self._next = ended + min(_INTERVAL * (ended - began), _LONGEST)
 
     def load(self) -> "keras.Model | None":
         """The compiled model that was kept; None when there is none, or none that can be read."""

@@ -1,7 +1,6 @@
 """Fitting: the same seed on the same machine gives the same weights, bit for bit, interrupted or not."""
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +21,6 @@ from training.metrics import fit_temperature
 from training.progress import Figures, Phases
 from training.recipe import RECIPES, Recipe
 from training.variants import rendered
-
-# From one checkpoint to the next, in the time that the first took: so they take a twentieth of the training at most.
-_CHECKPOINT_INTERVAL = 20
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,6 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         super().__init__()
         self._seed = seed
         self._checkpoint = checkpoint
-        self._next_checkpoint = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         # Keras does not save what dropout draws from, so a training that resumes could not go on with it.
@@ -136,11 +131,8 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             raise InvalidParameterError(
                 f"The training diverged: the loss is {logs['loss']} after epoch {epoch + 1}. Lower learning_rate."
             )
-        began = time.monotonic()
-        if self._checkpoint and began >= self._next_checkpoint:
+        if self._checkpoint:
             self._checkpoint.save(self.model)
-            ended = time.monotonic()
-            self._next_checkpoint = ended + _CHECKPOINT_INTERVAL * (ended - began)
 
 
 class _Steps(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types

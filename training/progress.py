@@ -196,7 +196,8 @@ def display(phases: Phases) -> Iterator[None]:
     def draw() -> Table:
         return _line(phases.now(), time.monotonic() - started)
 
-    with Live(console=console, get_renderable=draw, refresh_per_second=_FRAMES):
+    with Live(console=console, get_renderable=draw, refresh_per_second=_FRAMES) as live:
+        live.refresh()
         yield
 
 

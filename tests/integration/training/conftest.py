@@ -1,5 +1,6 @@
 """A small dataset of real digits in a store, and jobs that train on it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import pytest
 from digits import datasets, jobs
 from digits.dataset_versions import DatasetVersion
 from digits.jobs import Parameters, Progress, Request
+from digits.models import MODEL_FILE
 from digits.store import Store
 from digits.tfds import Split
 from training import fit
 from training.fit import Fitted
 from training.input import Examples
 from training.package import Package, pack
+from training.progress import Phases
+from training.trial import Pictures, Trial, try_on
 
 STARTER = Path(__file__).parents[3] / "data" / "starter.npz"
 TRAIN, TEST = 600, 200
@@ -39,10 +43,8 @@ class Trainings:
     def create(self, job_id: str, *, version: str = "1.0.0", epochs: int = 1) -> str:
         """Request a job."""
         parameters = Parameters(architecture="lab", epochs=epochs, batch_size=64)
-        request = Request(
-            job_id=job_id, created=CREATED, dataset="tiny", dataset_version=version, parameters=parameters
-        )
-        jobs.create(self.store, request)
+        request = Request.new(job_id, replace(self.dataset, version=version), parameters)
+        jobs.create(self.store, replace(request, created=CREATED))
         return job_id
 
 
@@ -75,18 +77,30 @@ def test(splits: tuple[Examples, Examples]) -> Examples:
 
 @pytest.fixture(scope="session")
 def reports() -> list[Progress]:
-    """What was reported while `fitted` was trained."""
+    """What was told at each epoch's end while `fitted` was trained."""
     return []
 
 
 @pytest.fixture(scope="session")
 def fitted(training: Examples, reports: list[Progress]) -> Fitted:
-    return fit.train(training, PARAMETERS, on_progress=reports.append)
+    phases = Phases({"fitting": 10.0, "exporting": 5.0})
+    phases.listen(reports.append)
+    return fit.train(training, PARAMETERS, phases=phases)
 
 
 @pytest.fixture(scope="session")
 def package(fitted: Fitted, training: Examples, test: Examples) -> Package:
     return pack(fitted.model, "lab", training, test)
+
+
+@pytest.fixture(scope="session")
+def pictures(test: Examples) -> Pictures:
+    return Pictures.draw(test)
+
+
+@pytest.fixture(scope="session")
+def trial(package: Package, pictures: Pictures) -> Trial:
+    return try_on(package.files[MODEL_FILE], pictures, package.answers)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Networks, and what becomes of one while it is fitted and measured."""
 
-import logging
 import math
 
 import keras
@@ -11,11 +10,12 @@ import tensorflow as tf
 from digits.errors import InvalidDatasetError, InvalidParameterError
 from digits.jobs import Progress
 from tests.integration.training.conftest import LAB_SHAPES, PARAMETERS, assert_same_weights
-from training import fit, network, progress
+from training import fit, network
 from training.evaluate import evaluate
 from training.fit import Fitted
 from training.input import Examples, hold_out, scale
 from training.metrics import log_softmax
+from training.progress import Phases
 
 # Keras' own, with this NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -58,14 +58,15 @@ def test_training_learns(fitted: Fitted) -> None:
     assert last < first
 
 
-def test_each_epochs_end_is_reported(fitted: Fitted, reports: list[Progress]) -> None:
-    ends = [report for report in reports if report.step == report.steps]
+def test_each_epochs_end_is_told(fitted: Fitted, reports: list[Progress]) -> None:
+    assert [report.phase for report in reports] == ["preparing", "fitting", "fitting", "fitting"]
+    ends = [report for report in reports if report.epoch is not None]
     assert [report.epoch for report in ends] == [1, 2]
-    assert {(report.epochs, report.steps) for report in ends} == {(2, 9)}
+    assert {(report.epochs, report.step, report.steps) for report in ends} == {(2, 9, 9)}
     assert [report.loss for report in ends] == pytest.approx(fitted.history["loss"])
     assert [report.validation_accuracy for report in ends] == pytest.approx(fitted.history["val_accuracy"])
-    assert ends[0].eta_seconds > 0
-    assert ends[1].eta_seconds == 0
+    # What comes after the fitting is left at its end.
+    assert ends[-1].eta_seconds == pytest.approx(5.0, abs=0.1)
 
 
 def test_too_few_images_to_validate_on_are_no_obstacle(training: Examples) -> None:
@@ -79,34 +80,14 @@ def test_nothing_to_train_on_is_an_error() -> None:
         fit.train(nothing, PARAMETERS)
 
 
-def test_a_training_that_diverges_says_what_to_change(training: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "REPORT_SECONDS", 0)
+def test_a_training_that_diverges_says_what_to_change(training: Examples) -> None:
     told: list[Progress] = []
+    phases = Phases({})
+    phases.listen(told.append)
     with pytest.raises(InvalidParameterError, match="Lower learning_rate"):
-        fit.train(training, PARAMETERS.model_copy(update={"learning_rate": 1e20}), on_progress=told.append)
-    assert told
-    assert all(math.isfinite(report.loss) for report in told)
-
-
-def test_a_line_is_logged_for_each_finished_epoch(
-    reports: list[Progress], fitted: Fitted, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO), progress.display() as show:
-        show(reports[-1].model_copy(update={"step": 1}))
-        show(reports[-1])
-    assert caplog.messages == [f"{progress.describe(reports[-1])}, 0 s to go"]
-    assert caplog.messages[0].startswith(f"Epoch 2/2: loss {fitted.history['loss'][-1]:.4f}, accuracy 0.")
-
-
-def test_a_terminal_gets_a_bar(
-    reports: list[Progress], fitted: Fitted, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert fitted
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    monkeypatch.setenv("COLUMNS", "200")
-    with progress.display() as show:
-        show(reports[-1])
-    assert progress.describe(reports[-1]) in capsys.readouterr().err
+        fit.train(training, PARAMETERS.model_copy(update={"learning_rate": 1e20}), phases=phases)
+    assert [report.phase for report in told] == ["preparing", "fitting"]
+    assert phases.now().loss is None or math.isfinite(phases.now().loss or 0.0)
 
 
 def test_figures_are_those_of_the_definition() -> None:

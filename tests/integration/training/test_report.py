@@ -1,6 +1,7 @@
 """The study of a model, and the report on it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from training import negatives, report, sent
 from training.input import Examples
 from training.package import Package, describe
 from training.study import Study, study
+from training.trial import Pictures, Trial
 
 # Keras' own, with this NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -22,6 +24,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 @pytest.fixture
 def manifest(package: Package, trainings: Trainings) -> Manifest:
     return describe(package, trainings.dataset, {"architecture": "lab"}, CREATED)
+
+
+ReportOn = Callable[[Manifest], dict[str, bytes]]
+
+
+@pytest.fixture
+def report_on(trainings: Trainings, package: Package, pictures: Pictures, trial: Trial) -> ReportOn:
+    return lambda manifest: report.on(trainings.store, manifest, package, pictures, trial)
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +76,9 @@ def test_what_is_damaged_more_is_read_less(found: Study) -> None:
 
 
 def test_a_study_is_the_same_each_time_but_for_what_is_timed(
-    package: Package, found: Study, manifest: Manifest, trainings: Trainings, test: Examples
+    found: Study, manifest: Manifest, report_on: ReportOn
 ) -> None:
-    first, again = (json.loads(report.on(trainings.store, manifest, package, test)[METRICS_FILE]) for _ in range(2))
+    first, again = (json.loads(report_on(manifest)[METRICS_FILE]) for _ in range(2))
     for figures in (first, again):
         assert figures.pop("exports").keys() == {"int8", "float32"}
     assert first == again
@@ -89,25 +99,41 @@ def test_the_report_is_one_file_that_shows_the_mistakes(found: Study, manifest: 
 
 
 def test_a_model_is_compared_with_the_live_one_and_the_labs(
-    package: Package, manifest: Manifest, trainings: Trainings, test: Examples
+    package: Package, manifest: Manifest, trainings: Trainings, report_on: ReportOn
 ) -> None:
     models.publish(trainings.store, manifest, package.files)
     releases.release(trainings.store, manifest.version, "try")
     candidate = replace(manifest, version=models.version_name(CREATED, {"another": b""}))
-    figures = json.loads(report.on(trainings.store, candidate, package, test)[METRICS_FILE])
+    figures = json.loads(report_on(candidate)[METRICS_FILE])
     assert {name: it["version"] for name, it in figures["comparisons"].items()} == {
         "the live model": manifest.version,
         "the lab's network": manifest.version,
     }
     assert {(it["only_this"], it["only_that"], it["p"]) for it in figures["comparisons"].values()} == {(0, 0, 1.0)}
-    itself = json.loads(report.on(trainings.store, manifest, package, test)[METRICS_FILE])
+    itself = json.loads(report_on(manifest)[METRICS_FILE])
     assert itself["comparisons"] == {}
 
 
 def test_a_damaged_model_is_no_rival(
-    package: Package, manifest: Manifest, trainings: Trainings, test: Examples
+    package: Package, manifest: Manifest, trainings: Trainings, report_on: ReportOn
 ) -> None:
     models.publish(trainings.store, manifest, package.files)
+    releases.release(trainings.store, manifest.version, "try")
     trainings.store.write(f"models/{manifest.version}/{MODEL_FILE}", b"no graph")
     candidate = replace(manifest, version="another")
-    assert json.loads(report.on(trainings.store, candidate, package, test)[METRICS_FILE])["comparisons"] == {}
+    assert json.loads(report_on(candidate)[METRICS_FILE])["comparisons"] == {}
+
+
+def test_a_short_study_says_so(report_on: ReportOn, manifest: Manifest, found: Study) -> None:
+    page = report_on(manifest)[REPORT_FILE].decode()
+    assert "the test split has 200 examples, so 4 of its digits were corrupted and rendered in each way" in page
+    assert "From 5,000 examples on, 200 are." in page
+    assert found.figures["rejection"]["sets"]["blank"]["rejected"]["of"] == 100
+
+
+def test_a_grey_picture_is_found_as_its_png_is() -> None:
+    pictures = [picture for family in negatives.REPORTED for picture in negatives.reported(family, 5, seed=1)]
+    for picture in pictures:
+        direct, by_png = sent.find_on(picture), sent.find(sent.encode(Image.fromarray(picture)))
+        assert direct.is_refused == by_png.is_refused
+        np.testing.assert_array_equal(direct.digit, by_png.digit)

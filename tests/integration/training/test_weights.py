@@ -122,6 +122,15 @@ def test_other_files_are_refused(tmp_path: Path, write: Callable[[Path], object]
         weights.load(tmp_path / "weights.h5", "lab")
 
 
+def test_an_error_without_a_message_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(h5py, "File", fail)
+    with pytest.raises(InvalidWeightsError, match=r"as HDF5\. OSError"):
+        weights.load(tmp_path / "weights.h5", "lab")
+
+
 def test_a_truncated_file_is_refused(package: Package, tmp_path: Path) -> None:
     path = tmp_path / "weights.h5"
     path.write_bytes(package.files[WEIGHTS_FILE][:-1000])
