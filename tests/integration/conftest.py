@@ -15,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
+# Known, so that a test can speak to the service's own Batch.
+OWN_KEYS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests"}
 
 
 class Service:
@@ -31,7 +33,7 @@ class Service:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "local.cli", "serve", "--port", str(self.port)]
-        environment = os.environ | {"DIGITS_STORE": self.store_url}
+        environment = OWN_KEYS | os.environ | {"DIGITS_STORE": self.store_url}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         self.wait(self._answers, START_SECONDS)

@@ -14,7 +14,7 @@ from digits.datasets import convert, latest
 from digits.jobs import Parameters, Request
 from digits.store import Store
 from tests.conftest import ROOT, sample_event
-from tests.integration.conftest import Service
+from tests.integration.conftest import OWN_KEYS, Service
 
 EVENTS = ROOT / "events"
 CONTEXT = SimpleNamespace(function_name="", memory_limit_in_mb=0, invoked_function_arn="", aws_request_id="")
@@ -39,9 +39,9 @@ def test_train_starts_the_training_on_it(
 ) -> None:
     event, store = sample_event("train"), Store(service.store_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", f"{service.client.base_url}/_batch")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "DIGITS_JOB_QUEUE"):
-        monkeypatch.setenv(name, "us-east-1")
-    monkeypatch.setenv("DIGITS_JOB_DEFINITION", "training")
+    given = {"AWS_DEFAULT_REGION": "us-east-1", "DIGITS_JOB_QUEUE": "local", "DIGITS_JOB_DEFINITION": "training"}
+    for name, value in (OWN_KEYS | given).items():
+        monkeypatch.setenv(name, value)
     convert(store, json.loads(event["body"])["dataset"], ROOT / "data" / "starter.npz")
     answer = load_function("train", store).handler(event, CONTEXT)
     job_id = json.loads(answer["body"])["job_id"]

@@ -7,7 +7,8 @@ import time
 from itertools import product
 from pathlib import Path
 
-from digits.datasets import convert, list_datasets
+from digits.dataset_list import page
+from digits.datasets import convert
 from digits.store import Store
 
 SCRIPT = """
@@ -20,7 +21,7 @@ convert(Store(sys.argv[1]), "mnist", Path(sys.argv[2]), on_progress=lambda *_: p
 
 
 def content(store: Store) -> dict[str, bytes]:
-    return {entry.key: store.read(entry.key) for entry in store.entries("datasets")}
+    return {entry.key: store.read(entry.key) for entry in store.entries("datasets/mnist/1.0.0")}
 
 
 def kill_after(chunks: int, delay: float, store: Store, npz: Path) -> None:
@@ -41,7 +42,7 @@ def test_kill_in_a_loop(digits_npz: Path, tmp_path: Path) -> None:
     store = Store((tmp_path / "store").as_uri())
     for chunks, delay in product(range(4), (0, 0.002, 0.005)):
         kill_after(chunks, delay, store, digits_npz)
-        for listed in list_datasets(store):
+        for listed in page(store).datasets:
             assert listed["versions"] == [] or content(store) == content(untouched)
     assert convert(store, "mnist", digits_npz) == made
     assert content(store) == content(untouched)

@@ -9,13 +9,14 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from digits.jobs import Phase
 from digits.store import Store
 from tests.integration.conftest import Service
 
@@ -46,12 +47,13 @@ def assert_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def trained(service: Service, tiny_npz: Path) -> dict[str, Any]:
-    """The answer to a training that was waited for."""
+    """The answer to a training that was waited for, whose model a person then released."""
     service.upload("tiny", tiny_npz)
     service.wait(lambda: bool(service.dataset("tiny").get("versions")), 30)
     answer = service.client.post("/train", json=TINY, headers={"Prefer": "wait=100"})
     assert answer.status_code == httpx.codes.OK, answer.text
     state: dict[str, Any] = answer.json()
+    service.client.post(f"/models/{state['model_version']}/release", json={"reason": "try"}).raise_for_status()
     return state
 
 
@@ -185,6 +187,8 @@ def test_another_media_type_is_refused(service: Service, media_type: str) -> Non
         ("POST", "/train", "[]", 422),
         pytest.param("POST", "/train", "[" * 100_000, 400, id="nested-too-deeply"),
         pytest.param("POST", "/train", '{"seed": ' + "1" * 5000 + "}", 400, id="integer-too-long"),
+        ("POST", "/train", "null", 422),
+        ("POST", "/train", "0", 422),
         ("POST", "/train", '{"seed": NaN}', 422),
         ("POST", "/train", '{"epochs": -1}', 422),
         ("POST", "/train", '{"dataset": "nothing_uploaded"}', 404),
@@ -196,6 +200,9 @@ def test_another_media_type_is_refused(service: Service, media_type: str) -> Non
         ("GET", "/models/no-such-model/report", None, 404),
         ("POST", "/models/no-such-model/release", '{"reason": "try"}', 404),
         ("POST", "/models/no-such-model/release", "{}", 422),
+        ("GET", "/models/bundled/report", None, 404),
+        ("GET", "/train?after=../x", None, 422),
+        ("GET", "/models?after=" + "x" * 200, None, 422),
     ],
 )
 def test_bad_requests_are_problems(service: Service, method: str, path: str, body: str | None, status: int) -> None:
@@ -203,8 +210,10 @@ def test_bad_requests_are_problems(service: Service, method: str, path: str, bod
     assert_problem(service.client.request(method, path, content=body, headers=headers), status)
 
 
-def test_a_form_is_not_json(service: Service) -> None:
-    problem = assert_problem(service.client.post("/train", data={"epochs": "1"}), 415)
+@pytest.mark.parametrize("path", ["/train", "/datasets", "/models/bundled/release"])
+@pytest.mark.parametrize("body", [{"data": {"epochs": "1"}}, {"files": {"file": b"x"}}], ids=["form", "multipart"])
+def test_a_form_is_not_json(service: Service, path: str, body: dict[str, Any]) -> None:
+    problem = assert_problem(service.client.post(path, **body), 415)
     assert "application/json" in problem["detail"]
 
 
@@ -248,16 +257,20 @@ def test_a_bad_upload_is_refused_and_says_why(service: Service, tmp_path: Path, 
     assert isinstance(problem, dict)
     assert (problem["type"], problem["status"]) == ("urn:digits:invalid-dataset", 422)
     assert not service.dataset(name)["versions"]
+    assert "upload" not in service.dataset(name)
     assert_problem(service.client.post("/train", json={"dataset": name}), 422)
 
 
 def test_a_training_that_was_waited_for(service: Service, trained: dict[str, Any]) -> None:
     assert trained["status"] == "SUCCEEDED", trained
     assert 0 < trained["accuracy"] <= 1
-    assert trained["released"]
+    assert not trained["released"]
+    assert "it reads fewer digits right than the live model" in trained["reason"]
     assert predict(service, example(8)).json()["model_version"] == trained["model_version"]
     listed = service.client.get("/models").json()
     assert listed["live"] == trained["model_version"]
+    assert listed["models"][-1]["version"] == "bundled"
+    assert listed["models"][-1] == service.client.get("/models/bundled").json()
     manifest = service.client.get(f"/models/{trained['model_version']}").json()
     assert manifest["dataset"] == "tiny"
     assert manifest["metrics"]["accuracy"] == trained["accuracy"]
@@ -293,12 +306,67 @@ def test_a_training_that_is_followed_and_a_rollback(service: Service, trained: d
         progress.append(state["progress"])
         time.sleep(0.1)
     assert list(dict.fromkeys(words))[-2:] == ["RUNNING", "SUCCEEDED"], words
-    assert progress[-1]["epoch"] == progress[-1]["epochs"] == TINY["epochs"]
+    phases = list(dict.fromkeys(it["phase"] for it in progress if it))
+    assert [phase for phase in get_args(Phase) if phase in phases] == phases
+    assert {"fitting", "evaluating"} <= set(phases)
+    assert state["released"]  # It is as good as the live one, which was trained alike.
     assert predict(service, example(8)).json()["model_version"] == state["model_version"]
 
     back = service.client.post(f"/models/{trained['model_version']}/release", json={"reason": "roll back"})
     assert back.status_code == httpx.codes.CREATED
     assert predict(service, example(8)).json()["model_version"] == trained["model_version"]
+
+
+def test_the_bundled_model_can_be_gone_back_to(service: Service, trained: dict[str, Any]) -> None:
+    back = service.client.post("/models/bundled/release", json={"reason": "roll back"})
+    assert back.status_code == httpx.codes.CREATED
+    assert service.client.get("/models").json()["live"] == "bundled"
+    bundled = service.client.get("/models/bundled").json()["model_version"]
+    assert predict(service, example(8)).json()["model_version"] == bundled
+    version = trained["model_version"]
+    service.client.post(f"/models/{version}/release", json={"reason": "again"}).raise_for_status()
+
+
+def test_bad_documents_harm_only_themselves(service: Service, trained: dict[str, Any]) -> None:
+    """Each list and each page of one thing, with every kind of record damaged beside it."""
+    store = Store(service.store_url)
+    good = json.loads(store.read(f"jobs/{trained['job_id']}/request.json"))
+    requests = {
+        "nested": b"[" * 100_000,
+        "no-zone": good | {"job_id": "no-zone", "created": "2026-01-31T00:00:00"},
+        "no-parameters": good | {"job_id": "no-parameters", "parameters": None},
+        "newer": good | {"job_id": "newer", "added": 1, "parameters": {"renamed": 1}},
+    }
+    for job_id, document in requests.items():
+        store.write(f"jobs/{job_id}/request.json", to_bytes(document))
+    store.write("jobs/newer/result.json", b'{"status": "FAILED", "reason": "", "finished": "2026-01-31T00:00:00Z"}')
+    store.write("jobs/half/request.json", to_bytes(good | {"job_id": "half"}))
+    store.write("jobs/half/result.json", b"")
+    store.write("datasets/tiny/1.0.0/source.json", store.read("datasets/tiny/1.0.0/source.json"))
+    store.write("datasets/broken/1.0.0/source.json", b"{}")
+    store.write("datasets/broken/1.0.0/dataset_info.json", b"{}")
+    store.write("datasets/refused/problem.json", b"{}")
+
+    listed = {job["job_id"]: job for job in service.client.get("/train").raise_for_status().json()["jobs"]}
+    assert listed[trained["job_id"]]["status"] == "SUCCEEDED"
+    assert listed["newer"]["parameters"] == {"renamed": 1}
+    assert {job_id for job_id, job in listed.items() if "problem" in job} == {*requests, "half"} - {"newer"}
+    assert "time zone" in listed["no-zone"]["problem"]
+    assert_problem(service.client.get("/train/no-zone"), 503)
+    assert service.client.get("/train/newer").json()["status"] == "FAILED"
+
+    datasets = service.client.get("/datasets").raise_for_status().json()["datasets"]
+    found = {dataset["name"]: dataset for dataset in datasets}
+    assert found["tiny"]["versions"] == [{"version": "1.0.0", "counts": {"train": 2000, "test": 300}}]
+    assert "'sha256' is missing" in found["broken"]["versions"][0]["problem"]
+    assert "'type' is missing" in found["refused"]["problem"]["detail"]
+    for name in ("broken", "refused"):
+        for entry in store.entries(f"datasets/{name}"):
+            store.delete(entry.key)
+
+
+def to_bytes(document: Any) -> bytes:
+    return document if isinstance(document, bytes) else json.dumps(document).encode()
 
 
 def test_a_worse_model_is_not_released_but_by_hand(service: Service, trained: dict[str, Any]) -> None:

@@ -84,11 +84,10 @@ def _convert(value: Any, kind: Any) -> Any:
 
 def _to_dataclass(value: Any, kind: Any) -> Any:
     document = _instance(value, dict)
+    _check_schema_version(document, kind)
     found = {}
     for field in fields(kind):
-        if field.name == _SCHEMA_VERSION:
-            _check_schema_version(document, field)
-        elif field.name in document:
+        if field.name in document:
             found[field.name] = _convert_field(document[field.name], field)
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"the field {field.name!r} is missing")
@@ -102,10 +101,12 @@ def _convert_field(value: Any, field: Field[Any]) -> Any:
         raise ValueError(f"{field.name}: {error}") from error
 
 
-def _check_schema_version(document: dict[str, Any], field: Field[Any]) -> None:
+def _check_schema_version(document: dict[str, Any], kind: Any) -> None:
+    """See that a document is of the version that this code reads, before its fields are looked at."""
+    expected = getattr(kind, _SCHEMA_VERSION, None)
     found = document.get(_SCHEMA_VERSION, 1)
-    if found != field.default:
-        raise ValueError(f"it has schema version {found!r}, and this code reads {field.default}")
+    if expected is not None and found != expected:
+        raise ValueError(f"it has schema version {found!r}, and this code reads {expected}")
 
 
 def _to_datetime(value: Any) -> datetime:
