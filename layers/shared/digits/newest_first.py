@@ -16,6 +16,8 @@ PAGE = 50
 _END = 9_999_999_999_999
 # Before every letter and digit: a listing of the folder begins here.
 _INDEX = ".newest"
+# Begins the name of a thing without an empty object. A letter, so that it comes after those that begin with digits.
+_UNINDEXED = "old-"
 
 
 class Page(NamedTuple):
@@ -62,12 +64,12 @@ class Folder:
             yield entry.key.rpartition("/")[2]
 
     def _unindexed(self, after: str | None) -> Iterator[str]:
-        """Names of the things that have none yet. It lists the whole folder, which is small, or old, or at its end."""
+        """Names of the things that have no empty object. All of the folder is listed, which is small, or old."""
         entries = self._store.entries(self._name)
         indexed = {entry.key.partition("_")[2] for entry in entries if self._is_index(entry)}
         for entry in entries:
             _, thing, *rest = entry.key.split("/")
-            name = _name(entry.modified, thing)
+            name = _UNINDEXED + _name(entry.modified, thing)
             if rest == [self._marker] and thing not in indexed and name > (after or ""):
                 yield name
 

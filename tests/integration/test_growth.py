@@ -1,0 +1,195 @@
+"""What grows with a store's history: nothing. Requests to S3 are counted by the proxy in front of it."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from moto.s3.models import s3_backends
+
+from digits import dataset_list, dataset_versions, datasets, documents, jobs, models, releases
+from digits.jobs import Parameters, Request, Result
+from digits.models import Manifest
+from digits.store import Store
+from tests.conftest import BUCKET, sample_event
+from tests.faults import Fault, FaultProxy
+
+# S3 lists 1,000 keys a request, so that what lists everything takes more of them for the larger one.
+SIZES = (1, 1100)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MODEL = b"graph"
+Put = Callable[[str, bytes], None]
+Json = dict[str, Any]
+
+
+def model_version(number: int) -> str:
+    return f"{START + timedelta(seconds=number):%Y%m%dT%H%M%SZ}-00000000"
+
+
+def index(folder: str, created: datetime, thing: str) -> str:
+    return f"{folder}/.newest/{9_999_999_999_999 - int(created.timestamp() * 1000):013}_{thing}"
+
+
+def put_releases(put: Put, count: int) -> None:
+    for number in range(1, count + 1):
+        release = releases.Release(number, model_version(1), f"release {number}", START.isoformat())
+        put(f"releases/{number}.json", documents.to_bytes(release))
+    put("releases/.newest.json", json.dumps({"number": count, "object": documents.to_json(release)}).encode())
+
+
+def put_models(put: Put, count: int) -> None:
+    files = {"model.tflite": models.describe(MODEL)}
+    manifest = Manifest("", "small", "1.0.0", "abc", {}, {"accuracy": 0.9}, {"score": 0.5}, files)
+    for number in range(1, count + 1):
+        version = model_version(number)
+        put(index("models", START + timedelta(seconds=number), version), b"")
+        put(f"models/{version}/manifest.json", documents.to_bytes(replace(manifest, version=version)))
+    put(f"models/{model_version(1)}/model.tflite", MODEL)
+
+
+def put_jobs(put: Put, count: int) -> None:
+    for number in range(1, count + 1):
+        created = START + timedelta(seconds=number)
+        request = Request(f"job-{number}", created, "small", "1.0.0", Parameters().model_dump(), "batch")
+        put(index("jobs", created, request.job_id), b"")
+        put(f"jobs/{request.job_id}/request.json", documents.to_bytes(request))
+        put(f"jobs/{request.job_id}/result.json", documents.to_bytes(Result("SUCCEEDED", "", created)))
+
+
+def put_versions(put: Put, count: int) -> None:
+    for number in range(1, count + 1):
+        sha256 = f"{number:064x}"
+        source = {"sha256": sha256, "counts": {"train": 37, "test": 11}, "converter_version": 1, "schema_version": 1}
+        put(f"datasets/small/{number}.0.0/source.json", json.dumps(source).encode())
+        put(f"datasets/small/{number}.0.0/dataset_info.json", b"{}")
+        put(f"datasets/small/.uploads/{sha256}.json", json.dumps({"number": number}).encode())
+    put("datasets/small/.newest.json", json.dumps({"number": count, "object": source}).encode())
+
+
+@pytest.fixture(params=SIZES)
+def grown(request: pytest.FixtureRequest, faulty_store: Store) -> Store:
+    """A store with this many releases, models, jobs, and versions of a dataset, as this code leaves them."""
+    prefix = faulty_store.url.removeprefix(f"s3://{BUCKET}/")
+    (account,) = s3_backends
+    backend = s3_backends[account]["aws"]
+
+    def put(key: str, data: bytes) -> None:
+        backend.put_object(BUCKET, f"{prefix}/{key}", data)
+
+    for fill in (put_releases, put_models, put_jobs, put_versions):
+        fill(put, request.param)
+    return faulty_store
+
+
+def operations(store: Store, small_npz: Path, app: ModuleType) -> dict[str, tuple[Callable[[], Any], int]]:
+    """What the service does, and how many requests that may take, whatever the store's size."""
+    newest = releases.newest_number(store)
+    page = jobs.list_ids(store).ids
+
+    def ask(path: str) -> Json:
+        answer = app.handler(sample_event("train") | {"httpMethod": "GET", "path": path, "body": None}, None)
+        assert answer["statusCode"] == 200, answer
+        found: Json = json.loads(answer["body"])
+        return found
+
+    return {
+        "find the live release": (lambda: releases.newest_number(store), 2),
+        "look for a newer release": (lambda: releases.look(store, newest), 1),
+        "load the live release": (lambda: releases.look(store, None), 4),
+        "release a model": (lambda: releases.release(store, model_version(1), "another"), 9),
+        "GET /train": (lambda: ask("/train"), 2 + 3 * len(page)),
+        "GET /train/{job_id}": (lambda: ask("/train/job-1"), 3),
+        "GET /models": (lambda: ask("/models"), 2 + 2 + len(page)),
+        "GET /datasets": (lambda: ask("/datasets"), 2 + 2 + 3 + 2 * dataset_list.VERSIONS),
+        "find the newest version": (lambda: dataset_versions.latest(store, "small"), 4),
+        "find a certain version": (lambda: dataset_versions.find(store, "small", "1.0.0"), 2),
+        "convert a new upload": (lambda: datasets.convert(store, "small", small_npz), 16),
+        "convert an upload again": (lambda: datasets.convert(store, "small", small_npz), 5),
+    }
+
+
+def count(faults: FaultProxy, operate: Callable[[], Any]) -> int:
+    faults.forget()
+    operate()
+    return len(faults.requests())
+
+
+def table(rows: Iterable[tuple[str, int, int]]) -> str:
+    return "\n".join(f"{name:30}{requests:6}{limit:6}" for name, requests, limit in rows)
+
+
+def test_requests_do_not_grow_with_history(
+    grown: Store, faults: FaultProxy, small_npz: Path, load_function: Callable[[str, Store], ModuleType]
+) -> None:
+    wanted = operations(grown, small_npz, load_function("train", grown))
+    rows = [(name, count(faults, operate), limit) for name, (operate, limit) in wanted.items()]
+    print(table(rows))  # noqa: T201  pytest -s shows it
+    assert all(requests <= limit for _, requests, limit in rows), table(rows)
+
+
+def test_lists_take_three_rounds_of_requests(
+    grown: Store, faults: FaultProxy, load_function: Callable[[str, Store], ModuleType]
+) -> None:
+    """Each request takes half a second, and those of a round go at once."""
+    app = load_function("train", grown)
+    faults.add(Fault.LATENCY, seconds=0.5)
+    for path in ("/train", "/models", "/datasets"):
+        started = datetime.now(UTC)
+        app.handler(sample_event("train") | {"httpMethod": "GET", "path": path, "body": None}, None)
+        assert datetime.now(UTC) - started < timedelta(seconds=4), path
+
+
+def follow(app: ModuleType, path: str, kind: str) -> list[Json]:
+    found: list[Json] = []
+    query: dict[str, str] | None = None
+    while True:
+        event = sample_event("train") | {"httpMethod": "GET", "path": path, "body": None}
+        answer = json.loads(app.handler(event | {"queryStringParameters": query}, None)["body"])
+        found += answer[kind]
+        if answer["next"] is None:
+            return found
+        query = {"after": answer["next"].partition("?after=")[2]}
+
+
+@pytest.mark.parametrize(("path", "kind", "name"), [("/train", "jobs", "job_id"), ("/models", "models", "version")])
+def test_pages_hold_everything_once_and_newest_first(
+    store: Store, load_function: Callable[[str, Store], ModuleType], path: str, kind: str, name: str
+) -> None:
+    """Things from before there was an index, too: they come last."""
+    put_jobs(store.write, 120)
+    put_models(store.write, 120)
+    for folder in ("jobs", "models"):
+        for entry in store.entries(f"{folder}/.newest")[60:]:
+            store.delete(entry.key)
+    found = [it[name] for it in follow(load_function("train", store), path, kind)]
+    expected = [f"job-{number}" if kind == "jobs" else model_version(number) for number in range(120, 0, -1)]
+    assert sorted(found) == sorted([*expected, *(["bundled"] if kind == "models" else [])])
+    assert found[:60] == expected[:60]
+
+
+def test_datasets_are_paged_by_name(store: Store, load_function: Callable[[str, Store], ModuleType]) -> None:
+    names = [f"d{number:03}" for number in range(dataset_list.PAGE * 2 + 1)]
+    for name in names:
+        store.write(f"datasets/{name}/problem.json", b"{}")
+    store.write("raw/e.npz", b"")
+    found = follow(load_function("train", store), "/datasets", "datasets")
+    assert [it["name"] for it in found] == [*names, "e"]
+    assert found[-1] == {"name": "e", "versions": [], "upload": "converting"}
+
+
+def test_stores_without_hints_and_indexes_go_on(store: Store, small_npz: Path) -> None:
+    """A store from before there were any: found by listing, and indexed by the next conversion and release."""
+    for fill in (put_releases, put_models, put_versions):
+        fill(store.write, 12)
+    first, newest = (dataset_versions.find(store, "small", f"{number}.0.0") for number in (1, 12))
+    for key in ("releases/.newest.json", "datasets/small/.newest.json", f"datasets/small/.uploads/{first.sha256}.json"):
+        store.delete(key)
+    assert (releases.newest_number(store), dataset_versions.latest(store, "small")) == (12, newest)
+    assert releases.release(store, model_version(1), "another").number == releases.newest_number(store) == 13
+    assert dataset_versions.of_upload(store, "small", first.sha256) == first
+    made = datasets.convert(store, "small", small_npz)
+    assert (made.version, made) == ("13.0.0", dataset_versions.latest(store, "small"))
