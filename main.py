@@ -12,8 +12,9 @@ from digits.errors import DigitsError
 from digits.images import read_digit
 from digits.jobs import Parameters
 from digits.png import Pixels
-from digits.store import Store
-from local.checkout import BUNDLED, npz, store_url
+from local.checkout import BUNDLED_FOLDER, npz, open_store
+from local.quiet import without_notices
+from local.wording import explain
 
 ARCHITECTURE = "lab"
 WEIGHTS = Path(__file__).with_name("weights.h5")
@@ -21,7 +22,8 @@ WEIGHTS = Path(__file__).with_name("weights.h5")
 
 def main() -> None:
     """Train or predict, as the options say."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("training").setLevel(logging.INFO)
     parser = argparse.ArgumentParser(description=__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--train", action="store_true", help="train on TFRecords and write weights.h5")
@@ -32,25 +34,31 @@ def main() -> None:
             train()
         else:
             print(f"Predicted: {predict(read_digit(arguments.predict.read_bytes()))}")
-    except DigitsError as error:
-        sys.exit(f"{error.title}: {error.detail}")
-    except OSError as error:
-        sys.exit(str(error))
+    except (DigitsError, OSError) as error:
+        sys.exit(explain(error))
 
 
 def train() -> None:
     """Convert the data present, train on its TFRecords and write weights.h5."""
-    from training import fit, weights
-    from training.evaluate import evaluate, keras_answers
-    from training.input import fetch
-    from training.progress import display
+    from training import expected
+    from training.progress import Phases, display
 
-    store = Store(store_url())
-    dataset = datasets.convert(store, npz().stem, npz())
-    with display() as show:
-        fitted = fit.train(fetch(store, dataset, "train"), Parameters(architecture=ARCHITECTURE), on_progress=show)
-    test = fetch(store, dataset, "test")
-    result = evaluate(keras_answers(fitted.model, test.images).logits, test.labels)
+    store, data = open_store(), npz()
+    print(f"Converting {data.name} to TFRecords", flush=True)
+    dataset = datasets.convert(store, data.stem, data)
+    parameters = Parameters(architecture=ARCHITECTURE)
+    phases = Phases(expected.seconds(dataset.counts, parameters, report=False))
+    with display(phases):
+        phases.enter("fetching")
+        # They load TensorFlow, which takes seconds.
+        from training import fit, weights
+        from training.evaluate import evaluate, keras_answers
+        from training.input import fetch
+
+        fitted = fit.train(fetch(store, dataset, "train"), parameters, phases=phases)
+        phases.enter("evaluating")
+        test = fetch(store, dataset, "test")
+        result = evaluate(keras_answers(fitted.model, test.images).logits, test.labels)
     partial = WEIGHTS.with_suffix(".part")
     partial.write_bytes(weights.dump(fitted.model, ARCHITECTURE))
     partial.replace(WEIGHTS)
@@ -63,7 +71,9 @@ def predict(digit: Pixels) -> int:
     if not WEIGHTS.exists():
         from digits.live_model import load_folder
 
-        return load_folder(BUNDLED).classify(digit).digit
+        with without_notices():
+            classifier = load_folder(BUNDLED_FOLDER)
+        return classifier.classify(digit).digit
     from training import weights
     from training.input import scale
 

@@ -1,12 +1,16 @@
 """Where things are in a checkout of this project, and the store that it uses."""
 
 import os
+import subprocess
 from pathlib import Path
+
+from digits.errors import StoreError
+from digits.store import Store
 
 ROOT = Path(__file__).parents[1]
 MNIST = ROOT / "data" / "mnist.npz"
 STARTER = ROOT / "data" / "starter.npz"
-BUNDLED = ROOT / "functions" / "predict" / "model"
+BUNDLED_FOLDER = ROOT / "functions" / "predict" / "model"
 
 
 def store_url(root: Path = ROOT) -> str:
@@ -14,6 +18,28 @@ def store_url(root: Path = ROOT) -> str:
     return os.environ.get("DIGITS_STORE") or (root / ".digits").as_uri()
 
 
+def open_store() -> Store:
+    """The object store.
+
+    Raises:
+        StoreError: its URL leads nowhere.
+    """
+    try:
+        return Store(store_url())
+    except StoreError as error:
+        raise StoreError(f"{error.detail}. Set DIGITS_STORE to file:///folder or s3://bucket/prefix.") from error
+
+
 def npz() -> Path:
     """The data present: the full MNIST, or the starter set without it."""
     return MNIST if MNIST.exists() else STARTER
+
+
+def revision() -> str | None:
+    """The commit that is checked out; None where git cannot tell."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    try:
+        asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return asked.stdout.strip()

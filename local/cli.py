@@ -1,12 +1,12 @@
 """The `digits` command: what the service does, from a shell."""
 
+import json
 import logging
 import os
-import shutil
 import sys
-import tempfile
 import time
 import uuid
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,26 +18,44 @@ from rich.progress import Progress
 from digits import datasets, jobs
 from digits.datasets import DatasetVersion
 from digits.errors import DigitsError, InvalidParameterError
-from digits.images import read_digit
 from digits.jobs import Parameters, Request
-from digits.live_model import LiveModel
+from digits.live_model import load_live
 from digits.store import Store
-from local import cli_models, server
-from local.checkout import BUNDLED, MNIST, npz, store_url
+from local import cli_models, download, reading, server
+from local.checkout import BUNDLED_FOLDER, MNIST, npz, open_store, revision
+from local.cli_doctor import doctor
+from local.quiet import without_notices
+from local.wording import at_a_shell, explain
 
 console = Console(highlight=False)
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(cli_models.app, name="models")
+app.command()(doctor)
 
 
 def main() -> None:
     """Run the command line. An error that a person can act on is one line, not a traceback."""
     try:
         app()
-    except DigitsError as error:
-        sys.exit(f"{error.title}: {error.detail}")
-    except OSError as error:
-        sys.exit(str(error))
+    except (DigitsError, OSError) as error:
+        sys.exit(explain(error))
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
+    if asked:
+        commit = revision()
+        typer.echo(f"digits {metadata.version('digits')}" + (f" ({commit})" if commit else ""))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is")
+    ] = False,
+) -> None:
+    """Read handwritten digits, and train models to."""
 
 
 @app.command()
@@ -48,18 +66,14 @@ def serve(port: Annotated[int, typer.Option(help="Port on 127.0.0.1", min=0, max
 
 @app.command()
 def data() -> None:
-    """Put MNIST at data/mnist.npz: a copy of $MNIST_NPZ, or Keras' own download with its checksum."""
-    if not MNIST.exists():
-        with tempfile.TemporaryDirectory(dir=MNIST.parent) as folder:
-            partial = Path(folder) / MNIST.name
-            if given := os.environ.get("MNIST_NPZ"):
-                shutil.copyfile(given, partial)
-            else:
-                import keras  # noqa: PLC0415  it loads TensorFlow
-
-                keras.datasets.mnist.load_data(str(partial))
-            partial.replace(MNIST)
-    console.print(f"{MNIST} is there.")
+    """Put MNIST at data/mnist.npz: a copy of $MNIST_NPZ, or a download that is checked."""
+    given = os.environ.get("MNIST_NPZ")
+    if not MNIST.exists() and given:
+        download.copy(Path(given), MNIST)
+    elif not MNIST.exists():
+        typer.echo(f"Downloading {download.URL} (11 MB)")
+        download.download(MNIST)
+    typer.echo(f"{MNIST} is there.")
 
 
 @app.command()
@@ -69,10 +83,10 @@ def convert(
 ) -> None:
     """Convert an npz to TFRecords in the store."""
     started = time.perf_counter()
-    dataset = _convert(Store(store_url()), path or npz(), name)
+    dataset = _convert(open_store(), path or npz(), name)
     rate = sum(dataset.counts.values()) / (time.perf_counter() - started)
     counts = ", ".join(f"{count:,} {split}" for split, count in dataset.counts.items())
-    console.print(f"{dataset.name} {dataset.version}: {counts} examples ({rate:,.0f} images/s)")
+    typer.echo(f"{dataset.name} {dataset.version}: {counts} examples ({rate:,.0f} images/s)")
 
 
 @app.command()
@@ -85,11 +99,12 @@ def train(  # noqa: PLR0913, PLR0917  one option a parameter
     seed: Annotated[int | None, typer.Option()] = None,
     job_id: Annotated[str | None, typer.Option(help="Go on with this job, from its last checkpoint")] = None,
 ) -> None:
-    """Train as `POST /train` does, in this process, and release the model."""
-    from training import job  # noqa: PLC0415  it loads TensorFlow
+    """Train as `POST /train` does, in this process, and release the model. Exit status 1 if the training failed."""
+    from training import job  # noqa: PLC0415  it loads rich and more, which other commands need not wait for
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    store = Store(store_url())
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("training.progress").setLevel(logging.INFO)
+    store = open_store()
     if job_id is None:
         parameters = _parameters(
             dataset=dataset,
@@ -99,23 +114,36 @@ def train(  # noqa: PLR0913, PLR0917  one option a parameter
             learning_rate=learning_rate,
             seed=seed,
         )
-        found = datasets.latest(store, dataset) if dataset else _convert(store, npz(), None)
-        job_id = str(uuid.uuid4())
-        jobs.create(store, Request.new(job_id, found, parameters))
-        console.print(f"Job {job_id} trains on {found.name} {found.version}.")
-    job.run(store, job_id)
-    result = jobs.load_result(store, job_id)
-    console.print(result and f"{result.status}: {result.reason}")
+        job_id = _new_job(store, parameters)
+    result = job.run(store, job_id)
+    typer.echo(f"{result.status}: {at_a_shell(result.reason)}")
+    raise typer.Exit(0 if result.status == "SUCCEEDED" else 1)
 
 
 @app.command()
-def predict(paths: Annotated[list[Path], typer.Argument(help="PNG files")]) -> None:
-    """Read digits with the live model."""
-    classifier = LiveModel(Store(store_url()), BUNDLED, 0, logging.getLogger(__name__)).current()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="PNG files")],
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: a JSON object for each file, in a line")
+    ] = False,
+) -> None:
+    """Read digits with the live model.
+
+    Exit status 0 if each file is a picture of a digit, and 1 if not. Digits are printed on stdout, and on stderr the
+    files without one, with the reason; as JSON, all of them on stdout.
+    """
+    with without_notices():
+        classifier = load_live(open_store(), BUNDLED_FOLDER)
+    status = 0
     for path in paths:
-        answer = classifier.classify(read_digit(path.read_bytes()))
-        best = f"{answer.digit} ({answer.confidence:.1%})"
-        console.print(f"{path}: {best if answer.score >= classifier.threshold else f'no digit; the closest is {best}'}")
+        found = reading.read(classifier, path)
+        if as_json:
+            typer.echo(json.dumps(found.to_json()))
+        else:
+            typer.echo(found.to_line(), err=not found.accepted)
+        status = status if found.accepted else 1
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -128,11 +156,26 @@ def evaluate(
     """Measure a model on the test part of the data it was trained on, on pictures of it, and on others of no digits."""
     from local import evaluation  # noqa: PLC0415  it loads TensorFlow
 
-    found = evaluation.evaluate(Store(store_url()), version, negatives or [], samples)
+    found = evaluation.evaluate(open_store(), version, negatives or [], samples)
     for line in found.lines():
-        console.print(line)
+        typer.echo(line)
     if output:
         found.write(output)
+
+
+def _new_job(store: Store, parameters: Parameters) -> str:
+    """Record a job.
+
+    Returns:
+        Its id.
+    """
+    name = parameters.dataset
+    found = datasets.latest(store, name) if name else _convert(store, npz(), None)
+    job_id = str(uuid.uuid4())
+    jobs.create(store, Request.new(job_id, found, parameters))
+    typer.echo(f"Job {job_id} trains on {found.name} {found.version}. Stopped, it goes on with")
+    typer.echo(f"  digits train --job-id {job_id}")
+    return job_id
 
 
 def _convert(store: Store, path: Path, name: str | None) -> DatasetVersion:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digits import datasets, models, releases
-from digits.errors import InvalidParameterError, UnknownError
-from digits.models import MANIFEST_FILE, MODEL_FILE, SCORE, Manifest
+from digits import dataset_versions
+from digits.errors import InvalidParameterError
+from digits.models import SCORE, Manifest
 from digits.store import Store
-from local.checkout import BUNDLED
+from local import catalogue
 from training import report, rivals
 from training.input import fetch
 from training.study import Study, samples, study
@@ -26,7 +26,7 @@ class Evaluated:
         """What is to be told of it, line by line."""
         figures = self.study.figures
         kept, calibration = figures["rejection"]["kept"], figures["calibration"]["error"]
-        yield f"{self.manifest.version} on {len(self.study.test):,} digits of {self.manifest.dataset}"
+        yield f"{self.manifest.version} on {len(self.study.test):,} digits of {self._dataset}"
         yield f"accuracy {_interval(figures['accuracy'])}"
         yield f"loss {figures['loss']:.4f}, calibration error {calibration:.4f}"
         for digit, share in figures["digits"].items():
@@ -39,6 +39,10 @@ class Evaluated:
         for name, found in figures["comparisons"].items():
             yield f"against {name}, {found['version']} ({found['accuracy']['share']:.4f}): p {found['p']:.3g}"
 
+    @property
+    def _dataset(self) -> str:
+        return f"{self.manifest.dataset} {self.manifest.dataset_version}"
+
     def write(self, folder: Path) -> None:
         """Write the report into a folder, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,21 +54,22 @@ def evaluate(store: Store, version: str | None, negatives: Sequence[Path], count
     """Study a model.
 
     Args:
-        store: has the dataset that the model was trained on, and the model, unless it is the bundled one.
+        store: has the version of the dataset that the model was trained on, and the model, unless it is bundled.
         version: the model, or `bundled`; without one, the live one.
         negatives: folders of PNG files, none of them a digit.
         count: digits for each corruption and severity, and for each kind of picture; as a training takes, without it.
 
     Raises:
         InvalidParameterError: a folder holds no PNG files.
-        UnknownError: there is no such model, or not its dataset.
+        UnknownError: there is no such model, or the store lacks the version of the dataset that it was trained on.
     """
     others = {folder.name: [path.read_bytes() for path in sorted(folder.glob("*.png"))] for folder in negatives}
     for name, pngs in others.items():
         if not pngs:
             raise InvalidParameterError(f"Expected PNG files in the folder {name}. Found none.")
-    manifest, model = _bundled() if version == "bundled" else _stored(store, version)
-    test = fetch(store, datasets.latest(store, manifest.dataset), "test")
+    manifest, model = catalogue.load(store, version or catalogue.live_name(store))
+    dataset = dataset_versions.find(store, manifest.dataset, manifest.dataset_version)
+    test = fetch(store, dataset, "test")
     found = study(
         model,
         manifest.thresholds[SCORE],
@@ -79,16 +84,3 @@ def evaluate(store: Store, version: str | None, negatives: Sequence[Path], count
 
 def _interval(share: dict[str, Any]) -> str:
     return f"{share['share']:.4f} (95 % confidence interval {share['low']:.4f} to {share['high']:.4f})"
-
-
-def _bundled() -> tuple[Manifest, bytes]:
-    manifest = models.parse_manifest((BUNDLED / MANIFEST_FILE).read_bytes())
-    return manifest, manifest.check(MODEL_FILE, (BUNDLED / MODEL_FILE).read_bytes())
-
-
-def _stored(store: Store, version: str | None) -> tuple[Manifest, bytes]:
-    live = releases.live(store)
-    if version is None and live is None:
-        raise UnknownError("No model has been released. Train one: digits train. Or: digits evaluate bundled")
-    manifest = models.load_manifest(store, version or (live and live.version) or "")
-    return manifest, models.load_file(store, manifest, MODEL_FILE)
