@@ -12,7 +12,7 @@ from typing import Any
 from bench.markdown import table
 from digits import models
 from digits.models import MANIFEST_FILE, MODEL_FILE
-from local.checkout import BUNDLED
+from local.checkout import BUNDLED_FOLDER
 
 CARD = Path(__file__).parents[1] / "docs" / "model-card.md"
 TEXT = """# Model card: {version}
@@ -81,7 +81,7 @@ def interval(share: dict[str, float]) -> str:
 
 def card(figures: dict[str, Any]) -> str:
     """The page, of what `metrics.json` holds."""
-    manifest = models.parse_manifest((BUNDLED / MANIFEST_FILE).read_bytes())
+    manifest = models.parse_manifest((BUNDLED_FOLDER / MANIFEST_FILE).read_bytes())
     if figures["version"] != manifest.version:
         raise SystemExit(f"These figures are of {figures['version']}. Bundled is {manifest.version}.")
     rejection, corruptions, pictures = figures["rejection"], figures["corruptions"], figures["pictures"]

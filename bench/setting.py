@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.checkout import BUNDLED, ROOT
+from local.checkout import BUNDLED_FOLDER, ROOT
 
 PEERS = ROOT / "bench" / "peers"
 PEERS_PYTHON = ROOT / ".venv" / "bench" / "bin" / "python"
@@ -50,7 +50,7 @@ class Setting:
             "POWERTOOLS_SERVICE_NAME": "predict",
             "POWERTOOLS_METRICS_NAMESPACE": "Digits",
             "MODEL": str(self.model),
-            "LITERT_MODEL": str(BUNDLED / "model.tflite"),
+            "LITERT_MODEL": str(BUNDLED_FOLDER / "model.tflite"),
             # TensorFlow's remarks.
             "TF_CPP_MIN_LOG_LEVEL": "3",
             # It tells nobody of it.

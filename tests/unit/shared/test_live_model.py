@@ -21,7 +21,7 @@ from digits.live_model import LiveModel
 from digits.models import MODEL_FILE, Manifest
 from digits.releases import Served
 from digits.store import Store
-from local.checkout import BUNDLED, ROOT
+from local.checkout import BUNDLED_FOLDER, ROOT
 from tests.faults import Fault, FaultProxy
 
 LOGGER = logging.getLogger(__name__)
@@ -47,13 +47,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture(scope="module")
 def manifest() -> Manifest:
-    bundled = models.parse_manifest((BUNDLED / "manifest.json").read_bytes())
+    bundled = models.parse_manifest((BUNDLED_FOLDER / "manifest.json").read_bytes())
     return replace(bundled, files={MODEL_FILE: bundled.files[MODEL_FILE]})
 
 
 @pytest.fixture(scope="module")
 def model() -> bytes:
-    return (BUNDLED / MODEL_FILE).read_bytes()
+    return (BUNDLED_FOLDER / MODEL_FILE).read_bytes()
 
 
 def publish_and_release(store: Store, manifest: Manifest, model: bytes, version: str) -> None:
@@ -81,13 +81,13 @@ def longest(live: LiveModel, until: Callable[[], bool]) -> float:
 
 
 def test_the_bundled_model_answers_before_the_first_release(file_store: Store, manifest: Manifest) -> None:
-    live = LiveModel(file_store, BUNDLED, 0, LOGGER)
+    live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
     assert live.current().manifest.version == manifest.version
     assert (live.release, live.problem) == (None, None)
 
 
 def test_the_newest_release_answers(store: Store, manifest: Manifest, model: bytes) -> None:
-    live = LiveModel(store, BUNDLED, 0, LOGGER)
+    live = LiveModel(store, BUNDLED_FOLDER, 0, LOGGER)
     for version in (ONE, TWO):
         publish_and_release(store, manifest, model, version)
         answers_with(live, version)
@@ -103,7 +103,7 @@ def test_a_first_look_that_began_before_counts_while_it_is_new(
     publish_and_release(file_store, manifest, model, ONE)
     look: Future[Served | None] = Future()
     look.set_result(releases.look(file_store, None))
-    live = LiveModel(file_store, BUNDLED, 30, LOGGER, look)
+    live = LiveModel(file_store, BUNDLED_FOLDER, 30, LOGGER, look)
     publish_and_release(file_store, manifest, model, TWO)
     for clock.seconds, version in answers.items():
         assert live.current().manifest.version == version
@@ -112,13 +112,13 @@ def test_a_first_look_that_began_before_counts_while_it_is_new(
 def test_a_first_look_that_failed_leaves_the_bundled_model(file_store: Store, manifest: Manifest) -> None:
     look: Future[Served | None] = Future()
     look.set_exception(StoreError("The object store could not serve releases."))
-    live = LiveModel(file_store, BUNDLED, 3600, LOGGER, look)
+    live = LiveModel(file_store, BUNDLED_FOLDER, 3600, LOGGER, look)
     assert live.current().manifest.version == manifest.version
     assert live.problem == "The object store could not serve releases."
 
 
 def test_a_release_is_looked_for_once_in_a_while(file_store: Store, manifest: Manifest, model: bytes) -> None:
-    live = LiveModel(file_store, BUNDLED, 3600, LOGGER)
+    live = LiveModel(file_store, BUNDLED_FOLDER, 3600, LOGGER)
     before = live.current()
     publish_and_release(file_store, manifest, model, ONE)
     assert live.current() is before
@@ -138,7 +138,7 @@ def test_a_damaged_release_leaves_the_loaded_model(  # noqa: PLR0913, PLR0917  m
     damage: Callable[[Store, str, bytes], None],
     clock: Clock,
 ) -> None:
-    live = LiveModel(file_store, BUNDLED, 0, LOGGER)
+    live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
     publish_and_release(file_store, manifest, model, ONE)
     assert live.current().manifest.version == ONE
     publish_and_release(file_store, manifest, model, TWO)
@@ -168,7 +168,7 @@ BROKEN: dict[str, tuple[str, bytes | dict[str, Any]]] = {
 def test_a_release_that_makes_no_sense_leaves_the_loaded_model(
     file_store: Store, manifest: Manifest, model: bytes, name: str
 ) -> None:
-    live = LiveModel(file_store, BUNDLED, 0, LOGGER)
+    live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
     publish_and_release(file_store, manifest, model, ONE)
     live.current()
     publish_and_release(file_store, manifest, model, TWO)
@@ -184,12 +184,12 @@ def test_a_release_that_makes_no_sense_leaves_the_loaded_model(
 def test_what_is_no_release_does_not_count(file_store: Store, manifest: Manifest, key: str, tmp_path: Path) -> None:
     (tmp_path / "store" / "releases").mkdir()
     (tmp_path / "store" / key).write_bytes(b"{}")
-    live = LiveModel(file_store, BUNDLED, 0, LOGGER)
+    live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
     assert (live.current().manifest.version, live.release, live.problem) == (manifest.version, None, None)
 
 
 def test_releases_that_are_gone_are_no_rollback(file_store: Store, manifest: Manifest, model: bytes) -> None:
-    live = LiveModel(file_store, BUNDLED, 0, LOGGER)
+    live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
     publish_and_release(file_store, manifest, model, ONE)
     live.current()
     for entry in file_store.entries("releases"):
@@ -198,7 +198,7 @@ def test_releases_that_are_gone_are_no_rollback(file_store: Store, manifest: Man
 
 
 def test_the_bundled_model_can_be_gone_back_to(store: Store, manifest: Manifest, model: bytes) -> None:
-    live = LiveModel(store, BUNDLED, 0, LOGGER)
+    live = LiveModel(store, BUNDLED_FOLDER, 0, LOGGER)
     publish_and_release(store, manifest, model, ONE)
     answers_with(live, ONE)
     releases.release(store, models.BUNDLED, "roll back")
@@ -211,7 +211,7 @@ def test_no_request_waits_for_a_slow_store(
 ) -> None:
     publish_and_release(faulty_store, manifest, model, ONE)
     faults.add(Fault.LATENCY, seconds=1)
-    live = LiveModel(faulty_store, BUNDLED, 0, LOGGER)
+    live = LiveModel(faulty_store, BUNDLED_FOLDER, 0, LOGGER)
     assert longest(live, lambda: live.release == 1) < 0.5
     assert live.problem is None
 
@@ -221,7 +221,7 @@ def test_no_request_waits_for_a_store_that_hangs(
 ) -> None:
     faults.add(Fault.HANG)
     monkeypatch.setattr(live_model, "DEADLINE", 1)
-    live = LiveModel(Store(faulty_store.url, patience=timedelta(seconds=3)), BUNDLED, 0, LOGGER)
+    live = LiveModel(Store(faulty_store.url, patience=timedelta(seconds=3)), BUNDLED_FOLDER, 0, LOGGER)
     assert longest(live, lambda: live.problem is not None) < 0.5
     assert live.problem == "The object store has not answered for 1 s."
     assert live.current().manifest.version == manifest.version
@@ -232,7 +232,7 @@ def test_after_a_failure_the_next_look_waits(
 ) -> None:
     publish_and_release(faulty_store, manifest, model, ONE)
     faults.add(Fault.RESET)
-    live = LiveModel(Store(faulty_store.url, patience=timedelta(seconds=0.5)), BUNDLED, 0, LOGGER)
+    live = LiveModel(Store(faulty_store.url, patience=timedelta(seconds=0.5)), BUNDLED_FOLDER, 0, LOGGER)
     longest(live, lambda: live.problem is not None)
     faults.forget()
     for _ in range(100):
