@@ -6,7 +6,7 @@ BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
+.PHONY: help setup run test soak e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +29,10 @@ run: setup ## Serve on http://127.0.0.1:3000 (PORT=3100 for another port)
 
 test: setup ## Run the tests
 	@$(BIN)/pytest
+
+soak: setup ## Inject faults and kill processes at random, for half an hour (ROUNDS=20 for less, SEED=1 for the same again)
+	@PYTHONPATH=.:functions/predict:functions/train:functions/convert $(BIN)/python -m tests.soak \
+		--rounds $(or $(ROUNDS),200) $(addprefix --seed ,$(SEED)) $(addprefix --first ,$(FIRST))
 
 e2e: setup ## Build the containers and drive them (with Docker), and the page (with Debian's chromium and chromium-driver)
 	@$(BIN)/pytest tests/e2e

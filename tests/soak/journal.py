@@ -1,0 +1,20 @@
+"""What happened in a round, for whoever has to find out why it failed."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The events of a round in their order, and how many there were of each kind."""
+
+    lines: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, line: str) -> None:
+        """Note an event."""
+        self.lines.append(line)
+
+    def count(self, kind: str) -> None:
+        """Count an event."""
+        self.counts[kind] += 1
