@@ -81,16 +81,17 @@ def check_int8(reference: Answers, exported: Answers, labels: npt.NDArray[np.int
         ExportError: it reads too many images differently, or too few right.
     """
     expected, found = reference.logits.argmax(axis=1), exported.logits.argmax(axis=1)
-    _check("int8_disagreement", float(np.mean(expected != found)))
-    _check("int8_accuracy_drop", float(np.sum(expected == labels) - np.sum(found == labels)) / len(labels))
+    # One image on the edge is no fault, however few there are.
+    one = 1 / len(labels)
+    _check("int8_disagreement", float(np.mean(expected != found)), one)
+    _check("int8_accuracy_drop", float(np.sum(expected == labels) - np.sum(found == labels)) / len(labels), one)
 
 
-def _check(name: str, value: float) -> None:
+def _check(name: str, value: float, least: float = 0.0) -> None:
+    limit = max(TOLERANCES[name], least)
     # Written so that NaN fails.
-    if not value <= TOLERANCES[name]:
-        raise ExportError(
-            f"Expected {name} to be at most {TOLERANCES[name]}. Received {value:.6f}. Nothing was published."
-        )
+    if not value <= limit:
+        raise ExportError(f"Expected {name} to be at most {limit:g}. Received {value:.6f}. Nothing was published.")
 
 
 def _convert(folder: str, calibration: npt.NDArray[np.uint8] | None = None) -> bytes:

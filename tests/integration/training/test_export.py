@@ -98,6 +98,16 @@ def test_an_int8_export_that_reads_other_digits_is_refused(reference: Answers, t
         export.check_int8(reference, other, test.labels)
 
 
+def test_one_image_of_few_may_be_read_differently(reference: Answers, test: Examples) -> None:
+    few = Answers(reference.logits[:20].copy(), reference.scores[:20])
+    other = replace(few, logits=few.logits.copy())
+    other.logits[0] = few.logits[0, ::-1]
+    export.check_int8(few, other, test.labels[:20])
+    other.logits[1] = few.logits[1, ::-1]
+    with pytest.raises(ExportError, match=r"int8_disagreement to be at most 0\.05\. Received 0\.1"):
+        export.check_int8(few, other, test.labels[:20])
+
+
 def test_an_int8_export_that_reads_fewer_digits_right_is_refused(reference: Answers, test: Examples) -> None:
     right = np.flatnonzero(reference.logits.argmax(axis=1) == test.labels)[:3]
     other = replace(reference, logits=reference.logits.copy())
