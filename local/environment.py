@@ -48,13 +48,17 @@ def main(descriptor: int) -> None:
     # Never closed here: the gateway kills what hangs up, and a traceback must come out first.
     channel = socket.socket(fileno=descriptor)
     channel.set_inheritable(False)
-    threading.Thread(target=_exit_with_gateway, args=(channel,), daemon=True).start()
+    end = threading.Thread(target=_exit_with_gateway, args=(channel,), daemon=True)
+    end.start()
     handler = _load(os.environ["_HANDLER"])
     channel.sendall(b"\n")
-    for line in channel.makefile("rb", buffering=_BUFFER_BYTES):
-        answer = _answer(handler, json.loads(line))
-        sys.stdout.flush()
-        channel.sendall(answer + b"\n")
+    try:
+        for line in channel.makefile("rb", buffering=_BUFFER_BYTES):
+            answer = _answer(handler, json.loads(line))
+            sys.stdout.flush()
+            channel.sendall(answer + b"\n")
+    finally:
+        end.join()  # The gateway is gone. To return would end the process before that has tidied up.
 
 
 def _load(name: str) -> Handler:

@@ -58,8 +58,8 @@ class Environment:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.returncode is None
+        """Whether the process still runs. It hangs up before its exit status can be known."""
+        return self._process.returncode is None and not self._reader.at_eof()
 
     async def read_line(self) -> bytes:
         """The next line that the process writes: an empty one once its handler is loaded, then its answers.
