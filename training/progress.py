@@ -80,10 +80,14 @@ class _Moment:
 
 @dataclass(frozen=True)
 class _State:
-    """A phase, since when, and while it fits the first and the last step of this process."""
+    """A phase, since when, and while it fits the first and the last step of this process.
+
+    `slowness` is how many times as long as expected a step took, at least 1: so do the phases after it.
+    """
 
     phase: Phase
     entered: float
+    slowness: float = 1.0
     first: _Moment | None = None
     last: _Moment | None = None
 
@@ -94,7 +98,8 @@ class Phases:
     The training tells it; anyone may ask, from any thread.
 
     Args:
-        expected: how many seconds each phase takes, as `training.expected` says; a phase that is not there takes none.
+        expected: how many seconds each phase takes, as `training.expected` says; a phase that is not there takes none,
+            and fitting takes some.
     """
 
     def __init__(self, expected: Mapping[Phase, float]) -> None:
@@ -109,13 +114,16 @@ class Phases:
 
     def enter(self, phase: Phase) -> None:
         """Say that a phase begins."""
-        self._state = _State(phase, time.monotonic())
+        self._state = _State(phase, time.monotonic(), self._state.slowness)
         self._tell()
 
     def step(self, figures: Figures) -> None:
         """Say that the network has been fitted by one step more."""
         moment = _Moment(figures, time.monotonic())
-        self._state = replace(self._state, first=self._state.first or moment, last=moment)
+        first = self._state.first or moment
+        # A GPU makes the steps faster, and nothing else.
+        slowness = max(1.0, self._pace(first, moment) / self._expected_pace(figures))
+        self._state = replace(self._state, first=first, last=moment, slowness=slowness)
         if figures.step == figures.steps:
             self._tell()
 
@@ -123,28 +131,31 @@ class Phases:
         """How far the training is.
 
         Its `eta_seconds` are those of this phase and of all that follow. A phase takes what is expected of it; fitting,
-        once there are steps to go by, what the steps that are left take at the pace of those that are done. A phase
-        that is overdue is not taken for over, so there is always some time left.
+        once there are steps to go by, what the steps that are left take at the pace of those that are done. If that is
+        slower than expected, so are the phases after it. A phase that is overdue is not taken for over, so there is
+        always some time left.
         """
         state, time_now = self._state, time.monotonic()
         later = _PHASES[_PHASES.index(state.phase) + 1 :]
-        left = self._left_of(state, time_now) + sum(self._expected.get(phase, 0.0) for phase in later)
+        left = self._left_of(state, time_now) + sum(state.slowness * self._expected.get(phase, 0.0) for phase in later)
         figures = asdict(state.last.figures) if state.last else {}
         return Progress(phase=state.phase, updated=datetime.now(UTC), eta_seconds=left, **figures)
 
     def _left_of(self, state: _State, now: float) -> float:
         """How many seconds are left of the phase itself."""
         if state.first and state.last:
-            return max(0.0, self._left_to_fit(state.first, state.last) - (now - state.last.time))
+            steps = state.last.figures.total - state.last.figures.done
+            return max(0.0, self._pace(state.first, state.last) * steps - (now - state.last.time))
         elapsed = now - state.entered
-        return max(self._expected.get(state.phase, 0.0) - elapsed, _OVERDUE * elapsed)
+        return max(state.slowness * self._expected.get(state.phase, 0.0) - elapsed, _OVERDUE * elapsed)
 
-    def _left_to_fit(self, first: _Moment, last: _Moment) -> float:
-        """How many seconds the steps take that are left after the last one."""
-        expected = self._expected.get("fitting", 0.0) / last.figures.total
+    def _pace(self, first: _Moment, last: _Moment) -> float:
+        """How many seconds a step takes."""
         taken, steps = last.time - first.time, last.figures.done - first.figures.done
-        pace = (_EXPECTED_STEPS * expected + taken) / (_EXPECTED_STEPS + steps)
-        return pace * (last.figures.total - last.figures.done)
+        return (_EXPECTED_STEPS * self._expected_pace(last.figures) + taken) / (_EXPECTED_STEPS + steps)
+
+    def _expected_pace(self, figures: Figures) -> float:
+        return self._expected["fitting"] / figures.total
 
     def _tell(self) -> None:
         progress = self.now()
