@@ -9,7 +9,7 @@ import time
 import types
 from dataclasses import dataclass, replace
 
-from digits import models
+from digits import jobs, models
 from digits.dataset_versions import DatasetVersion
 from digits.jobs import Request
 from digits.models import MANIFEST_FILE, MODEL_FILE, WEIGHTS_FILE, Manifest
@@ -35,7 +35,7 @@ def make(store: Store, request: Request, dataset: DatasetVersion, phases: Phases
     """As `training.pipeline.make`: reports progress, keeps checkpoints, and makes a model of its own."""
     phases.enter("fitting")
     for _ in range(CHECKPOINTS):
-        store.write(f"jobs/{request.job_id}/checkpoint.keras", os.urandom(1 << 16))
+        store.write(jobs.checkpoint_key(request.job_id), os.urandom(1 << 16))
         time.sleep(0.2)  # To be killed, or cancelled, in between.
     phases.enter("exporting")
     files = {MODEL_FILE: (BUNDLED / MODEL_FILE).read_bytes(), WEIGHTS_FILE: request.job_id.encode()}

@@ -239,7 +239,7 @@ def _check_result(
         examination.add(key, "It is another end than the one in claim.json.", remedy)
     if result.model_version and result.model_version not in complete:
         examination.add(key, f"Its model {result.model_version} is not there, or not whole.", "Train again.")
-    checkpoint = f"jobs/{job_id}/checkpoint.keras"
+    checkpoint = jobs.checkpoint_key(job_id)
     if checkpoint in examination.entries and examination.is_abandoned(f"jobs/{job_id}"):
         examination.add(checkpoint, "It is left over from a job that is finished.", "Delete it.")
 

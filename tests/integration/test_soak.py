@@ -1,0 +1,45 @@
+"""`make soak` itself: a round of it, and that it finds what it is for."""
+
+import os
+import subprocess
+import sys
+
+from tests.integration.conftest import ROOT
+
+# Its first round is in a folder, which is fast, and has releases.
+SEED = "19"
+CODE = [".", "functions/predict", "functions/train", "functions/convert"]
+# A soak of a service that makes each release twice.
+BROKEN = """
+import sys
+from digits import documents, releases
+from tests.soak import __main__ as soak
+
+def release_twice(store, *arguments, **more):
+    made = release(store, *arguments, **more)
+    store.create_json(f"releases/{made.number + 1}.json", documents.to_json(made) | {"number": made.number + 1})
+    return made
+
+release, releases.release = releases.release, release_twice
+sys.exit(soak.main())
+"""
+
+
+def soak(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(CODE)}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_round() -> None:
+    done = soak("-m", "tests.soak", "--rounds", "1", "--seed", SEED)
+    assert done.returncode == 0, done.stdout
+    assert "and everything holds." in done.stdout
+
+
+def test_what_does_not_hold_is_found() -> None:
+    done = soak("-c", BROKEN, "--rounds", "1", "--seed", SEED)
+    assert done.returncode == 1, done.stdout
+    assert "Violation: Released twice: Release(" in done.stdout
+    assert f"make soak SEED={SEED} FIRST=1 ROUNDS=1" in done.stdout
