@@ -144,9 +144,7 @@ def start_training(
     metrics.flush_metrics()
     state = trainings.wait(job_id, wait) if wait else trainings.state(job_id)
     over = wait and state["status"] in ("SUCCEEDED", "FAILED")
-    # The gateway's own path of this request begins with the stage.
-    path = app.current_event.request_context.path
-    headers = {"Location": f"{path}/{job_id}", **({"Preference-Applied": prefer} if wait and prefer else {})}
+    headers = {"Location": f"{_path()}/{job_id}", **({"Preference-Applied": prefer} if wait and prefer else {})}
     return _json(state, HTTPStatus.OK if over else HTTPStatus.ACCEPTED, headers)
 
 
@@ -255,8 +253,13 @@ def _bundled() -> dict[str, Any]:
 
 
 def _next(after: str | None) -> str | None:
-    """The link to the next page. The gateway's own path of a request begins with the stage."""
-    return after and f"{app.current_event.request_context.path}?after={after}"
+    """The link to the next page."""
+    return after and f"{_path()}?after={after}"
+
+
+def _path() -> str:
+    """The request's path as the gateway has it: it begins with the stage, and may end with a slash."""
+    return str(app.current_event.request_context.path).rstrip("/")
 
 
 def _wait_seconds(prefer: str | None) -> float:
