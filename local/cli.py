@@ -21,11 +21,12 @@ from digits.errors import DigitsError, InvalidParameterError
 from digits.jobs import Parameters, Request
 from digits.live_model import load_live
 from digits.store import Store
-from local import cli_models, download, reading, server
+from local import cli_models, download, evaluation, reading, server
 from local.checkout import BUNDLED_FOLDER, MNIST, npz, open_store, revision
 from local.cli_doctor import doctor
 from local.quiet import without_notices
 from local.wording import at_a_shell, explain
+from training import job
 
 console = Console(highlight=False)
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -100,8 +101,6 @@ def train(  # noqa: PLR0913, PLR0917  one option a parameter
     job_id: Annotated[str | None, typer.Option(help="Go on with this job, from its last checkpoint")] = None,
 ) -> None:
     """Train as `POST /train` does, in this process, and release the model. Exit status 1 if the training failed."""
-    from training import job  # noqa: PLC0415  it loads rich and more, which other commands need not wait for
-
     logging.basicConfig(format="%(message)s")
     logging.getLogger("training.progress").setLevel(logging.INFO)
     store = open_store()
@@ -154,8 +153,6 @@ def evaluate(
     output: Annotated[Path | None, typer.Option(help="A folder for report.html and metrics.json; it is made")] = None,
 ) -> None:
     """Measure a model on the test part of the data it was trained on, on pictures of it, and on others of no digits."""
-    from local import evaluation  # noqa: PLC0415  it loads TensorFlow
-
     found = evaluation.evaluate(open_store(), version, negatives or [], samples)
     for line in found.lines():
         typer.echo(line)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -69,7 +69,7 @@ def export(version: Version, folder: Annotated[Path, typer.Argument(help="Where 
 def import_weights(
     path: Annotated[Path, typer.Argument(help="Keras weights in HDF5: of Keras 3, or Keras 2's such as weights.h5")],
     dataset: Annotated[str | None, typer.Option(help="Measure it on this dataset in the store")] = None,
-    architecture: Annotated[str, typer.Option(help="The network that the weights are of")] = "lab",
+    architecture: Annotated[Literal["lab", "lite"], typer.Option(help="The network that the weights are of")] = "lab",
 ) -> None:
     """Make a model of a weights file: exported, measured, published, and not released."""
     path.open("rb").close()  # Say at once if that cannot be done.

@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digits import dataset_versions
+from digits.classifier import Classifier
 from digits.errors import InvalidParameterError
-from digits.models import SCORE, Manifest
+from digits.models import Manifest
 from digits.store import Store
 from local import catalogue
-from training import report, rivals
-from training.input import fetch
-from training.study import Study, samples, study
+from local.quiet import without_notices
+
+if TYPE_CHECKING:
+    from training.study import Study
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Evaluated:
     """A model, and what was found about it."""
 
     manifest: Manifest
-    study: Study
+    study: "Study"
 
     def lines(self) -> Iterator[str]:
         """What is to be told of it, line by line."""
@@ -45,6 +47,8 @@ class Evaluated:
 
     def write(self, folder: Path) -> None:
         """Write the report into a folder, which is made."""
+        from training import report  # noqa: PLC0415  it loads TensorFlow
+
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in report.files(self.manifest, self.study).items():
             (folder / name).write_bytes(data)
@@ -63,16 +67,20 @@ def evaluate(store: Store, version: str | None, negatives: Sequence[Path], count
         InvalidParameterError: a folder holds no PNG files.
         UnknownError: there is no such model, or the store lacks the version of the dataset that it was trained on.
     """
-    others = {folder.name: [path.read_bytes() for path in sorted(folder.glob("*.png"))] for folder in negatives}
-    for name, pngs in others.items():
-        if not pngs:
-            raise InvalidParameterError(f"Expected PNG files in the folder {name}. Found none.")
+    others = {folder.name: _pngs(folder) for folder in negatives}
     manifest, model = catalogue.load(store, version or catalogue.live_name(store))
     dataset = dataset_versions.find(store, manifest.dataset, manifest.dataset_version)
+    with without_notices():
+        threshold = Classifier(manifest, model).threshold
+    # They load TensorFlow: seconds, and notices of its own, for which nobody waits who mistyped a name.
+    from training import rivals  # noqa: PLC0415
+    from training.input import fetch  # noqa: PLC0415
+    from training.study import samples, study  # noqa: PLC0415
+
     test = fetch(store, dataset, "test")
     found = study(
         model,
-        manifest.thresholds[SCORE],
+        threshold,
         test,
         count=count or samples(test),
         exports={"int8": model},
@@ -80,6 +88,13 @@ def evaluate(store: Store, version: str | None, negatives: Sequence[Path], count
         others=others,
     )
     return Evaluated(manifest, found)
+
+
+def _pngs(folder: Path) -> list[bytes]:
+    pngs = [path.read_bytes() for path in sorted(folder.glob("*.png"))]
+    if not pngs:
+        raise InvalidParameterError(f"The folder {folder} holds no PNG files. Give one that does.")
+    return pngs
 
 
 def _interval(share: dict[str, Any]) -> str:

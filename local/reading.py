@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from digits.classifier import Classifier
 from digits.errors import DigitsError, NotADigitError
 from digits.images import read_digit
@@ -38,10 +40,11 @@ class Reading:
 
     def to_line(self) -> str:
         """The reading as a line for a person."""
+        name = typer.format_filename(self.path)  # It may not be text.
         if self.prediction is None:
-            return f"{self.path}: {self.problem}"
+            return f"{name}: {self.problem}"
         best = f"{self.prediction} ({self.confidence:.1%})"
-        return f"{self.path}: {best}" if self.accepted else f"{self.path}: {self.problem} The closest digit is {best}."
+        return f"{name}: {best}" if self.accepted else f"{name}: {self.problem} The closest digit is {best}."
 
 
 def read(classifier: Classifier, path: Path) -> Reading:
