@@ -82,7 +82,7 @@ lock: setup ## Lock the newest versions into requirements/*.txt
 			$$(echo dev checkov | grep -qw $$name || echo --constraint requirements/dev.txt) \
 			--custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
-data: setup ## Get data/mnist.npz: a copy of MNIST_NPZ=path if given, else Keras' download
+data: setup ## Get data/mnist.npz: a copy of MNIST_NPZ=path if given, else a download that is checked
 	@$(BIN)/digits data
 
 convert: setup ## Convert data/mnist.npz (the starter set without it) to TFRecords in the store

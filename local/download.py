@@ -92,6 +92,9 @@ def _chunks(url: str, timeout: float) -> Iterator[bytes]:
             while chunk := answer.read(_CHUNK):
                 yield chunk
             missing = answer.length or 0
+    except HTTPError as error:
+        error.close()
+        raise DataError(f"{url} cannot be downloaded: the server answered {error.code}. {_REMEDY}") from error
     except (OSError, HTTPException) as error:
         raise DataError(f"{url} cannot be downloaded: {_cause(error)}. {_REMEDY}") from error
     if missing:
@@ -99,7 +102,5 @@ def _chunks(url: str, timeout: float) -> Iterator[bytes]:
 
 
 def _cause(error: OSError | HTTPException) -> str:
-    if isinstance(error, HTTPError):
-        return f"the server answered {error.code}"
     cause = error.reason if isinstance(error, URLError) else error
     return reason(cause) if isinstance(cause, OSError) else str(cause) or type(cause).__name__

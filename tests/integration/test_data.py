@@ -1,0 +1,173 @@
+"""`make data`: the download against a real server on loopback, and the copy of a user's file."""
+
+import hashlib
+import importlib.util
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from local import download
+from local.download import DataError
+from tests.integration.conftest import ROOT
+
+CONTENT = b"PK " + bytes(range(256)) * 1000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+HANG_SECONDS = 0.3
+
+# `digits data` in a checkout whose data folder is another, and whose file is on another server.
+COMMAND = """
+import sys
+from functools import partial
+from pathlib import Path
+from local import cli, download
+cli.MNIST, url = Path(sys.argv.pop(1)), sys.argv.pop(1)
+download.download = partial(download.download, url=url)
+cli.main()
+"""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    released: threading.Event
+
+    def do_GET(self) -> None:
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        if self.path == "/whole":
+            self.wfile.write(CONTENT)
+            return
+        self.wfile.write(CONTENT[:1000])
+        if self.path == "/hanging":
+            self.released.wait()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Its URL: `/whole`, `/missing`, `/cut`, `/hanging`."""
+    released = threading.Event()
+    handler = type("Handler", (_Handler,), {"released": released})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        released.set()
+        serving.shutdown()
+        thread.join()
+
+
+@pytest.fixture(params=["absent", "present"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where to download to: nothing is there, or another file."""
+    path = tmp_path / "data" / "mnist.npz"
+    path.parent.mkdir()
+    if request.param == "present":
+        path.write_bytes(b"old")
+    return path
+
+
+def test_a_download_of_the_right_checksum_takes_its_place(server: str, target: Path) -> None:
+    download.download(target, f"{server}/whole", SHA256)
+    assert target.read_bytes() == CONTENT
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    ("path", "sha256", "told"),
+    [
+        ("/whole", "0" * 64, f"its SHA-256 is {SHA256}"),
+        ("/cut", SHA256, f"it ended {len(CONTENT) - 1000:,} bytes early"),
+        ("/missing", SHA256, "the server answered 404"),
+        ("/hanging", SHA256, "timed out"),
+    ],
+)
+def test_a_download_that_fails_changes_nothing(server: str, target: Path, path: str, sha256: str, told: str) -> None:
+    before = _files(target.parent)
+    with pytest.raises(DataError, match=re.escape(told)) as failed:
+        download.download(target, server + path, sha256, timeout=HANG_SECONDS)
+    assert "MNIST_NPZ=path/to/mnist.npz make data" in failed.value.detail
+    assert _files(target.parent) == before
+
+
+def test_what_is_downloaded_is_keras_file() -> None:
+    keras = importlib.util.find_spec("keras")
+    assert keras
+    assert keras.origin
+    source = (Path(keras.origin).parent / "src" / "datasets" / "mnist.py").read_text()
+    folder, name = download.URL.rsplit("/", 1)
+    assert all(part in source for part in (f'"{folder}/"', name, download.SHA256))
+
+
+def test_without_a_network_one_line_says_what_to_do(tmp_path: Path, refused_url: str) -> None:
+    target = tmp_path / "mnist.npz"
+    done = _data(target, refused_url)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "connection refused. Use a copy: MNIST_NPZ=path/to/mnist.npz make data" in done.stderr
+    assert _files(tmp_path) == {}
+
+
+def test_a_download_goes_through_the_proxy_of_the_environment(tmp_path: Path, refused_url: str) -> None:
+    done = _data(tmp_path / "mnist.npz", download.URL, HTTPS_PROXY=refused_url, NO_PROXY="")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"{download.URL} cannot be downloaded: connection refused" in done.stderr
+
+
+def test_a_file_of_the_users_is_copied(tmp_path: Path, small_npz: Path) -> None:
+    target = tmp_path / "mnist.npz"
+    done = _data(target, "http://nowhere.invalid", MNIST_NPZ=str(small_npz))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _files(tmp_path) == {"mnist.npz": small_npz.read_bytes()}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("nowhere.npz", "does not exist. Set MNIST_NPZ"),
+        ("folder.npz", "is not a file. Set MNIST_NPZ"),
+        ("cut.npz", "cannot be used. Expected an npz file"),
+        ("page.npz", "cannot be used. Expected an npz file"),
+    ],
+)
+def test_a_file_that_is_no_npz_is_refused_in_one_line(tmp_path: Path, small_npz: Path, given: str, told: str) -> None:
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "cut.npz").write_bytes(small_npz.read_bytes()[:-100])
+    (tmp_path / "page.npz").write_text("<html>")
+    (tmp_path / "data").mkdir()
+    done = _data(tmp_path / "data" / "mnist.npz", "http://nowhere.invalid", MNIST_NPZ=str(tmp_path / given))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"{given} {told}" in done.stderr
+    assert _files(tmp_path / "data") == {}
+
+
+@pytest.fixture
+def refused_url() -> Iterator[str]:
+    """A URL on a port that is taken and does not listen, so that connections to it are refused."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def _data(target: Path, url: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    inherited.pop("MNIST_NPZ", None)
+    command = [sys.executable, "-c", COMMAND, str(target), url, "data"]
+    return subprocess.run(
+        command, cwd=ROOT, env=inherited | variables, capture_output=True, text=True, check=False, timeout=100
+    )
