@@ -7,7 +7,7 @@ import boto3
 from cloud import shell
 
 NAME = "digits-training"
-SOURCES = ("training", "layers/shared", "requirements")
+SOURCES = ("training", "layers/shared", "requirements", "functions/predict/model", "example")
 
 
 def build(*, gpu: bool) -> str:

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -33,6 +34,8 @@ STARTER_KEY = "raw/starter.npz"
 ACCEPTED_AT_ONCE, QUEUED_BY_KERNEL = 32, 1024
 # Requests at work when the server stops get this long.
 STOP_SECONDS = 2
+# No write takes this long.
+LEFTOVER_AGE = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +79,8 @@ class Service:
         definition = template.read(root / "template.yaml")
         train, convert = definition.function_in(TRAIN), definition.function_in(CONVERT)
         self.store = Store(variables["DIGITS_STORE"])
+        for path in self.store.leftovers(LEFTOVER_AGE):
+            path.unlink(missing_ok=True)
         jobs = Jobs(_state_folder(self.store.url, root))
 
         self._pools = {

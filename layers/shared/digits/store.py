@@ -6,13 +6,15 @@ Every write is whole or absent: no reader sees part of an object, on S3 or in a 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count
-from time import monotonic, sleep
+from pathlib import Path
+from time import monotonic, sleep, time
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
@@ -35,6 +37,8 @@ _MAX_RETRIES = 1000
 # The first and the longest pause between two tries, as shares of the patience: so that they are many.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
 _CHUNK = 1000
+# What object_store writes in a folder before it renames it.
+_STAGED = re.compile(r".+#[0-9]+")
 
 
 class Entry(NamedTuple):
@@ -113,7 +117,7 @@ class Store:
                 raise
 
     def _put_new(self, key: str, data: bytes) -> None:
-        """obstore tries again by itself, but for a put that may have taken effect and must not do so twice."""
+        """Put where there is none, again and again: obstore does so for all but what may have taken effect."""
         deadline = monotonic() + self._patience
         for tries in count():
             try:
@@ -213,6 +217,17 @@ class Store:
             if chunk is None:
                 return
             yield bytes(chunk)
+
+    def leftovers(self, age: timedelta) -> list[Path]:
+        """What killed writers left in a folder at least so long ago: files that no reader sees and no write removes.
+
+        S3 has its own: the bucket's lifecycle ends uploads that were broken off.
+        """
+        if not isinstance(self._store, LocalStore):
+            return []
+        before = time() - age.total_seconds()
+        staged = (path for path in Path(unquote(urlsplit(self.url).path)).rglob("*#*") if _STAGED.fullmatch(path.name))
+        return [path for path in staged if path.stat().st_mtime < before]
 
     def presigned_put(self, key: str, expires_in: timedelta) -> str | None:
         """A URL that anyone may PUT this one object to; None for a folder, which has nobody to ask."""

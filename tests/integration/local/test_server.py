@@ -1,5 +1,6 @@
 """What `serve` says when it cannot."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -38,6 +39,15 @@ def test_a_store_that_cannot_be_is_named(
     monkeypatch.setenv("DIGITS_STORE", "ftp://nowhere/prefix")
     assert serve(0, root) == 1
     assert "ftp://nowhere/prefix" in capsys.readouterr().err
+
+
+def test_what_killed_writers_left_is_removed(root: Path) -> None:
+    left = root / ".digits" / "datasets" / "x.tfrecord#1"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"unfinished")
+    os.utime(left, (0, 0))
+    Gateway(root).stop()
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -189,10 +190,14 @@ def test_a_missing_bucket_is_not_taken_for_a_missing_object() -> None:
         assert not isinstance(caught.value, MissingObjectError)
 
 
-def test_what_a_killed_writer_left_is_not_listed(file_store: Store, tmp_path: Path) -> None:
+def test_what_a_killed_writer_left_is_found_and_not_listed(file_store: Store, tmp_path: Path) -> None:
     file_store.write("a/b", b"")
-    (tmp_path / "store" / "a" / "c#1").write_bytes(b"unfinished")
+    left = tmp_path / "store" / "a" / "c#1"
+    left.write_bytes(b"unfinished")
     assert keys(file_store, "a") == ["a/b"]
+    assert file_store.leftovers(timedelta(hours=1)) == []
+    os.utime(left, (0, 0))
+    assert file_store.leftovers(timedelta(hours=1)) == [left]
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_REPLY, Fault.PRECONDITION_FAILED])
