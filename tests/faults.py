@@ -42,6 +42,7 @@ class Fault(StrEnum):
     INTERNAL_ERROR = "500 InternalError"
     SLOW_DOWN = "503 SlowDown"
     TOO_MANY_REQUESTS = "429 TooManyRequests"
+    CONDITIONAL_CONFLICT = "409 ConditionalRequestConflict"
     PRECONDITION_FAILED = "412 PreconditionFailed"
     """Each of these errors is answered as S3 words it, and nothing takes effect."""
     RESET = "reset"

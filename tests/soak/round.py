@@ -39,7 +39,9 @@ S3_KEYS = (
 )
 BATCH_KEYS = ("", "submit", "describe", "list", "terminate")
 FREQUENT = (Fault.INTERNAL_ERROR, Fault.SLOW_DOWN, Fault.TOO_MANY_REQUESTS, Fault.RESET, Fault.LOST_REPLY)
-RARE = (Fault.HANG, Fault.PRECONDITION_FAILED, Fault.TRUNCATED, Fault.LATENCY)
+RARE = (Fault.HANG, Fault.CONDITIONAL_CONFLICT, Fault.PRECONDITION_FAILED, Fault.TRUNCATED, Fault.LATENCY)
+# HANG, since a client that waits for an answer waits for seconds; conflicts, since S3 does not repeat them.
+ONCE = {Fault.HANG, Fault.CONDITIONAL_CONFLICT, Fault.PRECONDITION_FAILED}
 QUICK, REAL = Training("tests.soak.quick_training", seconds=2), Training("training", seconds=25)
 
 
@@ -100,14 +102,12 @@ class Round:
     def _add_fault(self, proxy: FaultProxy, key: str) -> None:
         draw = self._random
         fault = draw.choice(draw.choices((FREQUENT, RARE), (7, 3))[0])
-        # A client that waits for an answer waits for seconds.
-        once = fault in {Fault.HANG, Fault.PRECONDITION_FAILED}
         rule = proxy.add(
             fault,
             method=draw.choice((".*", ".*", "GET", "PUT|POST", "PUT|POST")),
             key=key,
-            times=1 if once else draw.choice((1, 2, 5, 50)),
-            probability=1 if once else draw.choice((0.1, 0.3, 1)),
+            times=1 if fault in ONCE else draw.choice((1, 2, 5, 50)),
+            probability=1 if fault in ONCE else draw.choice((0.1, 0.3, 1)),
             seed=draw.getrandbits(32),
             seconds=draw.uniform(0.05, 1),
         )

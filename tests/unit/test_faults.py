@@ -51,7 +51,14 @@ def test_what_no_rule_harms_passes(url: str, client: httpx.Client, faults: Fault
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault.INTERNAL_ERROR, Fault.SLOW_DOWN, Fault.TOO_MANY_REQUESTS, Fault.PRECONDITION_FAILED]
+    "fault",
+    [
+        Fault.INTERNAL_ERROR,
+        Fault.SLOW_DOWN,
+        Fault.TOO_MANY_REQUESTS,
+        Fault.CONDITIONAL_CONFLICT,
+        Fault.PRECONDITION_FAILED,
+    ],
 )
 def test_errors_are_answered_as_s3_does_and_nothing_takes_effect(
     fault: Fault, url: str, client: httpx.Client, faults: FaultProxy
