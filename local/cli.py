@@ -28,7 +28,6 @@ from local.quiet import without_notices
 from local.wording import at_a_shell, explain
 from training import job
 
-console = Console(highlight=False)
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(cli_models.app, name="models")
 app.command()(doctor)
@@ -176,7 +175,8 @@ def _new_job(store: Store, parameters: Parameters) -> str:
 
 
 def _convert(store: Store, path: Path, name: str | None) -> DatasetVersion:
-    with Progress(console=console, transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"Converting {path.name}", total=None)
         return datasets.convert(
             store,
