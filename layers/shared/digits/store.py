@@ -109,25 +109,42 @@ class Store:
         Raises:
             ConflictError: the key is taken by other bytes. Of several that create it at once, one succeeds.
         """
-        try:
-            with _store_errors(key):
-                self._put_new(key, data)
-        except ConflictError:
-            if self.read(key) != data:
-                raise
-
-    def _put_new(self, key: str, data: bytes) -> None:
-        """Put where there is none, again and again: obstore does so for all but what may have taken effect."""
-        deadline = monotonic() + self._patience
-        for tries in count():
+        for is_last in self._tries():
             try:
-                obstore.put(self._store, key, data, mode="create")
-            except GenericError:
-                if isinstance(self._store, LocalStore) or monotonic() > deadline:
+                with _store_errors(key):
+                    obstore.put(self._store, key, data, mode="create")
+            except ConflictError:
+                found = self._read_if_any(key)
+                if found == data:
+                    return
+                # Nothing is there: S3 answers so while another write is under way, too (409 ConditionalRequestConflict).
+                if found is not None or is_last:
                     raise
-                sleep(self._patience * min(_FIRST_PAUSE * 2**tries, _LONGEST_PAUSE))
+            except StoreError as error:
+                # obstore tries again what may be done twice, and this may not.
+                if is_last or not isinstance(error.__cause__, GenericError):
+                    raise
             else:
                 return
+
+    def _read_if_any(self, key: str) -> bytes | None:
+        try:
+            return self.read(key)
+        except MissingObjectError:
+            return None
+
+    def _tries(self) -> Iterator[bool]:
+        """One turn for each try, with growing pauses between them, until patience ends: whether it is the last."""
+        if isinstance(self._store, LocalStore):
+            yield True
+            return
+        deadline = monotonic() + self._patience
+        for tries in count():
+            is_last = monotonic() > deadline
+            yield is_last
+            if is_last:
+                return
+            sleep(self._patience * min(_FIRST_PAUSE * 2**tries, _LONGEST_PAUSE))
 
     def create_json(self, key: str, document: dict[str, Any]) -> None:
         """`create` for a JSON document."""

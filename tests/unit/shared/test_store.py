@@ -200,7 +200,7 @@ def test_what_a_killed_writer_left_is_found_and_not_listed(file_store: Store, tm
     assert file_store.leftovers(timedelta(hours=1)) == [left]
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_REPLY, Fault.PRECONDITION_FAILED])
+@pytest.mark.parametrize("fault", [Fault.LOST_REPLY, Fault.PRECONDITION_FAILED, Fault.CONDITIONAL_CONFLICT])
 def test_a_create_tells_its_own_object_from_anothers(faults: FaultProxy, faulty_store: Store, fault: Fault) -> None:
     if fault is Fault.PRECONDITION_FAILED:
         faulty_store.write("own", b"mine")
