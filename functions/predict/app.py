@@ -32,6 +32,7 @@ from digits.errors import (
 from digits.images import read_digit
 from digits.live_model import LiveModel
 from digits.png import MAX_BYTES, Pixels
+from digits.sizes import mebibytes
 
 # As API Gateway has them: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-create-api-as-simple-proxy.html
 Event = dict[str, Any]
@@ -161,7 +162,8 @@ def _png(event: Event) -> bytes:
         raise InvalidImageError("Expected a PNG as the request's body. Received text.")
     # Base64 takes four characters for three bytes.
     if len(body) * 3 // 4 > MAX_BYTES + 2:
-        raise ImageTooLargeError(f"Expected at most {MAX_BYTES} bytes. Received about {len(body) * 3 // 4}.")
+        size, limit = mebibytes(len(body) * 3 // 4), mebibytes(MAX_BYTES)
+        raise ImageTooLargeError(f"The PNG has {size}, and the limit is {limit}. Send a smaller one.")
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:

@@ -10,6 +10,7 @@ from typing import IO
 from digits import dataset_versions, tfds, uploads
 from digits.dataset_versions import DatasetVersion
 from digits.errors import ConflictError, InvalidDatasetError, MissingObjectError, UnknownError
+from digits.sizes import mebibytes
 from digits.store import Entry, Store
 from digits.tfds import Split
 
@@ -120,8 +121,8 @@ def _check_name(name: str) -> None:
 
 def _check_size(size: int) -> None:
     if size > MAX_UPLOAD_BYTES:
-        limit, received = (f"{count / 2**20:,.0f} MiB" for count in (MAX_UPLOAD_BYTES, size))
-        raise InvalidDatasetError(f"The npz has {received}, and the limit is {limit}. Upload a smaller one.")
+        limit = mebibytes(MAX_UPLOAD_BYTES)
+        raise InvalidDatasetError(f"The npz has {mebibytes(size)}, and the limit is {limit}. Upload a smaller one.")
 
 
 def _upload(store: Store, name: str) -> Entry:

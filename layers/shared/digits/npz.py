@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from digits.errors import InvalidDatasetError
+from digits.sizes import mebibytes
 from digits.tfds import CLASSES, SIDE, SPLITS, Split
 
 Bytes = npt.NDArray[np.uint8]
@@ -129,8 +130,8 @@ def _check_members(members: list[zipfile.ZipInfo], packed: int) -> None:
     unpacked = sum(member.file_size for member in members)
     if unpacked > min(MAX_UNPACKED_BYTES, MAX_RATIO * packed):
         raise InvalidDatasetError(
-            f"Expected at most {MAX_UNPACKED_BYTES:,} bytes unpacked, and {MAX_RATIO} times the file's size. "
-            f"Received {packed:,} bytes that unpack to {unpacked:,}."
+            f"The npz has {mebibytes(packed)} and unpacks to {mebibytes(unpacked)}. The limits are "
+            f"{mebibytes(MAX_UNPACKED_BYTES)}, and {MAX_RATIO} times the file's size. Upload a smaller one."
         )
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from digits.errors import ImageTooLargeError, InvalidImageError
+from digits.sizes import mebibytes
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -48,9 +49,10 @@ def decode(data: bytes) -> Pixels:
         ImageTooLargeError: over `MAX_BYTES`, or over `MAX_SIDE` pixels a side by its header. Nothing was decoded.
     """
     if len(data) > MAX_BYTES:
-        raise ImageTooLargeError(f"Expected at most {MAX_BYTES} bytes. Received {len(data)}.")
+        size, limit = mebibytes(len(data)), mebibytes(MAX_BYTES)
+        raise ImageTooLargeError(f"The PNG has {size}, and the limit is {limit}. Send a smaller one.")
     if not data.startswith(_SIGNATURE):
-        raise InvalidImageError(f"Expected a PNG. Received {len(data)} bytes without a PNG's signature.")
+        raise InvalidImageError("Expected a PNG. Received bytes without a PNG's signature.")
     essential, depth = _strip(data)
     try:
         # Not `Image.open`, which imports the readers of four other formats first.

@@ -117,7 +117,7 @@ class Store:
                 found = self._read_if_any(key)
                 if found == data:
                     return
-                # Nothing is there: S3 answers so while another write is under way, too (409 ConditionalRequestConflict).
+                # Where nothing is, S3 answers so beside another write (409 ConditionalRequestConflict).
                 if found is not None or is_last:
                     raise
             except StoreError as error:
