@@ -58,7 +58,7 @@ def test_a_dataset_that_is_deleted_before_the_training_starts_is_missed(cloud: C
     with changed(cloud, f"/{starter}/", lambda _: None):
         failed = end_of(cloud, job_id)
     assert failed["status"] == "FAILED"
-    assert failed["reason"] == f"There is no dataset '{starter}' 1.0.0. List them with GET /datasets."
+    assert failed["reason"] == f"There is no dataset '{starter}' 1.0.0. List the datasets with GET /datasets."
 
 
 def test_a_training_is_cancelled(cloud: Cloud, starter: str) -> None:
