@@ -1,7 +1,6 @@
 """Where things are in a checkout of this project, and the store that it uses."""
 
 import os
-import subprocess
 from pathlib import Path
 
 from digits.errors import StoreError
@@ -33,13 +32,3 @@ def open_store() -> Store:
 def npz() -> Path:
     """The data present: the full MNIST, or the starter set without it."""
     return MNIST if MNIST.exists() else STARTER
-
-
-def revision() -> str | None:
-    """The commit that is checked out; None where git cannot tell."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    try:
-        asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return asked.stdout.strip()

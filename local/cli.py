@@ -22,11 +22,12 @@ from digits.jobs import Parameters, Request
 from digits.live_model import load_live
 from digits.store import Store
 from local import cli_models, download, evaluation, reading, server
-from local.checkout import BUNDLED_FOLDER, MNIST, npz, open_store, revision
+from local.checkout import BUNDLED_FOLDER, MNIST, npz, open_store
 from local.cli_doctor import doctor
 from local.quiet import without_notices
 from local.wording import at_a_shell, explain
 from training import job
+from training.revision import revision
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(cli_models.app, name="models")

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from digits.store import Store
-from local.checkout import store_url
+from local.checkout import open_store
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -19,7 +18,7 @@ def doctor(
     """Check that everything in the store is whole, and say what to do where it is not; exit code 1 then."""
     from digits import doctor  # noqa: PLC0415  It loads NumPy and protobuf, as no other command does at its start.
 
-    store = Store(store_url())
+    store = open_store()
     report = doctor.examine(store)
     if as_json:
         console.print_json(json.dumps(asdict(report)))

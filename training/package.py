@@ -1,10 +1,7 @@
 """What becomes of a trained network: the files of a model version, checked and measured before anyone can see them."""
 
-import os
-import subprocess
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +13,7 @@ from digits.models import MODEL_FILE, SCORE, WEIGHTS_FILE, Manifest
 from training import export, weights
 from training.evaluate import Answers, evaluate, keras_answers, litert_answers
 from training.input import Examples, hold_out
+from training.revision import revision
 
 # Of the digits held out of the training, on which the threshold of rejection is set. A little more than the 99.5 % that
 # are to be kept of others: some 3,000 digits do not tell their share more exactly.
@@ -88,22 +86,9 @@ def describe(package: Package, dataset: DatasetVersion, parameters: dict[str, An
         version=models.version_name(created, package.files),
         dataset=dataset.name,
         dataset_version=dataset.version,
-        code_revision=code_revision(),
+        code_revision=revision() or "unknown",
         parameters=parameters,
         metrics=package.metrics,
         thresholds=package.thresholds,
         files={name: models.describe(data) for name, data in package.files.items()},
     )
-
-
-def code_revision() -> str:
-    """The commit of the code that runs: `DIGITS_REVISION`, or the checkout's, or `unknown`."""
-    given = os.environ.get("DIGITS_REVISION")
-    if given:
-        return given
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    try:
-        asked = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return asked.stdout.strip()
