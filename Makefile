@@ -13,16 +13,17 @@ help: ## List the targets
 
 setup: .venv/.complete ## Make .venv with everything, locked (nothing to do when nothing changed)
 
+# On stderr: the output of make url is for a shell to read.
 .venv/.complete: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "Python 3.11 is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Setting up .venv: $$(grep -c == requirements/dev.txt) packages, TensorFlow the largest. A minute or two, once."
+	@echo "Setting up .venv: $$(grep -c == requirements/dev.txt) packages, TensorFlow the largest. A minute or two, once." >&2
 	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; rm -rf .venv; exit 1; }
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps -r requirements/dev.txt \
-		| sed -u -n 's/^Collecting \([^ ]*\).*/  \1/p'; test -x $(BIN)/pytest
+		| sed -u -n 's/^Collecting \([^ ]*\).*/  \1/p' >&2; test -x $(BIN)/pytest
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
-	@echo "Set up."
+	@echo "Set up." >&2
 
 run: setup ## Serve on http://127.0.0.1:3000 (PORT=3100 for another port)
 	@$(BIN)/digits serve --port $(PORT)
