@@ -218,6 +218,9 @@ class Round:
                 list(checks.pages(self._client, "/train", "jobs"))
         finally:
             trainings._SUBMISSION_GRACE = grace
+        # As the server does at its start, with older files.
+        for path in self._store.leftovers(timedelta(0)):
+            path.unlink()
 
     def _repeat_uploads(self) -> None:
         for name, data in self._uploads.items():

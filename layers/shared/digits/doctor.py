@@ -8,11 +8,10 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from urllib.parse import unquote, urlsplit
 
 import google_crc32c
 
@@ -29,8 +28,8 @@ PATIENCE = timedelta(hours=1)
 _RELEASE = re.compile(r"([1-9][0-9]{0,17})\.json")
 _DATASET_VERSION = re.compile(r"([1-9][0-9]{0,17})\.0\.0")
 _INDEX = re.compile(r"[^.]*/\.[^/]+(/[^/]+)?\.json")
-# What object_store and local.jobs write before they rename it.
-_TEMPORARY = re.compile(r".+(#[0-9]+|\.part)")
+# What local.jobs writes before it renames the file.
+_PART = ".part"
 # TFRecord's framing: a length with its checksum before an example, the example's checksum behind.
 _HEADER_BYTES, _FOOTER_BYTES = 12, 4
 _MASK_DELTA = 0xA282EAD8
@@ -64,7 +63,7 @@ def examine(store: Store, patience: timedelta = PATIENCE) -> Report:
         "objects": len(examination.entries),
     }
     _check_indexes(examination)
-    _check_temporaries(examination)
+    _check_temporaries(examination, patience)
     return Report(sorted(examination.findings, key=lambda finding: finding.key), checked)
 
 
@@ -260,17 +259,11 @@ def _check_indexes(examination: Examination) -> None:
         examination.read(key, remedy, partial(examination.store.read_json, key))
 
 
-def _check_temporaries(examination: Examination) -> None:
-    """Look into the folder itself, since listings leave temporary files out. S3 has none that can be listed."""
-    url = urlsplit(examination.store.url)
-    if url.scheme != "file":
-        return
-    folder = Path(unquote(url.path))
-    for path in folder.rglob("*"):
-        if _TEMPORARY.fullmatch(path.name) and examination.has_rested(_modified(path)):
-            remedy = "Delete it."
-            examination.add(str(path.relative_to(folder)), "A temporary file, left by a process that died.", remedy)
-
-
-def _modified(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+def _check_temporaries(examination: Examination, patience: timedelta) -> None:
+    """What is left in a folder. In S3 there are no temporary objects, and its unfinished uploads cannot be listed."""
+    remedy = "Delete it."
+    for path in examination.store.leftovers(patience):
+        examination.add(str(path), "A writer that died left it.", f"{remedy} `digits serve` does so at its start, too.")
+    for entry in examination.entries.values():
+        if entry.key.endswith(_PART) and examination.has_rested(entry.modified):
+            examination.add(entry.key, "The local Batch died before it had written this file.", remedy)
