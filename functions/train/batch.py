@@ -19,6 +19,7 @@ HINTS = {
         "The training took longer than it may. Ask for fewer epochs, or deploy with a longer TrainingTimeout."
     ),
     "CannotPullContainerError": "The training image could not be fetched. Run make deploy again: it pushes the image.",
+    "exit code 75": "The store did not answer the training, again and again. Train again later.",
     "CAPACITY:": "There was no free machine in time. Train again later, or deploy with another TrainingCompute.",
     "MISCONFIGURATION:": (
         "No machine is large enough. Deploy with fewer TrainingVcpus, less TrainingMemory or more TrainingMaxVcpus."

@@ -13,6 +13,7 @@ from digits.errors import ConflictError, InvalidDatasetError, MissingObjectError
 from digits.sizes import mebibytes
 from digits.store import Entry, Store
 from digits.tfds import Split
+from digits.uploads import NAME_PATTERN
 
 __all__ = [
     "MAX_UPLOAD_BYTES",
@@ -25,8 +26,6 @@ __all__ = [
     "shard_keys",
 ]
 
-# What TFDS takes as a dataset's name.
-NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 # The convert function has 2 GiB of disk, for an upload and at most 1 GiB that it unpacks to.
 MAX_UPLOAD_BYTES = 512 * 2**20
 

@@ -4,6 +4,7 @@
 another one that lies in `raw/` is still being converted.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -16,6 +17,8 @@ from digits.store import Entry, Store
 _GIVEN_UP = timedelta(hours=2)
 
 
+# What TFDS takes as a dataset's name.
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 State = Literal["converting", "stalled"]
 
 
@@ -43,9 +46,11 @@ def key(name: str) -> str:
 
 
 def listed(store: Store) -> dict[str, Entry]:
-    """The uploads that are there, by dataset."""
+    """The uploads that are there, by dataset. Those under names that no dataset can have do not count."""
     entries = {entry.key.removeprefix("raw/").removesuffix(".npz"): entry for entry in store.entries("raw")}
-    return {name: entry for name, entry in entries.items() if entry.key == key(name) and "/" not in name}
+    return {
+        name: entry for name, entry in entries.items() if entry.key == key(name) and re.fullmatch(NAME_PATTERN, name)
+    }
 
 
 def problem(store: Store, name: str) -> Problem | None:

@@ -7,15 +7,16 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from digits import dataset_list, dataset_versions, datasets, npz, tfds
+from digits import dataset_list, dataset_versions, datasets, npz, tfds, uploads
 from digits.datasets import DatasetVersion, convert, ingest, latest, shard_keys
-from digits.errors import DamagedObjectError, InvalidDatasetError, StoreError, UnknownError
+from digits.errors import ConflictError, DamagedObjectError, InvalidDatasetError, StoreError, UnknownError
 from digits.store import Store
 
 MakeNpz = Callable[..., Path]
@@ -233,6 +234,29 @@ def test_a_huge_upload_is_refused_before_it_is_fetched(
     with pytest.raises(InvalidDatasetError, match="limit is"):
         convert(store, "small", small_npz)
     assert list_datasets(store)[0]["problem"]["sha256"] is None
+
+
+def test_an_upload_is_listed_until_it_is_dealt_with(store: Store, small_npz: Path, other_npz: Path) -> None:
+    upload(store, "small", small_npz)
+    upload(store, "No-Name", small_npz)
+    assert list_datasets(store) == [{"name": "small", "versions": [], "upload": "converting"}]
+    with pytest.raises(ConflictError, match="is being converted"):
+        latest(store, "small")
+    ingest(store, "small")
+    assert "upload" not in list_datasets(store)[0]
+    upload(store, "small", other_npz)
+    assert list_datasets(store)[0]["upload"] == "converting"
+    assert latest(store, "small").version == "1.0.0"
+
+
+def test_an_upload_that_nobody_converts_is_given_up(
+    store: Store, small_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(store, "small", small_npz)
+    monkeypatch.setattr(uploads, "_GIVEN_UP", timedelta(0))
+    assert list_datasets(store) == [{"name": "small", "versions": [], "upload": "stalled"}]
+    with pytest.raises(InvalidDatasetError, match="Upload it again"):
+        latest(store, "small")
 
 
 def test_no_upload_is_no_version(store: Store) -> None:

@@ -166,6 +166,7 @@ OUT_OF_MEMORY = {"exitCode": 137, "reason": "OutOfMemoryError: Container killed 
         ("Host EC2 (instance i-0123) terminated.", {}, "Host EC2 (instance i-0123) terminated."),
         ("Essential container in task exited", {"exitCode": 139}, "Essential container in task exited, exit code 139"),
         ("Essential container in task exited", OUT_OF_MEMORY, "The training ran out of memory. Deploy with more"),
+        ("Essential container in task exited", {"exitCode": 75}, "The store did not answer the training"),
         ("Job attempt duration exceeded timeout", {}, "The training took longer than it may. Ask for fewer epochs"),
     ],
 )
