@@ -19,6 +19,7 @@ _GIVEN_UP = timedelta(hours=2)
 
 # What TFDS takes as a dataset's name.
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+_KEY = re.compile(rf"raw/({NAME_PATTERN.strip('^$')})\.npz")
 State = Literal["converting", "stalled"]
 
 
@@ -47,10 +48,8 @@ def key(name: str) -> str:
 
 def listed(store: Store) -> dict[str, Entry]:
     """The uploads that are there, by dataset. Those under names that no dataset can have do not count."""
-    entries = {entry.key.removeprefix("raw/").removesuffix(".npz"): entry for entry in store.entries("raw")}
-    return {
-        name: entry for name, entry in entries.items() if entry.key == key(name) and re.fullmatch(NAME_PATTERN, name)
-    }
+    matches = [(_KEY.fullmatch(entry.key), entry) for entry in store.entries("raw")]
+    return {match[1]: entry for match, entry in matches if match}
 
 
 def problem(store: Store, name: str) -> Problem | None:
