@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -243,8 +243,12 @@ class Store:
         if not isinstance(self._store, LocalStore):
             return []
         before = time() - age.total_seconds()
-        staged = (path for path in Path(unquote(urlsplit(self.url).path)).rglob("*#*") if _STAGED.fullmatch(path.name))
-        return [path for path in staged if path.stat().st_mtime < before]
+        found = []
+        for path in Path(unquote(urlsplit(self.url).path)).rglob("*#*"):
+            with suppress(FileNotFoundError):  # Its writer may end at this moment.
+                if _STAGED.fullmatch(path.name) and path.stat().st_mtime < before:
+                    found.append(path)
+        return found
 
     def presigned_put(self, key: str, expires_in: timedelta) -> str | None:
         """A URL that anyone may PUT this one object to; None for a folder, which has nobody to ask."""

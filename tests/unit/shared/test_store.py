@@ -197,6 +197,7 @@ def test_what_a_killed_writer_left_is_found_and_not_listed(file_store: Store, tm
     assert keys(file_store, "a") == ["a/b"]
     assert file_store.leftovers(timedelta(hours=1)) == []
     os.utime(left, (0, 0))
+    (tmp_path / "store" / "a" / "gone#1").symlink_to("nowhere")  # As one that its writer has just renamed.
     assert file_store.leftovers(timedelta(hours=1)) == [left]
 
 
