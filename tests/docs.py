@@ -22,7 +22,7 @@ HEADING = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
 PROMPT = "$ "
 DONE = "-- done --"
 # A developer may have set them, and they would lead out of the folder.
-LEADING_ELSEWHERE = ("DIGITS_STORE", "PYTHONPATH")
+LEADING_ELSEWHERE = ("DIGITS_STORE", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL")
 # The longest command is a training.
 COMMAND_SECONDS = 180
 

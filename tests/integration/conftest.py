@@ -33,9 +33,9 @@ class Service:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "local.cli", "serve", "--port", str(self.port)]
-        environment = OWN_KEYS | os.environ | {"DIGITS_STORE": self.store_url}
+        self.environment = OWN_KEYS | os.environ | {"DIGITS_STORE": self.store_url}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         self.wait(self._answers, START_SECONDS)
 
     def wait(self, condition: Callable[[], bool], seconds: float) -> None:

@@ -40,7 +40,8 @@ def test_train_starts_the_training_on_it(
     event, store = sample_event("train"), Store(service.store_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", f"{service.client.base_url}/_batch")
     given = {"AWS_DEFAULT_REGION": "us-east-1", "DIGITS_JOB_QUEUE": "local", "DIGITS_JOB_DEFINITION": "training"}
-    for name, value in (OWN_KEYS | given).items():
+    keys = {name: service.environment[name] for name in OWN_KEYS}
+    for name, value in (keys | given).items():
         monkeypatch.setenv(name, value)
     convert(store, json.loads(event["body"])["dataset"], ROOT / "data" / "starter.npz")
     answer = load_function("train", store).handler(event, CONTEXT)

@@ -44,10 +44,11 @@ async def swap(store: Store, variables: dict[str, str]) -> list[float]:
     pid = environment._process.pid
     try:
         await environment.read_line()
-        body, seconds = await ask_and_freeze(environment, pid)
-        assert body["model_version"] == VERSION
+        body, first = await ask_and_freeze(environment, pid)
+        while body["model_version"] != VERSION:  # The first request waits a second, which may not be enough.
+            body, _ = await ask_and_freeze(environment, pid)
         await asyncio.to_thread(releases.release, store, models.BUNDLED, "roll back")
-        times = [seconds]
+        times = [first]
         while body["model_version"] == VERSION:
             body, seconds = await ask_and_freeze(environment, pid)
             times.append(seconds)
