@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from digits import jobs
@@ -40,6 +41,7 @@ def test_train_starts_the_training_on_it(
     event, store = sample_event("train"), Store(service.store_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", f"{service.client.base_url}/_batch")
     given = {"AWS_DEFAULT_REGION": "us-east-1", "DIGITS_JOB_QUEUE": "local", "DIGITS_JOB_DEFINITION": "training"}
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # It keeps the keys that it was made with.
     keys = {name: service.environment[name] for name in OWN_KEYS}
     for name, value in (keys | given).items():
         monkeypatch.setenv(name, value)
