@@ -31,7 +31,7 @@ run: setup ## Serve on http://127.0.0.1:3000 (PORT=3100 for another port)
 test: setup ## Run the tests
 	@$(BIN)/pytest
 
-soak: setup ## Inject faults and kill processes at random, for half an hour (ROUNDS=20 for less, SEED=1 for the same again)
+soak: setup ## Inject faults and kill processes at random, for an hour or so (ROUNDS=20 for less, SEED=1 for the same again)
 	@PYTHONPATH=.:functions/predict:functions/train:functions/convert $(BIN)/python -m tests.soak \
 		--rounds $(or $(ROUNDS),200) $(addprefix --seed ,$(SEED)) $(addprefix --first ,$(FIRST))
 

@@ -3,14 +3,12 @@
 import importlib.util
 import json
 import sys
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -18,6 +16,7 @@ import pytest
 from digits.store import Store
 from tests.faults import faults as faults  # noqa: PLC0414  a fixture for all tests
 from tests.faults import faulty_store as faulty_store  # noqa: PLC0414
+from tests.moto_server import moto_server as serve_s3
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"
@@ -66,26 +65,9 @@ def file_store(tmp_path: Path) -> Store:
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
-    """The URL of an S3 endpoint: moto's server, spoken to over HTTP."""
-    from moto.s3.responses import S3Response  # noqa: PLC0415  They take a second.
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415
-
-    put, one_at_a_time = S3Response.put_object, threading.Lock()
-
-    def put_alone(request: S3Response) -> Any:
-        with one_at_a_time:
-            return put(request)
-
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    with pytest.MonkeyPatch.context() as patch:
-        # S3 looks whether there is an object and writes in one step, moto in two.
-        patch.setattr(S3Response, "put_object", put_alone)
-        server.start()
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
-        httpx.put(f"{url}/{BUCKET}").raise_for_status()
+    """The URL of an S3 endpoint with the tests' bucket."""
+    with serve_s3(BUCKET) as url:
         yield url
-        server.stop()
 
 
 @pytest.fixture

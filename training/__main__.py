@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 
 from digits import outcomes
-from digits.errors import DamagedObjectError, MissingObjectError, StoreError
+from digits.errors import DamagedObjectError, MissingObjectError, StoreError, UnknownError
 from digits.settings import Settings
 from digits.store import Store
 from training import interruption, job
@@ -35,7 +35,7 @@ def main() -> int:
         parser.error("give --job-id, or set DIGITS_JOB_ID")
     try:
         return _run(Store(Settings.from_environment().store, patience=PATIENCE), job_id)
-    except (DamagedObjectError, MissingObjectError) as error:
+    except (DamagedObjectError, MissingObjectError, UnknownError) as error:
         logger.error("Job %s cannot end. %s", job_id, error.detail)  # noqa: TRY400  the message says it all
         return 1
     except StoreError as error:

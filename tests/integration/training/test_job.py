@@ -377,3 +377,10 @@ def test_sigterm_ends_a_training_whose_store_hangs(
 def test_the_entry_point_imports_tensorflow_only_for_a_job_that_is_not_over() -> None:
     check = "import sys, training.__main__; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_a_job_whose_record_is_gone_ends_in_words(start: Start) -> None:
+    gone = start("gone")
+    assert gone.wait() == 1
+    assert "There is no job 'gone'" in gone.log
+    assert "Traceback" not in gone.log
