@@ -10,7 +10,7 @@ import numpy as np
 from digits import datasets
 from digits.errors import DigitsError
 from digits.images import read_digit
-from digits.jobs import Parameters
+from digits.parameters import Parameters
 from digits.png import Pixels
 from local.checkout import BUNDLED_FOLDER, npz, open_store
 from local.quiet import without_notices

@@ -10,7 +10,7 @@ import keras
 from bench.measure import Figures
 from bench.setting import Setting
 from digits import datasets
-from digits.jobs import Parameters
+from digits.parameters import Parameters
 from digits.store import Store
 from local.checkout import npz
 from training import fit

@@ -18,8 +18,9 @@ from rich.progress import Progress
 from digits import datasets, jobs
 from digits.datasets import DatasetVersion
 from digits.errors import DigitsError, InvalidParameterError
-from digits.jobs import Parameters, Request
+from digits.jobs import Request
 from digits.live_model import load_live
+from digits.parameters import Parameters
 from digits.store import Store
 from local import cli_models, download, evaluation, reading, server
 from local.checkout import BUNDLED_FOLDER, MNIST, npz, open_store

@@ -7,7 +7,8 @@ step by step, `training.progress` goes by the steps.
 
 from collections.abc import Mapping
 
-from digits.jobs import Parameters, Phase
+from digits.jobs import Phase
+from digits.parameters import Parameters
 from digits.tfds import Split
 from training import samples
 

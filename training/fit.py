@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from digits.errors import InvalidDatasetError, InvalidParameterError
-from digits.jobs import Parameters
+from digits.parameters import Parameters
 from digits.tfds import CLASSES
 from training import negatives, network, objective
 from training.checkpoint import Checkpoint

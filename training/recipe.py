@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from digits.jobs import Parameters
+from digits.parameters import Parameters
 from training.augment import augment
 from training.input import Change
 

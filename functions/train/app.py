@@ -26,8 +26,8 @@ from digits.errors import (
     UnknownError,
     UnsupportedMediaTypeError,
 )
-from digits.jobs import Parameters
 from digits.models import BUNDLED
+from digits.parameters import Parameters
 from digits.settings import Settings
 from digits.store import Store
 from openapi import DocumentedResolver

@@ -10,7 +10,8 @@ from typing import Any
 from batch import Batch, BatchError, BatchJob, BatchRefusedError
 from digits import datasets, documents, jobs, outcomes
 from digits.errors import ConflictError, DamagedObjectError, InvalidParameterError, StoreError, UnknownError
-from digits.jobs import Parameters, Records, Request, Result
+from digits.jobs import Records, Request, Result
+from digits.parameters import Parameters
 from digits.store import Store
 
 # A job younger than this may be on its way to Batch still: the function that submits it may run for 29 s. Or Batch does

@@ -12,7 +12,8 @@ import pytest
 
 from digits import jobs
 from digits.datasets import convert, latest
-from digits.jobs import Parameters, Request
+from digits.jobs import Request
+from digits.parameters import Parameters
 from digits.store import Store
 from tests.conftest import ROOT, sample_event
 from tests.integration.conftest import OWN_KEYS, Service

@@ -12,8 +12,9 @@ import pytest
 from moto.s3.models import s3_backends
 
 from digits import dataset_list, dataset_versions, datasets, documents, jobs, models, releases
-from digits.jobs import Parameters, Request, Result
+from digits.jobs import Request, Result
 from digits.models import Manifest
+from digits.parameters import Parameters
 from digits.store import Store
 from tests.conftest import BUCKET, sample_event
 from tests.faults import Fault, FaultProxy

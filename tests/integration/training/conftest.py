@@ -10,8 +10,9 @@ import pytest
 
 from digits import datasets, jobs
 from digits.dataset_versions import DatasetVersion
-from digits.jobs import Parameters, Progress, Request
+from digits.jobs import Progress, Request
 from digits.models import MODEL_FILE
+from digits.parameters import Parameters
 from digits.store import Store
 from digits.tfds import Split
 from training import fit

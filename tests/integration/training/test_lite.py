@@ -9,8 +9,8 @@ from keras import layers
 
 from digits.classifier import Classifier
 from digits.dataset_versions import DatasetVersion
-from digits.jobs import Parameters
 from digits.models import MODEL_FILE, SCORE
+from digits.parameters import Parameters
 from digits.store import Store
 from tests.integration.training.conftest import CREATED, assert_same_weights
 from training import fit, negatives, network, weights

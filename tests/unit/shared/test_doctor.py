@@ -7,8 +7,9 @@ import pytest
 
 from digits import datasets, doctor, jobs, models, outcomes, releases
 from digits.datasets import DatasetVersion
-from digits.jobs import Parameters, Request, Result
+from digits.jobs import Request, Result
 from digits.models import Manifest
+from digits.parameters import Parameters
 from digits.store import Store
 
 NOW = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)

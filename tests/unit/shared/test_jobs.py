@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from digits import jobs
 from digits.errors import ConflictError, DamagedObjectError, UnknownError
-from digits.jobs import Parameters, Progress, Request, Result
+from digits.jobs import Progress, Request, Result
+from digits.parameters import Parameters
 from digits.store import Store
 
 NOW = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)

@@ -11,7 +11,8 @@ from batch import Batch, BatchError, BatchJob, BatchRefusedError
 from digits import jobs, outcomes
 from digits.datasets import convert
 from digits.errors import ConflictError, InvalidParameterError, UnknownError
-from digits.jobs import Parameters, Result
+from digits.jobs import Result
+from digits.parameters import Parameters
 from digits.store import Store
 from trainings import Trainings
 

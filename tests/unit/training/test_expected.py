@@ -4,7 +4,8 @@ from typing import get_args
 
 import pytest
 
-from digits.jobs import Parameters, Phase
+from digits.jobs import Phase
+from digits.parameters import Parameters
 from digits.tfds import Split
 from training import samples
 from training.expected import seconds
