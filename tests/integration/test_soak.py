@@ -12,12 +12,14 @@ CODE = [".", "functions/predict", "functions/train", "functions/convert"]
 # A soak of a service that makes each release twice.
 BROKEN = """
 import sys
+from dataclasses import replace
 from digits import documents, releases
 from tests.soak import __main__ as soak
 
 def release_twice(store, *arguments, **more):
     made = release(store, *arguments, **more)
-    store.create_json(f"releases/{made.number + 1}.json", documents.to_json(made) | {"number": made.number + 1})
+    again = replace(made, number=made.number + 1)
+    store.create(f"releases/{again.number}.json", documents.to_bytes(again))
     return made
 
 release, releases.release = releases.release, release_twice

@@ -146,10 +146,6 @@ class Store:
                 return
             sleep(self._patience * min(_FIRST_PAUSE * 2**tries, _LONGEST_PAUSE))
 
-    def create_json(self, key: str, document: dict[str, Any]) -> None:
-        """`create` for a JSON document."""
-        self.create(key, _to_json(document))
-
     def entry(self, key: str) -> Entry:
         """What a listing would say of the object."""
         with _store_errors(key):

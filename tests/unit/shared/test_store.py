@@ -65,8 +65,6 @@ def test_a_key_is_created_once(store: Store) -> None:
     store.create("a/b", b"first")
     with pytest.raises(ConflictError, match="a/b"):
         store.create("a/b", b"second")
-    with pytest.raises(ConflictError):
-        store.create_json("a/b", {})
     assert store.read("a/b") == b"first"
 
 
