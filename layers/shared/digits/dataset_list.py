@@ -26,13 +26,31 @@ def page(store: Store, after: str | None = None) -> Page:
     stored, uploaded = parallel.both(lambda: store.folders("datasets"), lambda: uploads.listed(store))
     names = sorted(name for name in {*stored, *uploaded} if name > (after or ""))
     here = names[:PAGE]
-    numbers = parallel.each(lambda name: dataset_versions.newest_numbers(store, name, VERSIONS), here)
-    wanted = [(name, number) for name, found in zip(here, numbers, strict=True) for number in found]
-    versions: dict[str, list[dict[str, Any]]] = {name: [] for name in here}
-    for (name, _), version in zip(wanted, parallel.each(lambda it: _version(store, *it), wanted), strict=True):
-        versions[name] += version
-    listed = parallel.each(lambda name: _describe(store, name, versions[name], uploaded.get(name)), here)
-    return Page(listed, here[-1] if len(names) > len(here) else None)
+    versions = _versions(store, here)
+
+    def describe(name: str) -> dict[str, Any]:
+        return _describe(store, name, versions[name], uploaded.get(name))
+
+    following = here[-1] if len(names) > len(here) else None
+    return Page(parallel.each(describe, here), following)
+
+
+def _versions(store: Store, names: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """The newest versions of each dataset, oldest first."""
+
+    def numbers(name: str) -> range:
+        return dataset_versions.newest_numbers(store, name, VERSIONS)
+
+    def version(wanted: tuple[str, int]) -> list[dict[str, Any]]:
+        return _version(store, *wanted)
+
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    wanted: list[tuple[str, int]] = []
+    for name, here in zip(names, parallel.each(numbers, names), strict=True):
+        wanted += [(name, number) for number in here]
+    for (name, _), described in zip(wanted, parallel.each(version, wanted), strict=True):
+        found[name] += described
+    return found
 
 
 def _version(store: Store, name: str, number: int) -> list[dict[str, Any]]:
