@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -137,5 +138,6 @@ def test_an_outage_is_raised_so_that_lambda_tries_again(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     app = load_function("convert", s3_store)
+    monkeypatch.setattr(app, "store", Store(s3_store.url, patience=timedelta(seconds=0.5)))
     with pytest.raises(StoreError):
         app.handler(object_created(f"{s3_store.url.split('/', 3)[3]}/raw/small.npz"), None)

@@ -288,7 +288,7 @@ def test_an_outage_is_no_refusal(s3_store: Store, small_npz: Path, monkeypatch: 
     upload(s3_store, "small", small_npz)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreError):
-        ingest(Store(s3_store.url), "small")
+        ingest(Store(s3_store.url, patience=timedelta(seconds=0.5)), "small")
     assert s3_store.entries("datasets") == []
 
 
