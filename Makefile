@@ -1,12 +1,15 @@
 # Short targets; `make help` lists them. Everything runs from .venv, which `make setup` makes and the others ask for.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c '$(IN_RANGE)' 2>/dev/null && echo $$python && exit; done; echo python3)
+# TensorFlow has no stable release for 3.14.
+IN_RANGE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PORT ?= 3000
 STAGE ?= default
 BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
+.PHONY: help setup no-python run test soak e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -14,9 +17,11 @@ help: ## List the targets
 setup: .venv/.complete ## Make .venv with everything, locked (nothing to do when nothing changed)
 
 # On stderr: the output of make url is for a shell to read.
-.venv/.complete: requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-		|| { echo "Python 3.11 is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+# An upgrade of the system can take away the Python that made .venv, or put another version in its place.
+.venv/.complete: requirements/dev.txt pyproject.toml $(shell $(BIN)/python -c 'import pip' 2>/dev/null || echo no-python)
+	@$(PYTHON) -c '$(IN_RANGE)' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 is needed (TensorFlow has" \
+		"no stable release for 3.14): make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@$(if $(filter no-python,$^),rm -rf .venv)
 	@echo "Setting up .venv: $$(grep -c == requirements/dev.txt) packages, TensorFlow the largest. A minute or two, once." >&2
 	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; rm -rf .venv; exit 1; }
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps -r requirements/dev.txt \
