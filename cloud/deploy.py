@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import sys
 
 import typer
@@ -10,6 +11,8 @@ from cloud import config, shell, training_image
 from cloud.stack import Stack
 
 REPOSITORY = "TrainingImages"
+# The runtime of template.yaml.
+PYTHON = "python3.11"
 
 
 def deploy(stage: str) -> None:
@@ -24,7 +27,7 @@ def deploy(stage: str) -> None:
     typer.echo(f"Deploying {settings.stack} to account {stack.account()}, {settings.region}.")
     stack.require_deployable()
     repository = stack.outputs().get(REPOSITORY)
-    shell.run("sam", "build", "--config-env", stage)
+    _sam_build(stage)
     tag = training_image.build(gpu=settings.gpu)
     if repository:
         training_image.push(stack.session, repository, tag)
@@ -41,6 +44,12 @@ def show(stack: Stack) -> None:
     for name, value in {"Stack": stack.settings.stack, "AwsRegion": stack.settings.region, **outputs}.items():
         typer.echo(f"export {re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name).upper()}={shlex.quote(value)}")
     typer.echo(f"\nA prediction:\n{curl}", err=True)
+
+
+def _sam_build(stage: str) -> None:
+    # SAM installs a layer's packages with the very Python that will run them.
+    container = [] if shutil.which(PYTHON) else ["--use-container"]
+    shell.run("sam", "build", "--config-env", stage, *container)
 
 
 def _sam_deploy(settings: config.Settings, tag: str) -> None:

@@ -1,3 +1,5 @@
+import shutil
+import sys
 import tomllib
 
 import boto3
@@ -57,6 +59,20 @@ def test_the_next_deployment_mends_a_push_that_failed(checkout: Checkout) -> Non
 
     assert steps(checkout) == ["sam build", "docker build", "docker login", "docker push", "sam deploy"]
     assert tags(checkout) == {checkout.deployed()["TrainingTag"]}
+
+
+def test_sam_builds_in_a_container_where_lambdas_python_is_missing(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout.save()
+    (checkout.tools / "git").symlink_to(shutil.which("git") or "git")
+    monkeypatch.setenv("PATH", str(checkout.tools))
+
+    deploy("default")
+    assert "--use-container" in sam_build(checkout)
+    (checkout.tools / "python3.11").symlink_to(sys.executable)
+    deploy("default")
+    assert "--use-container" not in sam_build(checkout)
 
 
 @pytest.mark.parametrize("failing", ["sam build", "docker build"])
@@ -191,6 +207,11 @@ def steps(checkout: Checkout) -> list[str]:
 def image_build(checkout: Checkout) -> list[str]:
     """How the training image was built."""
     return next(call for call in checkout.calls() if call[:2] == ["docker", "build"])
+
+
+def sam_build(checkout: Checkout) -> list[str]:
+    """How SAM was called to build."""
+    return next(call for call in checkout.calls() if call[:2] == ["sam", "build"])
 
 
 def sam_deploy(checkout: Checkout) -> list[str]:
