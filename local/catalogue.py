@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from digits import documents, models, parallel, releases
+from digits import documents, models, parallel
 from digits.errors import DamagedObjectError, UnknownError
 from digits.models import BUNDLED, MANIFEST_FILE, MODEL_FILE, Manifest
 from digits.store import Store
@@ -25,16 +25,6 @@ class Listed:
             return {"version": self.name, "problem": self.problem}
         document = documents.to_json(self.manifest) | {"version": self.name}
         return document | ({"model_version": self.manifest.version} if self.name == BUNDLED else {})
-
-
-def live_name(store: Store) -> str:
-    """The name of the model that answers now.
-
-    Raises:
-        DamagedObjectError: the newest release cannot be read.
-    """
-    release = releases.live(store)
-    return release.version if release else BUNDLED
 
 
 def listed(store: Store) -> Iterator[Listed]:

@@ -29,7 +29,7 @@ def list_models(
     store = open_store()
     live, problem = None, None
     try:
-        live = catalogue.live_name(store)
+        live = releases.live_version(store)
     except DamagedObjectError as error:
         problem = error.detail
     listed = list(catalogue.listed(store))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digits import dataset_versions
+from digits import dataset_versions, releases
 from digits.classifier import Classifier
 from digits.errors import InvalidParameterError
 from digits.models import Manifest
@@ -68,7 +68,7 @@ def evaluate(store: Store, version: str | None, negatives: Sequence[Path], count
         UnknownError: there is no such model, or the store lacks the version of the dataset that it was trained on.
     """
     others = {folder.name: _pngs(folder) for folder in negatives}
-    manifest, model = catalogue.load(store, version or catalogue.live_name(store))
+    manifest, model = catalogue.load(store, version or releases.live_version(store))
     dataset = dataset_versions.find(store, manifest.dataset, manifest.dataset_version)
     with without_notices():
         threshold = Classifier(manifest, model).threshold

@@ -6,7 +6,6 @@ preference is taken out of the request, and what the function accepts (202 with 
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import MutableMapping
 from http import HTTPStatus
@@ -16,6 +15,8 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from digits.requests import wait_seconds
 
 POLL_SECONDS = 0.5
 # Of all that wait together: looking one at a time and this often leaves the machine to other requests.
@@ -45,7 +46,7 @@ class Waiting:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         prefer = ", ".join(Headers(scope=scope).getlist("prefer")) if scope["type"] == "http" else ""
-        seconds = min(_wait_seconds(prefer), self._max_seconds)
+        seconds = min(wait_seconds(prefer), self._max_seconds)
         if not seconds or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
@@ -90,11 +91,6 @@ class Waiting:
         async with self._turn:
             response = await _ask(self._app, get, _empty_body)
         return bytes(response.body) if response.status_code == HTTPStatus.OK else None
-
-
-def _wait_seconds(prefer: str) -> float:
-    match = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\b", prefer, re.IGNORECASE)
-    return float(match[1]) if match else 0.0
 
 
 def _without(scope: Scope, header: bytes) -> Scope:

@@ -43,10 +43,8 @@ def live(store: Store) -> Rival:
         DamagedObjectError: its release, or a part of it, cannot be read.
         UnknownError: it is gone.
     """
-    release = releases.live(store)
-    if release is None or release.version == BUNDLED:
-        return _bundled()
-    return _load(store, release.version)
+    version = releases.live_version(store)
+    return _bundled() if version == BUNDLED else _load(store, version)
 
 
 def newest(store: Store, architecture: str, dataset: str) -> Rival | None:

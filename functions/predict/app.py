@@ -32,6 +32,7 @@ from digits.errors import (
 from digits.images import read_digit
 from digits.live_model import LiveModel
 from digits.png import MAX_BYTES, Pixels
+from digits.requests import media_type
 from digits.sizes import mebibytes
 
 # As API Gateway has them: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-create-api-as-simple-proxy.html
@@ -150,11 +151,9 @@ def _accepts_any(event: Event) -> bool:
 
 def _png(event: Event) -> bytes:
     """The request's body."""
-    # Names of headers come as the client wrote them, in any case.
-    headers = {name.lower(): value for name, value in (event["headers"] or {}).items()}
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "image/png":
-        raise UnsupportedMediaTypeError(f"Expected Content-Type: image/png. Received {media_type or 'none'!r}.")
+    received = media_type(event["headers"])
+    if received != "image/png":
+        raise UnsupportedMediaTypeError(f"Expected Content-Type: image/png. Received {received or 'none'!r}.")
     body = event["body"] or ""
     if not body:
         raise InvalidImageError("Expected a PNG as the request's body. Received nothing.")

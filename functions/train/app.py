@@ -1,7 +1,6 @@
 """The control plane: trainings, models, releases, datasets, and the API's own description."""
 
 import json
-import re
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path as FilePath
@@ -28,6 +27,7 @@ from digits.errors import (
 )
 from digits.models import BUNDLED
 from digits.parameters import Parameters
+from digits.requests import media_type, wait_seconds
 from digits.settings import Settings
 from digits.store import Store
 from openapi import DocumentedResolver
@@ -107,10 +107,9 @@ def _check_body(event: dict[str, Any]) -> None:
     body = event["body"]
     if not body:
         return
-    headers = {name.lower(): value for name, value in (event["headers"] or {}).items()}
-    media_type = headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if media_type != JSON or event["isBase64Encoded"]:  # curl's -d alone claims to send a form.
-        raise UnsupportedMediaTypeError(f"The body is {media_type!r}. Send JSON, with Content-Type: {JSON}.")
+    received = media_type(event["headers"], JSON)
+    if received != JSON or event["isBase64Encoded"]:  # curl's -d alone claims to send a form.
+        raise UnsupportedMediaTypeError(f"The body is {received!r}. Send JSON, with Content-Type: {JSON}.")
     try:
         document = json.loads(body)
     except ValueError as error:
@@ -138,7 +137,7 @@ def start_training(
     prefer: Annotated[str | None, Header(alias="Prefer", max_length=100)] = None,
 ) -> Response[dict[str, Any]]:
     """Train a model, release it, and answer at once; with `Prefer: wait=N` (seconds) when it is done, if in time."""
-    wait = _wait_seconds(prefer)
+    wait = min(wait_seconds(prefer), settings.max_wait)
     job_id = trainings.submit(parameters, idempotency_key)
     metrics.add_metric("TrainingRequests", MetricUnit.Count, 1)
     metrics.flush_metrics()
@@ -232,10 +231,9 @@ def openapi_document() -> Response[str]:
 def _live() -> dict[str, Any]:
     """The version that answers now, and what is wrong if that cannot be said."""
     try:
-        release = releases.live(store)
+        return {"live": releases.live_version(store)}
     except DamagedObjectError as error:
         return {"live": None, "problem": error.detail}
-    return {"live": release.version if release else BUNDLED}
 
 
 def _describe(version: str) -> dict[str, Any] | None:
@@ -260,12 +258,6 @@ def _next(after: str | None) -> str | None:
 def _path() -> str:
     """The request's path as the gateway has it: it begins with the stage, and may end with a slash."""
     return str(app.current_event.request_context.path).rstrip("/")
-
-
-def _wait_seconds(prefer: str | None) -> float:
-    """The `wait` of a Prefer header (RFC 7240), at most the configured one; 0 without it."""
-    match = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\b", prefer or "", re.IGNORECASE)
-    return min(float(match[1]), settings.max_wait) if match else 0.0
 
 
 def _json(

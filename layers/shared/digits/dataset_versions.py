@@ -76,7 +76,7 @@ def complete(store: Store, name: str) -> Iterator[DatasetVersion]:
         DamagedObjectError: a version's source.json cannot be trusted.
     """
     for number in range(_series(store, name).newest().number, 0, -1):
-        if store.exists(_key(name, number, INFO_FILE)):
+        if is_complete(store, name, number):
             yield load(store, name, number)
 
 
@@ -88,7 +88,7 @@ def find(store: Store, name: str, version: str) -> DatasetVersion:
         UnknownError: there is no such version.
     """
     match = _VERSION_PATTERN.fullmatch(version)
-    if match and store.exists(_key(name, int(match[1]), INFO_FILE)):
+    if match and is_complete(store, name, int(match[1])):
         return load(store, name, int(match[1]))
     raise UnknownError(f"There is no dataset {name!r} {version}. List the datasets with GET /datasets.")
 

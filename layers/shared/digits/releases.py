@@ -81,6 +81,16 @@ def live(store: Store) -> Release | None:
     return _load(store, _log(store).newest())
 
 
+def live_version(store: Store) -> str:
+    """The model that answers now: `bundled` before the first release.
+
+    Raises:
+        DamagedObjectError: the newest release cannot be trusted.
+    """
+    release = live(store)
+    return release.version if release else BUNDLED
+
+
 def newest_number(store: Store) -> int:
     """The number of the newest release; 0 before the first."""
     return _log(store).newest().number
