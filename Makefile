@@ -80,7 +80,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix .
 
 lock: setup ## Lock the newest versions into requirements/*.txt
-	@for name in dev layer predict training training-gpu checkov keras bench; do \
+	@for name in dev serve layer predict training training-gpu checkov keras bench; do \
 		excludes=requirements/$${name%-gpu}-excludes.in overrides=requirements/$$name-overrides.in; \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			$$(test ! -f $$excludes || echo --excludes $$excludes) \
