@@ -1,6 +1,5 @@
 """The part of AWS Batch's HTTP API that trainings need, for boto3's client under `AWS_ENDPOINT_URL_BATCH`."""
 
-import re
 import secrets
 from collections.abc import Callable
 from http import HTTPStatus
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
-from digits.errors import DigitsError, UnknownError
+from digits.errors import UnknownError
 from local.gateway import MAX_BODY_BYTES, limited
 from local.jobs import Document, Job, Jobs, Submission
 
@@ -46,21 +45,21 @@ class Listing(Document):
     filters: list[NameFilter] = Field(min_length=1, max_length=1)
 
 
-class AccessDeniedError(DigitsError):
-    """The caller is none of the server's own functions."""
+def secret_path() -> str:
+    """A path that nobody can guess, for `routes`.
 
-    status = HTTPStatus.FORBIDDEN
-    slug = "access-denied"
-    title = "Access denied"
+    Only the path tells the server's own functions from other callers: the id of an access key is no secret, and behind
+    a reverse proxy every request comes from this machine.
+    """
+    return f"{PATH}/{secrets.token_urlsafe()}"
 
 
-def routes(jobs: Jobs, access_key: str | None = None) -> Mount:
+def routes(jobs: Jobs, path: str = PATH) -> Mount:
     """The operations SubmitJob, DescribeJobs, ListJobs and TerminateJob on `jobs`.
 
     Args:
         jobs: the queue.
-        access_key: the AWS_ACCESS_KEY_ID that callers sign with. Other users of this machine do not know the key.
-            None takes any caller.
+        path: what the operations' paths begin with. Whoever knows `path` may use the operations.
     """
 
     def submit(submission: Submission) -> dict[str, Any]:
@@ -79,28 +78,21 @@ def routes(jobs: Jobs, access_key: str | None = None) -> Mount:
         jobs.terminate(termination.job_id, termination.reason)
         return {}
 
-    def operation(path: str, kind: type[Input], operate: Callable[[Input], dict[str, Any]]) -> Route:
-        return _operation(path, kind, operate, access_key)
-
     operations = [
-        operation("/v1/submitjob", Submission, submit),
-        operation("/v1/describejobs", Description, describe),
-        operation("/v1/listjobs", Listing, list_named),
-        operation("/v1/terminatejob", Termination, terminate),
+        _operation("/v1/submitjob", Submission, submit),
+        _operation("/v1/describejobs", Description, describe),
+        _operation("/v1/listjobs", Listing, list_named),
+        _operation("/v1/terminatejob", Termination, terminate),
     ]
-    return Mount(PATH, routes=operations)
+    return Mount(path, routes=operations)
 
 
 def _summary(job: Job) -> dict[str, Any]:
     return job.model_dump(by_alias=True, exclude_none=True, exclude={"attempts", "container"})
 
 
-def _operation(
-    path: str, kind: type[Input], operate: Callable[[Input], dict[str, Any]], access_key: str | None
-) -> Route:
+def _operation(path: str, kind: type[Input], operate: Callable[[Input], dict[str, Any]]) -> Route:
     async def endpoint(request: Request) -> JSONResponse:
-        if access_key and not _is_signed_with(access_key, request):
-            raise AccessDeniedError("Only the functions of this server may use its AWS Batch. Use the API at /train.")
         body = b"".join([piece async for piece in limited(request, MAX_BODY_BYTES)])
         try:
             return JSONResponse(operate(kind.model_validate_json(body)))
@@ -114,9 +106,3 @@ def _operation(
 
 def _error(kind: str, status: HTTPStatus, error: Exception) -> JSONResponse:
     return JSONResponse({"message": str(error)}, status, {"x-amzn-errortype": kind})
-
-
-def _is_signed_with(access_key: str, request: Request) -> bool:
-    authorization = request.headers.get("authorization", "")
-    credential = re.match(r"AWS4-HMAC-SHA256 Credential=([^/]+)/", authorization)
-    return credential is not None and secrets.compare_digest(credential[1].encode(), access_key.encode())

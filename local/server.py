@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import logging
 import os
-import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +17,7 @@ from starlette.applications import Starlette
 
 from digits.errors import DigitsError
 from digits.store import Entry, Store
-from local import batch, connections, events, gateway, template, uploads
+from local import address, batch, connections, events, gateway, template, uploads
 from local.checkout import ROOT, store_url
 from local.environments import Pool
 from local.jobs import Job, Jobs
@@ -27,7 +26,6 @@ from local.waiting import Waiting
 from local.watcher import Watcher
 
 TRAINING = (sys.executable, "-m", "training")
-HOST = "127.0.0.1"
 TRAIN, CONVERT = "functions/train", "functions/convert"
 STARTER_KEY = "raw/starter.npz"
 # Connections that the event loop accepts before it comes to count them, and those that wait for that.
@@ -40,42 +38,44 @@ LEFTOVER_AGE = timedelta(hours=1)
 logger = logging.getLogger(__name__)
 
 
-def serve(port: int, root: Path = ROOT, training: Sequence[str] = TRAINING) -> int:
-    """Serve on 127.0.0.1 until Ctrl-C or SIGTERM.
+def serve(
+    port: int,
+    root: Path = ROOT,
+    training: Sequence[str] = TRAINING,
+    *,
+    host: str = address.LOOPBACK,
+) -> int:
+    """Serve until Ctrl-C or SIGTERM.
 
     Args:
         port: 0 takes any free one.
         root: folder of template.yaml, and of the code that it names.
         training: the command of a training job.
+        host: an address of this machine to listen on.
 
     Returns:
         The exit status: 1 when the server could not start, which it has said on stderr.
     """
     logging.basicConfig(format="%(levelname)s:     %(message)s")
     try:
-        listener = socket.create_server((HOST, port))
-    except OSError as error:
-        sys.stderr.write(f"Port {port} cannot be used: {error}. Choose another one: make run PORT=3100\n")
+        with address.listen(host, port) as listener:
+            # Accepted sockets inherit it. asyncio sets it only on sockets that name their protocol, which these do
+            # not, and without it the second packet of an answer waits 40 ms for the acknowledgement of the first.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _run(Service(root, listener, training), listener)
+    except DigitsError as error:
+        sys.stderr.write(f"{error.detail}\n")
         return 1
-    # Accepted sockets inherit it. asyncio sets it only on sockets that name their protocol, which these do not, and
-    # without it the second packet of an answer waits 40 ms for the acknowledgement of the first.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with listener:
-        try:
-            service = Service(root, listener.getsockname()[1], training)
-        except DigitsError as error:
-            sys.stderr.write(f"{error.detail}\n")
-            return 1
-        _run(service, listener)
     return 0
 
 
 class Service:
     """Everything that runs, wired together. `app` is its HTTP side."""
 
-    def __init__(self, root: Path, port: int, training: Sequence[str]) -> None:
-        self._url = f"http://{HOST}:{port}"
-        variables = _variables(root, self._url)
+    def __init__(self, root: Path, listener: socket.socket, training: Sequence[str]) -> None:
+        self._url = address.own_url(listener)
+        batch_path = batch.secret_path()
+        variables = _variables(root, self._url, batch_path)
         definition = template.read(root / "template.yaml")
         train, convert = definition.function_in(TRAIN), definition.function_in(CONVERT)
         self.store = Store(variables["DIGITS_STORE"])
@@ -93,7 +93,7 @@ class Service:
         self._watcher = Watcher(self.store, self._on_upload)
         job_variables = {"PYTHONPATH": str(root / "layers" / "shared"), "PYTHONUNBUFFERED": "1"}
         self._runner = Runner(jobs, training, root, variables | job_variables, self._on_state_change)
-        extra_routes = [uploads.route(self.store), batch.routes(jobs, variables.get("AWS_ACCESS_KEY_ID"))]
+        extra_routes = [uploads.route(self.store), batch.routes(jobs, batch_path)]
         application = gateway.application(definition, self._pools, extra_routes, self._lifespan)
         self.app = Waiting(application, float(variables["DIGITS_MAX_WAIT"]))
 
@@ -178,7 +178,7 @@ def _run(service: Service, listener: socket.socket) -> None:
     sys.stdout.write("\nStopped. A training that runs goes on; the next start follows it.\n")
 
 
-def _variables(root: Path, url: str) -> dict[str, str]:
+def _variables(root: Path, url: str, batch_path: str) -> dict[str, str]:
     """The environment variables of functions and jobs: the caller's own ones count where they are only defaults."""
     defaults = {
         "DIGITS_RELEASE_TTL": "0",
@@ -193,12 +193,15 @@ def _variables(root: Path, url: str) -> dict[str, str]:
         "DIGITS_JOB_QUEUE": "local",
         "DIGITS_JOB_DEFINITION": "training",
         "DIGITS_UPLOAD_URL": f"{url}/raw/",
-        "AWS_ENDPOINT_URL_BATCH": f"{url}{batch.PATH}",
+        "AWS_ENDPOINT_URL_BATCH": f"{url}{batch_path}",
     }
     variables = defaults | os.environ | fixed
+    # The path of the server's own Batch is a secret, and a proxy could not reach it.
+    direct = f"{variables.get('no_proxy') or variables.get('NO_PROXY', '')},{urlsplit(url).netloc.rpartition(':')[0]}"
+    variables |= {"no_proxy": direct, "NO_PROXY": direct}
     if variables["DIGITS_STORE"].startswith("file:") and not variables.get("AWS_ACCESS_KEY_ID"):
-        # Our own Batch takes what is signed with this. With S3 the keys must be real ones.
-        variables |= {"AWS_ACCESS_KEY_ID": secrets.token_hex(), "AWS_SECRET_ACCESS_KEY": "local"}
+        # boto3 signs what it sends to the server's own Batch, with any key.
+        variables |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     return variables
 
 

@@ -15,8 +15,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
-# Known, so that a test can speak to the service's own Batch.
-OWN_KEYS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests"}
 
 
 class Service:
@@ -33,9 +31,9 @@ class Service:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "local.cli", "serve", "--port", str(self.port)]
-        self.environment = OWN_KEYS | os.environ | {"DIGITS_STORE": self.store_url}
+        environment = os.environ | {"DIGITS_STORE": self.store_url}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         self.wait(self._answers, START_SECONDS)
 
     def wait(self, condition: Callable[[], bool], seconds: float) -> None:
@@ -54,6 +52,12 @@ class Service:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(how)
         self.process.wait(30)
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables of a function, as the kernel shows them to the function's own user."""
+        functions = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        lines = Path(f"/proc/{functions[0]}/environ").read_text().split("\0")
+        return dict(line.split("=", 1) for line in lines if line)
 
     def upload(self, name: str, npz: Path) -> None:
         answer = self.client.post("/datasets", json={"name": name}).raise_for_status().json()

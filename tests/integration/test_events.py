@@ -16,7 +16,7 @@ from digits.jobs import Request
 from digits.parameters import Parameters
 from digits.store import Store
 from tests.conftest import ROOT, sample_event
-from tests.integration.conftest import OWN_KEYS, Service
+from tests.integration.conftest import Service
 
 EVENTS = ROOT / "events"
 CONTEXT = SimpleNamespace(function_name="", memory_limit_in_mb=0, invoked_function_arn="", aws_request_id="")
@@ -40,12 +40,10 @@ def test_train_starts_the_training_on_it(
     service: Service, load_function: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event, store = sample_event("train"), Store(service.store_url)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", f"{service.client.base_url}/_batch")
-    given = {"AWS_DEFAULT_REGION": "us-east-1", "DIGITS_JOB_QUEUE": "local", "DIGITS_JOB_DEFINITION": "training"}
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # It keeps the keys that it was made with.
-    keys = {name: service.environment[name] for name in OWN_KEYS}
-    for name, value in (keys | given).items():
-        monkeypatch.setenv(name, value)
+    for name, value in service.variables().items():
+        if name.startswith(("AWS_", "DIGITS_")):
+            monkeypatch.setenv(name, value)
     convert(store, json.loads(event["body"])["dataset"], ROOT / "data" / "starter.npz")
     answer = load_function("train", store).handler(event, CONTEXT)
     job_id = json.loads(answer["body"])["job_id"]

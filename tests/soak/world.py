@@ -176,7 +176,7 @@ class World:
 @contextmanager
 def _serve_batch(jobs: Jobs) -> Iterator[str]:
     """The URL of an AWS Batch that keeps jobs and runs none."""
-    app = Starlette(routes=[batch.routes(jobs, None)])
+    app = Starlette(routes=[batch.routes(jobs)])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -200,7 +201,7 @@ class Gateway:
     def start(self) -> None:
         self.log.write_bytes(b"")
         path = os.pathsep.join([str(PROJECT), str(PROJECT / "layers" / "shared")])
-        environment = os.environ | {"PYTHONPATH": path, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+        environment = os.environ | {"PYTHONPATH": path}
         for name in ("DIGITS_STORE", "DIGITS_RELEASE_TTL"):
             environment.pop(name, None)
         with self.log.open("ab") as log:
@@ -208,24 +209,30 @@ class Gateway:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         self.url = eventually(lambda: "".join(re.findall(r"ready: (\S+)", self.log.read_text())), START_SECONDS)
         self.client = httpx.Client(base_url=self.url, timeout=30)
-        self.batch = self.batch_client("local")
+        self.__dict__.pop("batch", None)
 
-    def batch_client(self, access_key: str) -> Any:
-        """As the train function makes it, which knows the access key `local`."""
+    @cached_property
+    def batch(self) -> Any:
+        """As the train function makes it, which is told where."""
         return boto3.client(
             "batch",
-            endpoint_url=f"{self.url}/_batch",
+            endpoint_url=self.variables()["AWS_ENDPOINT_URL_BATCH"],
             region_name="us-east-1",
-            aws_access_key_id=access_key,
-            aws_secret_access_key="local",
+            aws_access_key_id="any",
+            aws_secret_access_key="any",
         )
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables of a function."""
+        answer = self.client.get("/predict").raise_for_status()
+        found: dict[str, str] = answer.json()["about"]["environment"]
+        return found
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         self.client.close()
-        self.batch.close()
         self.process.send_signal(how)
         self.process.wait(20)
 

@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from tests.integration.local.conftest import Gateway, eventually, is_alive, plan
 
 OVER = ("SUCCEEDED", "FAILED")
-SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/batch/aws4_request"}
 
 
 def submit(gateway: Gateway, name: str, **how: str) -> str:
@@ -153,20 +152,34 @@ def submission(name: str = "a", environment: str = "[]") -> str:
     ],
 )
 def test_a_submission_that_cannot_be_run_is_refused(gateway: Gateway, body: str) -> None:
-    answer = gateway.client.post("/_batch/v1/submitjob", content=body, headers=SIGNED)
+    url = gateway.variables()["AWS_ENDPOINT_URL_BATCH"]
+    answer = gateway.client.post(f"{url}/v1/submitjob", content=body)
     assert answer.status_code == httpx.codes.BAD_REQUEST
     assert answer.headers["x-amzn-errortype"] == "ClientException"
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "AWS4-HMAC-SHA256 Credential=other/20260101"}])
 @pytest.mark.parametrize("operation", ["submitjob", "terminatejob", "describejobs", "listjobs"])
-def test_only_the_servers_own_functions_may_use_it(gateway: Gateway, operation: str, headers: dict[str, str]) -> None:
-    answer = gateway.client.post(f"/_batch/v1/{operation}", content=submission(), headers=headers)
-    assert answer.status_code == httpx.codes.FORBIDDEN
-    other = gateway.batch_client("other")
-    with pytest.raises(ClientError):
-        other.submit_job(jobName="other", jobQueue="local", jobDefinition="training")
-    other.close()
+def test_who_does_not_know_the_secret_path_cannot_use_it(gateway: Gateway, operation: str) -> None:
+    url = gateway.variables()["AWS_ENDPOINT_URL_BATCH"]
+    guesses = ["", "/x", f"/{'A' * 43}", url.removeprefix(f"{gateway.url}/_batch")[:-1]]
+    for guess in guesses:
+        answer = gateway.client.post(f"/_batch{guess}/v1/{operation}", content=submission())
+        assert answer.status_code == httpx.codes.NOT_FOUND
+
+
+def test_each_start_has_a_path_of_its_own(own_gateway: Gateway) -> None:
+    before = own_gateway.variables()["AWS_ENDPOINT_URL_BATCH"].rpartition("/")[2]
+    own_gateway.stop()
+    own_gateway.start()
+    assert own_gateway.variables()["AWS_ENDPOINT_URL_BATCH"].rpartition("/")[2] != before
+    assert len(before) >= 43  # 256 bits
+
+
+def test_functions_ask_no_proxy_for_it(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", gateway.variables()["no_proxy"])
+    gateway.__dict__.pop("batch", None)
+    assert gateway.batch.describe_jobs(jobs=["unknown"])["jobs"] == []
 
 
 def test_a_job_is_found_by_its_name(gateway: Gateway) -> None:

@@ -59,7 +59,7 @@ def test_functions_are_told_where_everything_is(gateway: Gateway) -> None:
     assert environment["DIGITS_STORE"] == (gateway.root / ".digits").as_uri()
     assert environment["DIGITS_RELEASE_TTL"] == "0"
     assert environment["DIGITS_UPLOAD_URL"] == f"{gateway.url}/raw/"
-    assert environment["AWS_ENDPOINT_URL_BATCH"] == f"{gateway.url}/_batch"
+    assert environment["AWS_ENDPOINT_URL_BATCH"].startswith(f"{gateway.url}/_batch/")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,6 @@ def test_an_unknown_route_is_not_found(gateway: Gateway, path: str) -> None:
         ("HEAD", "/train", "POST"),
         ("POST", "/train/1", "GET, HEAD"),
         ("GET", "/raw/a.npz", "PUT"),
-        ("GET", "/_batch/v1/submitjob", "POST"),
     ],
 )
 def test_another_method_is_told_the_allowed_ones(gateway: Gateway, method: str, path: str, allowed: str) -> None:
@@ -150,7 +149,8 @@ def test_a_body_of_ten_mebibytes_is_passed_on(gateway: Gateway) -> None:
 )
 def test_pages_of_other_sites_are_kept_out(gateway: Gateway, headers: dict[str, str]) -> None:
     assert_problem(gateway.client.get("/predict", headers=headers), 403)
-    assert_problem(gateway.client.post("/_batch/v1/submitjob", headers=headers), 403)
+    own_batch = gateway.variables()["AWS_ENDPOINT_URL_BATCH"]
+    assert_problem(gateway.client.post(f"{own_batch}/v1/submitjob", headers=headers), 403)
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
