@@ -1,7 +1,8 @@
-# Short targets; `make help` lists them. Everything runs from .venv, which `make setup` makes and the others ask for.
+# Short targets; `make help` lists them. Everything runs from .venv, which the targets make as far as they need it.
+# The first Python in range; without one, what uv finds or gets.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
-	$$python -c '$(IN_RANGE)' 2>/dev/null && echo $$python && exit; done; echo python3)
-# TensorFlow has no stable release for 3.14.
+	$$python -c '$(IN_RANGE)' 2>/dev/null && echo $$python && exit; done; \
+	command -v uv >/dev/null && echo "uv run --quiet --no-project --python '>=3.11,<3.14' python" || echo python3)
 IN_RANGE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PORT ?= 3000
 STAGE ?= default
@@ -9,28 +10,31 @@ BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup no-python run test soak e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
+.PHONY: help setup gone run test soak e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: .venv/.complete ## Make .venv with everything, locked (nothing to do when nothing changed)
 
-# On stderr: the output of make url is for a shell to read.
-# An upgrade of the system can take away the Python that made .venv, or put another version in its place.
-.venv/.complete: requirements/dev.txt pyproject.toml $(shell $(BIN)/python -c 'import pip' 2>/dev/null || echo no-python)
-	@$(PYTHON) -c '$(IN_RANGE)' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 is needed (TensorFlow has" \
-		"no stable release for 3.14): make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; }
-	@$(if $(filter no-python,$^),rm -rf .venv)
-	@echo "Setting up .venv: $$(grep -c == requirements/dev.txt) packages, TensorFlow the largest. A minute or two, once." >&2
-	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; rm -rf .venv; exit 1; }
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps -r requirements/dev.txt \
-		| sed -u -n 's/^Collecting \([^ ]*\).*/  \1/p' >&2; test -x $(BIN)/pytest
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
-	@touch $@
-	@echo "Set up." >&2
+# What an upgrade of the system has taken the Python from is made again.
+GONE := $(shell $(BIN)/python -c '' 2>/dev/null || echo gone)
 
-run: setup ## Serve on http://127.0.0.1:3000 (PORT=3100 for another port)
+INSTALL = @command -v $(firstword $(PYTHON)) >/dev/null \
+	|| { echo "Python 3.11, 3.12 or 3.13 is needed, or uv, which gets one." >&2; exit 1; }; $(PYTHON) -m local.installation
+
+.venv/.complete: requirements/dev.txt pyproject.toml $(GONE)
+	$(INSTALL) dev $@
+	@touch .venv/.serve
+
+.venv/.serve: requirements/serve.txt pyproject.toml $(GONE)
+	$(INSTALL) serve $@
+
+# Environments of their own for what wants other versions.
+.venv/%/.complete: requirements/%.txt .venv/.complete
+	$(INSTALL) $* $@
+
+run: .venv/.serve ## Serve on http://127.0.0.1:3000 (PORT=3100 for another port)
 	@$(BIN)/digits serve --port $(PORT)
 
 test: setup ## Run the tests
@@ -68,19 +72,12 @@ scan: .aws-sam/transformed.json .venv/checkov/.complete ## Search template.yaml 
 	@mkdir -p $(@D)
 	@$(BIN)/python -m cloud.transform >$@ || { rm $@; exit 1; }
 
-# Environments of their own for what wants other versions.
-.venv/%/.complete: requirements/%.txt .venv/.complete
-	@$(BIN)/python -m venv --clear --without-pip .venv/$*
-	@$(BIN)/python -m pip --python .venv/$*/bin/python install --disable-pip-version-check --quiet --quiet \
-		--require-hashes --no-deps -r requirements/$*.txt
-	@touch $@
-
 format: setup ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 lock: setup ## Lock the newest versions into requirements/*.txt
-	@for name in dev serve layer predict training training-gpu checkov keras bench; do \
+	@for name in dev uv serve layer predict training training-gpu checkov keras bench; do \
 		excludes=requirements/$${name%-gpu}-excludes.in overrides=requirements/$$name-overrides.in; \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			$$(test ! -f $$excludes || echo --excludes $$excludes) \
@@ -88,10 +85,10 @@ lock: setup ## Lock the newest versions into requirements/*.txt
 			$$(echo dev checkov | grep -qw $$name || echo --constraint requirements/dev.txt) \
 			--custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
-data: setup ## Get data/mnist.npz: a copy of MNIST_NPZ=path if given, else a download that is checked
+data: .venv/.serve ## Get data/mnist.npz: a copy of MNIST_NPZ=path if given, else a download that is checked
 	@$(BIN)/digits data
 
-convert: setup ## Convert data/mnist.npz (the starter set without it) to TFRecords in the store
+convert: .venv/.serve ## Convert data/mnist.npz (the starter set without it) to TFRecords in the store
 	@$(BIN)/digits convert
 
 train: setup ## Train on the converted data and release the model

@@ -1,4 +1,4 @@
-"""Which Python `make setup` takes, what it says when there is none, and when it makes .venv again."""
+"""Which Python `make` takes, what it says when there is none, and when it makes .venv again."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def install(folder: Path, versions: dict[str, tuple[int, ...]]) -> None:
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run make in the folder, which is all that is on the PATH."""
     shutil.copy(ROOT / "Makefile", folder)
-    for needed in ["requirements/dev.txt", "pyproject.toml"]:
+    for needed in ["requirements/dev.txt", "requirements/serve.txt", "pyproject.toml"]:
         (folder / needed).parent.mkdir(exist_ok=True)
         (folder / needed).touch()
     kept = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "PYTHON"}}
@@ -50,17 +50,18 @@ def test_the_first_python_in_range_is_taken(tmp_path: Path, installed: dict[str,
     assert make(tmp_path, "--silent", "--eval", "taken: ; $(info $(PYTHON)):", "taken").stdout == f"{taken}\n"
 
 
-@pytest.mark.parametrize("installed", [{"python3": (3, 10, 9)}, {"python3.14": (3, 14, 0), "python3": (3, 14, 0)}, {}])
-def test_one_line_says_which_python_is_needed(tmp_path: Path, installed: dict[str, tuple[int, ...]]) -> None:
-    install(tmp_path, installed)
-    said = make(tmp_path, "run")
-    line, of_make = said.stderr.splitlines()
-    assert line == (
-        "Python 3.11, 3.12 or 3.13 is needed (TensorFlow has no stable release for 3.14): "
-        "make run PYTHON=/path/to/python3.13"
-    )
+def test_without_a_python_in_range_uv_is_asked_for_one(tmp_path: Path) -> None:
+    install(tmp_path, {"python3": (3, 10, 9)})
+    (tmp_path / "uv").write_text('#!/bin/sh\necho "uv $@"\n')
+    (tmp_path / "uv").chmod(0o755)
+    said = make(tmp_path, "setup", "--old-file=requirements/dev.txt", "--dry-run").stdout
+    assert "uv run --quiet --no-project --python '>=3.11,<3.14' python -m local.installation dev" in said
+
+
+def test_without_any_python_one_line_says_so(tmp_path: Path) -> None:
+    line, of_make = make(tmp_path, "run").stderr.splitlines()
+    assert line == "Python 3.11, 3.12 or 3.13 is needed, or uv, which gets one."
     assert of_make.startswith("make: ***")
-    assert said.returncode == 2
 
 
 def test_an_environment_whose_python_is_gone_is_made_again(tmp_path: Path) -> None:
@@ -74,4 +75,4 @@ def test_an_environment_whose_python_is_gone_is_made_again(tmp_path: Path) -> No
     assert "Nothing to be done" in make(tmp_path, *up_to_date).stdout
     (binaries / "python").unlink()
     (binaries / "python").symlink_to(tmp_path / "gone")
-    assert "\nrm -rf .venv\n" in make(tmp_path, *up_to_date).stdout
+    assert "-m local.installation dev .venv/.complete" in make(tmp_path, *up_to_date).stdout
