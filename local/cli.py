@@ -22,7 +22,7 @@ from digits.jobs import Request
 from digits.live_model import load_live
 from digits.parameters import Parameters
 from digits.store import Store
-from local import cli_models, download, evaluation, reading, server
+from local import address, cli_models, download, evaluation, reading, server
 from local.checkout import BUNDLED_FOLDER, MNIST, npz, open_store
 from local.cli_doctor import doctor
 from local.quiet import without_notices
@@ -61,9 +61,14 @@ def options(
 
 
 @app.command()
-def serve(port: Annotated[int, typer.Option(help="Port on 127.0.0.1", min=0, max=65535)] = 3000) -> None:
+def serve(
+    port: Annotated[int, typer.Option(help="Any free one if 0", envvar="PORT", min=0, max=65535)] = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on: 0.0.0.0 for the whole network", envvar="DIGITS_HOST")
+    ] = address.LOOPBACK,
+) -> None:
     """Serve the whole service on this machine."""
-    raise typer.Exit(server.serve(port))
+    raise typer.Exit(server.serve(port, host=host))
 
 
 @app.command()

@@ -1,18 +1,15 @@
 """The HTTP side: the API's routes, and every error as a problem document (RFC 9457)."""
 
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from digits.errors import DigitsError, UnknownError
 from local import proxy
@@ -21,8 +18,6 @@ from local.template import Template
 
 # API Gateway's own limit.
 MAX_BODY_BYTES = 10 * 2**20
-# The Host header of a request that means this machine. Browsers and URL parsers read other forms in different ways.
-LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1)(:[0-9]{1,5})?", re.IGNORECASE)
 
 
 class MethodNotAllowedError(DigitsError):
@@ -39,14 +34,6 @@ class BodyTooLargeError(DigitsError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     slug = "body-too-large"
     title = "Body too large"
-
-
-class ForeignRequestError(DigitsError):
-    """The request comes from a page of another site, or under a name that is not this machine's."""
-
-    status = HTTPStatus.FORBIDDEN
-    slug = "foreign-request"
-    title = "Foreign request"
 
 
 class Resource:
@@ -79,20 +66,6 @@ class Resource:
         return sorted(head | self._pools.keys())
 
 
-class LocalOnly:
-    """Refuses what another site's page sends through a browser on this machine: nothing here asks for credentials."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is local."""
-        app = self._app
-        if scope["type"] == "http" and not _is_local(Headers(scope=scope)):
-            app = problem(ForeignRequestError("Call this server as http://127.0.0.1 or http://localhost."))
-        await app(scope, receive, send)
-
-
 def application(
     template: Template,
     pools: Mapping[str, Pool],
@@ -109,7 +82,6 @@ def application(
     """
     app = Starlette(
         routes=[*extra_routes, *_routes(template, pools)],
-        middleware=[Middleware(LocalOnly)],
         exception_handlers=dict.fromkeys((DigitsError, HTTPException, ClientDisconnect), _on_error),
         lifespan=lifespan,
     )
@@ -150,11 +122,6 @@ def _routes_of(path: str, pools: Mapping[str, Pool], binary_media_types: frozens
     resource = Resource(path, pools, binary_media_types)
     pattern = path.replace("+}", ":path}")
     return [Route(pattern, resource), *([] if path == "/" else [Route(f"{pattern}/", resource)])]
-
-
-def _is_local(headers: Headers) -> bool:
-    host = headers.get("host", "")
-    return bool(LOCAL_HOST.fullmatch(host)) and headers.get("origin", f"http://{host}") == f"http://{host}"
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """HTTP requests as API Gateway REST proxy events, and what handlers return as HTTP responses."""
 
 import base64
+import re
 import time
 import uuid
 from collections.abc import Iterable
@@ -72,7 +73,7 @@ def _context(request: Request, resource: str, path: str) -> dict[str, Any]:
     return {
         "accountId": "123456789012",
         "apiId": "local",
-        "domainName": request.headers.get("host", "").partition(":")[0],
+        "domainName": re.sub(r":[0-9]*$", "", request.headers.get("host", "")),
         "httpMethod": request.method,
         "identity": {
             "sourceIp": request.client.host if request.client else None,

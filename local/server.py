@@ -17,7 +17,9 @@ from starlette.applications import Starlette
 
 from digits.errors import DigitsError
 from digits.store import Entry, Store
-from local import address, batch, connections, events, gateway, template, uploads
+from local import address, batch, connections, events, gateway, keys, template, uploads
+from local.access import Access
+from local.banner import banner
 from local.checkout import ROOT, store_url
 from local.environments import Pool
 from local.jobs import Job, Jobs
@@ -81,7 +83,9 @@ class Service:
         self.store = Store(variables["DIGITS_STORE"])
         for path in self.store.leftovers(LEFTOVER_AGE):
             path.unlink(missing_ok=True)
-        jobs = Jobs(_state_folder(self.store.url, root))
+        state = _state_folder(self.store.url, root)
+        self._access = Access.read(os.environ, state, is_exposed=not address.is_loopback(listener))
+        jobs = Jobs(state)
 
         self._pools = {
             name: Pool(function, root, variables, os.cpu_count() or 1)
@@ -95,7 +99,12 @@ class Service:
         self._runner = Runner(jobs, training, root, variables | job_variables, self._on_state_change)
         extra_routes = [uploads.route(self.store), batch.routes(jobs, batch_path)]
         application = gateway.application(definition, self._pools, extra_routes, self._lifespan)
-        self.app = Waiting(application, float(variables["DIGITS_MAX_WAIT"]))
+        self._waiting = Waiting(application, float(variables["DIGITS_MAX_WAIT"]))
+        self.app = self._access.guard(self._waiting, batch_path)
+
+    def close(self) -> None:
+        """Let no request wait any longer for a training."""
+        self._waiting.close()
 
     async def end_environments(self) -> None:
         """End the functions' processes. Requests that they are at work on are answered with a problem."""
@@ -109,7 +118,7 @@ class Service:
         tasks = [asyncio.create_task(self._runner.run()), asyncio.create_task(self._watcher.run())]
         for task in tasks:
             task.add_done_callback(_report_crash)
-        sys.stdout.write(_banner(self._url))
+        sys.stdout.write(banner(self._url, self._access))
         sys.stdout.flush()
         yield
         for task in tasks:
@@ -151,7 +160,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Whatever is cut off from here on is cut off on purpose.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        self._service.app.close()
+        self._service.close()
         cut_off = asyncio.create_task(self._cut_off())
         await super().shutdown(sockets)
         cut_off.cancel()
@@ -196,6 +205,7 @@ def _variables(root: Path, url: str, batch_path: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL_BATCH": f"{url}{batch_path}",
     }
     variables = defaults | os.environ | fixed
+    variables.pop(keys.VARIABLE, None)  # No function needs it.
     # The path of the server's own Batch is a secret, and a proxy could not reach it.
     direct = f"{variables.get('no_proxy') or variables.get('NO_PROXY', '')},{urlsplit(url).netloc.rpartition(':')[0]}"
     variables |= {"no_proxy": direct, "NO_PROXY": direct}
@@ -216,14 +226,3 @@ def _state_folder(store: str, root: Path) -> Path:
 def _report_crash(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()):
         logger.critical("Jobs or uploads are no longer followed. Restart the server.", exc_info=error)
-
-
-def _banner(url: str) -> str:
-    return f"""
-Digits is ready: {url}  (draw a digit there, or read the API at {url}/docs)
-
-  curl -sS --data-binary @example/8.png -H 'Content-Type: image/png' {url}/predict
-
-Ctrl-C stops it. A training that runs goes on; the next start follows it.
-
-"""

@@ -151,7 +151,7 @@ runner.POLL_SECONDS, server.STOP_SECONDS, watcher.POLL_SECONDS = 0.05, 0.5, 0.3
 runner.FIRST_PAUSE_SECONDS, watcher.FIRST_PAUSE_SECONDS = 0.05, 0.3
 connections.HEAD_SECONDS, connections.BODY_SECONDS = 2.0, 2.0
 root = Path(sys.argv[1])
-sys.exit(server.serve(0, root, [sys.executable, str(root / "training.py")]))
+sys.exit(server.serve(0, root, [sys.executable, str(root / "training.py")], host=sys.argv[2]))
 """
 
 
@@ -191,21 +191,28 @@ def lay_out(root: Path) -> None:
 
 
 class Gateway:
-    """The process and a client for it. `start` after `stop` or `kill` serves the same folder on another port."""
+    """The process and a client for it. `start` after `stop` or `kill` serves the same folder on another port.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the folder.
+        host: where to listen.
+        variables: settings that the server gets, and no others of this project's.
+    """
+
+    def __init__(self, root: Path, host: str = "127.0.0.1", **variables: str) -> None:
         self.root = root
         self.log = root / "log"
+        self._host = host
+        self._variables = variables
         self.start()
 
     def start(self) -> None:
         self.log.write_bytes(b"")
         path = os.pathsep.join([str(PROJECT), str(PROJECT / "layers" / "shared")])
-        environment = os.environ | {"PYTHONPATH": path}
-        for name in ("DIGITS_STORE", "DIGITS_RELEASE_TTL"):
-            environment.pop(name, None)
+        others = {name: value for name, value in os.environ.items() if not name.startswith("DIGITS_")}
+        environment = others | {"PYTHONPATH": path} | self._variables
         with self.log.open("ab") as log:
-            command = [sys.executable, "-c", SERVE, str(self.root)]
+            command = [sys.executable, "-c", SERVE, str(self.root), self._host]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         self.url = eventually(lambda: "".join(re.findall(r"ready: (\S+)", self.log.read_text())), START_SECONDS)
         self.client = httpx.Client(base_url=self.url, timeout=30)
@@ -224,7 +231,7 @@ class Gateway:
 
     def variables(self) -> dict[str, str]:
         """The environment variables of a function."""
-        answer = self.client.get("/predict").raise_for_status()
+        answer = self.client.post("/predict").raise_for_status()
         found: dict[str, str] = answer.json()["about"]["environment"]
         return found
 
