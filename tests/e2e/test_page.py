@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.browser import Browser
+from tests.integration.conftest import Service
 from tests.integration.test_service import scene
 
 EXAMPLE = Path(__file__).parents[2] / "example" / "8.png"
@@ -23,6 +24,7 @@ RECORD = """
     window.requests = [];
     window.fetch = (url, {signal}) => { requests.push({url, signal}); return new Promise(() => {}); };
 """
+KEY = "a-key-of-the-tests"
 ENTER, TAB = "\ue007", "\ue004"
 
 
@@ -45,6 +47,16 @@ def page(driver: httpx.Client, service_url: str) -> Iterator[Browser]:
     browser.open(service_url)
     yield browser
     browser.quit()
+
+
+@pytest.fixture(scope="module")
+def keyed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service whose predictions want a key."""
+    settings = {"DIGITS_API_KEY": KEY, "DIGITS_PREDICT_KEY": "required"}
+    running = Service(tmp_path_factory.mktemp("keyed"), **settings)
+    yield str(running.client.base_url)
+    running.stop()
+    running.client.close()
 
 
 def draw_one(page: Browser) -> None:
@@ -156,6 +168,17 @@ def test_a_refusal_asks_for_the_api_key_and_sends_it(page: Browser) -> None:
     assert wait_for(page, "#headline") == "API key needed"
     page.type("#key", "secret" + ENTER)
     wait_until(lambda: page.run("return window.key") == "secret")
+
+
+def test_the_api_key_is_asked_for_until_it_is_right(page: Browser, keyed_url: str) -> None:
+    page.open(keyed_url)
+    draw_one(page)
+    assert wait_for(page, "#headline") == "API key needed"
+    page.type("#key", "wrong" + ENTER)
+    wait_until(lambda: page.text("#headline") == "Wrong API key")
+    page.type("#key", KEY + ENTER)
+    assert wait_for(page, "#digit") == "1"
+    assert not page.run("return document.querySelector('#access').checkVisibility()")
 
 
 def test_an_unreachable_service_is_told(page: Browser) -> None:

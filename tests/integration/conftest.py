@@ -18,9 +18,16 @@ START_SECONDS = 60
 
 
 class Service:
-    """The process and a client for it. `start` again after `kill` finds the same store."""
+    """The process and a client for it. `start` again after `kill` finds the same store.
 
-    def __init__(self, folder: Path, store_url: str | None = None) -> None:
+    Args:
+        folder: takes the store, if that is not elsewhere, and the log.
+        store_url: where the store is.
+        variables: settings that the server gets, besides the environment.
+    """
+
+    def __init__(self, folder: Path, store_url: str | None = None, **variables: str) -> None:
+        self._variables = variables
         self.store_url = store_url or (folder / "store").as_uri()
         self.log = folder / "log"
         with socket.socket() as probe:
@@ -31,7 +38,7 @@ class Service:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "local.cli", "serve", "--port", str(self.port)]
-        environment = os.environ | {"DIGITS_STORE": self.store_url}
+        environment = os.environ | {"DIGITS_STORE": self.store_url} | self._variables
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         self.wait(self._answers, START_SECONDS)
