@@ -22,7 +22,7 @@ from digits.jobs import Request
 from digits.live_model import load_live
 from digits.parameters import Parameters
 from digits.store import Store
-from local import address, cli_models, download, evaluation, reading, server
+from local import address, cli_models, container, download, evaluation, reading, server
 from local.checkout import BUNDLED_FOLDER, MNIST, npz, open_store
 from local.cli_doctor import doctor
 from local.quiet import without_notices
@@ -68,7 +68,7 @@ def serve(
     ] = address.LOOPBACK,
 ) -> None:
     """Serve the whole service on this machine."""
-    raise typer.Exit(server.serve(port, host=host))
+    raise typer.Exit(server.serve(port, container.find(), host=host))
 
 
 @app.command()

@@ -6,10 +6,11 @@ import logging
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from local.backoff import pause
+from local.container import Container, PullError
 from local.jobs import Attempt, Exit, Job, Jobs, Status, now
 from local.process import Process
 
@@ -44,7 +45,7 @@ class Runner:
 
     Args:
         jobs: the queue.
-        command: what a job runs, with the job's own environment variables.
+        container: what a job runs, with the job's own environment variables.
         cwd: where.
         environment: the variables that all jobs get.
         notify: hears of every change of status.
@@ -53,13 +54,13 @@ class Runner:
     def __init__(
         self,
         jobs: Jobs,
-        command: Sequence[str],
+        container: Container,
         cwd: Path,
         environment: Mapping[str, str],
         notify: Callable[[Job], Awaitable[None]],
     ) -> None:
         self._jobs = jobs
-        self._command = command
+        self._container = container
         self._cwd = cwd
         self._environment = environment
         self._notify = notify
@@ -105,12 +106,24 @@ class Runner:
             await self._start(runnable[0])
 
     async def _start(self, job: Job) -> None:
-        process = self._process(job)
-        process.forget()  # Before STARTING is on disk: from then on an exit status counts as this attempt's.
+        self._process(job).forget()  # Before STARTING is on disk: from then on an exit status is this attempt's.
         await self._change(job, "STARTING")
+        await self._launch(job)
+
+    async def _launch(self, job: Job) -> None:
+        """Take a job from STARTING to RUNNING, once there is what it runs in."""
+        try:
+            pending = self._container.pull()
+        except PullError as error:
+            await self._change(job, "FAILED", error.detail)
+            return
+        if pending:
+            self._tell(job, pending)
+            return
+        process = self._process(job)
         variables: dict[str, str] = {variable.name: variable.value for variable in job.container.environment}
         try:
-            self._child = process.start(self._command, self._cwd, {**self._environment, **variables})
+            self._child = process.start(self._container.command, self._cwd, {**self._environment, **variables})
         except OSError as error:
             await self._retry(job, None, f"CannotStartContainerError: {error}")
         else:
@@ -124,6 +137,9 @@ class Runner:
                 await self._change(job, "RUNNING")
             if termination is not None:
                 self._end(job, process)
+        elif job.status == "STARTING" and process.exit_code() is None and termination is None:
+            process.forget()
+            await self._launch(job)
         else:
             process.remove_temporary()
             await self._conclude(job, process.exit_code(), termination)
@@ -168,6 +184,12 @@ class Runner:
             job.stopped_at = now()
         self._jobs.save(job)
         await self._notify(job)
+
+    def _tell(self, job: Job, reason: str) -> None:
+        """Say why a job is as it is, which is no change of its status."""
+        if job.status_reason != reason:
+            job.status_reason = reason
+            self._jobs.save(job)
 
     def _process(self, job: Job) -> Process:
         return Process(self._jobs.folder(job.job_id))

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -21,13 +21,13 @@ from local import address, batch, connections, events, gateway, keys, template, 
 from local.access import Access
 from local.banner import banner
 from local.checkout import ROOT, store_url
+from local.container import Container, refuse_training
 from local.environments import Pool
 from local.jobs import Job, Jobs
 from local.runner import Runner
 from local.waiting import Waiting
 from local.watcher import Watcher
 
-TRAINING = (sys.executable, "-m", "training")
 TRAIN, CONVERT = "functions/train", "functions/convert"
 STARTER_KEY = "raw/starter.npz"
 # Connections that the event loop accepts before it comes to count them, and those that wait for that.
@@ -42,8 +42,8 @@ logger = logging.getLogger(__name__)
 
 def serve(
     port: int,
+    container: Container | None,
     root: Path = ROOT,
-    training: Sequence[str] = TRAINING,
     *,
     host: str = address.LOOPBACK,
 ) -> int:
@@ -51,8 +51,8 @@ def serve(
 
     Args:
         port: 0 takes any free one.
+        container: what trainings run in; None where there can be none.
         root: folder of template.yaml, and of the code that it names.
-        training: the command of a training job.
         host: an address of this machine to listen on.
 
     Returns:
@@ -64,7 +64,7 @@ def serve(
             # Accepted sockets inherit it. asyncio sets it only on sockets that name their protocol, which these do
             # not, and without it the second packet of an answer waits 40 ms for the acknowledgement of the first.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _run(Service(root, listener, training), listener)
+            _run(Service(root, listener, container), listener)
     except DigitsError as error:
         sys.stderr.write(f"{error.detail}\n")
         return 1
@@ -74,7 +74,7 @@ def serve(
 class Service:
     """Everything that runs, wired together. `app` is its HTTP side."""
 
-    def __init__(self, root: Path, listener: socket.socket, training: Sequence[str]) -> None:
+    def __init__(self, root: Path, listener: socket.socket, container: Container | None) -> None:
         self._url = address.own_url(listener)
         batch_path = batch.secret_path()
         variables = _variables(root, self._url, batch_path)
@@ -96,8 +96,10 @@ class Service:
         self._starter = offer_starter(self.store, root / "data" / "starter.npz")
         self._watcher = Watcher(self.store, self._on_upload)
         job_variables = {"PYTHONPATH": str(root / "layers" / "shared"), "PYTHONUNBUFFERED": "1"}
-        self._runner = Runner(jobs, training, root, variables | job_variables, self._on_state_change)
-        extra_routes = [uploads.route(self.store), batch.routes(jobs, batch_path)]
+        self._runner = container and Runner(jobs, container, root, variables | job_variables, self._on_state_change)
+        extra_routes: list[BaseRoute] = [uploads.route(self.store), batch.routes(jobs, batch_path)]
+        if container is None:
+            extra_routes.append(Route("/train", refuse_training, methods=["POST"]))
         application = gateway.application(definition, self._pools, extra_routes, self._lifespan)
         self._waiting = Waiting(application, float(variables["DIGITS_MAX_WAIT"]))
         self.app = self._access.guard(self._waiting, batch_path)

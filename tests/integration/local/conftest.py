@@ -147,11 +147,13 @@ SERVE = """
 import sys
 from pathlib import Path
 from local import connections, runner, server, watcher
+from local.container import Container
 runner.POLL_SECONDS, server.STOP_SECONDS, watcher.POLL_SECONDS = 0.05, 0.5, 0.3
 runner.FIRST_PAUSE_SECONDS, watcher.FIRST_PAUSE_SECONDS = 0.05, 0.3
 connections.HEAD_SECONDS, connections.BODY_SECONDS = 2.0, 2.0
 root = Path(sys.argv[1])
-sys.exit(server.serve(0, root, [sys.executable, str(root / "training.py")], host=sys.argv[2]))
+TRAINING = Container([sys.executable, str(root / "training.py")])
+sys.exit(server.serve(0, TRAINING, root, host=sys.argv[2]))
 """
 
 

@@ -5,15 +5,19 @@ import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from local import runner
+from local import container, runner
+from local.container import Container
 from local.jobs import Job, Jobs, Overrides, Submission, Variable
 from local.process import Process
 from local.runner import Runner
 from tests.integration.local.conftest import TRAINING, eventually, plan
+
+COMMAND = (sys.executable, "training.py")
 
 
 def submit(jobs: Jobs, name: str, **how: str) -> str:
@@ -37,9 +41,15 @@ async def ignore(_: Job) -> None:
     pass
 
 
-def make(folder: Path, jobs: Jobs, notify: Callable[[Job], Awaitable[None]] = ignore) -> Runner:
+def make(
+    folder: Path,
+    jobs: Jobs,
+    notify: Callable[[Job], Awaitable[None]] = ignore,
+    runs_in: Container | None = None,
+    cwd: Path | None = None,
+) -> Runner:
     (folder / "training.py").write_text(TRAINING)
-    return Runner(jobs, [sys.executable, "training.py"], folder, dict(os.environ), notify)
+    return Runner(jobs, runs_in or Container(COMMAND), cwd or folder, dict(os.environ), notify)
 
 
 def run_until(condition: Callable[[], bool], *runners: Runner) -> None:
@@ -126,7 +136,7 @@ def test_the_exit_of_an_earlier_attempt_is_not_taken_for_the_next_ones(tmp_path:
     job = jobs.load(job_id)
     assert job is not None
     assert job.status == "SUCCEEDED"
-    assert [attempt.container.exit_code for attempt in job.attempts] == [7, None]
+    assert [attempt.container.exit_code for attempt in job.attempts] == [7]
 
 
 def test_deleting_the_folder_ends_nothing(tmp_path: Path) -> None:
@@ -184,7 +194,7 @@ def test_attempts_come_after_growing_pauses_and_others_run_meanwhile(
 def test_a_job_that_cannot_be_started_is_tried_again_and_then_fails(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path / "jobs")
     job_id = submit(jobs, "nowhere")
-    run_until(lambda: is_over(jobs, job_id), Runner(jobs, ["true"], tmp_path / "nowhere", dict(os.environ), ignore))
+    run_until(lambda: is_over(jobs, job_id), make(tmp_path, jobs, cwd=tmp_path / "nowhere"))
     job = jobs.load(job_id)
     assert job is not None
     assert (job.status, len(job.attempts)) == ("FAILED", 5)
@@ -198,6 +208,87 @@ def test_a_machine_that_ended_a_long_training_is_no_reason_to_give_up(
     jobs = Jobs(tmp_path / "jobs")
     job_id = submit(jobs, "long", EXIT="lost " * 7 + "0", SECONDS="0.05")
     run_until(lambda: is_over(jobs, job_id), make(tmp_path, jobs))
+    job = jobs.load(job_id)
+    assert job is not None
+    assert (job.status, job.attempts) == ("SUCCEEDED", [])
+
+
+@pytest.fixture
+def missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Container:
+    """A container to be installed. That takes until there is a file `ready`, and fails if there is one `broken`."""
+    monkeypatch.setattr(container, "ROOT", tmp_path)
+    monkeypatch.setattr(container, "LOG", tmp_path / "installation.log")
+    monkeypatch.setattr(runner, "POLL_SECONDS", 0.02)
+    script = (
+        'echo x >>begun; echo "  12 of 1,573 MB"; until test -e ready; do sleep 0.02; done; '
+        "test ! -e broken || { echo Free some space.; exit 1; }"
+    )
+    return Container(COMMAND, ("/bin/sh", "-c", script))
+
+
+def status(jobs: Jobs, job_id: str) -> tuple[str, str | None]:
+    job = jobs.load(job_id)
+    assert job is not None
+    return job.status, job.status_reason
+
+
+STARTING = ("STARTING", "Installing TensorFlow, once: 12 of 1,573 MB")
+
+
+def test_a_first_training_waits_for_what_it_runs_in(tmp_path: Path, missing: Container) -> None:
+    jobs = Jobs(tmp_path / "jobs")
+    first = submit(jobs, "first")
+    heard: list[str] = []
+
+    async def hear(job: Job) -> None:
+        heard.append(f"{job.job_name} {job.status}")
+
+    mine = make(tmp_path, jobs, hear, missing)
+    run_until(lambda: status(jobs, first) == STARTING, mine)
+    second = submit(jobs, "second")
+    (tmp_path / "ready").touch()
+    run_until(lambda: is_over(jobs, first) and is_over(jobs, second), mine)
+    assert (tmp_path / "begun").read_text() == "x\n"
+    assert heard.count("first STARTING") == 1
+    assert [status(jobs, job_id)[0] for job_id in (first, second)] == ["SUCCEEDED", "SUCCEEDED"]
+
+
+def test_an_installation_that_fails_fails_the_training_and_is_tried_again(tmp_path: Path, missing: Container) -> None:
+    jobs = Jobs(tmp_path / "jobs")
+    (tmp_path / "broken").touch()
+    (tmp_path / "ready").touch()
+    mine = make(tmp_path, jobs, runs_in=missing)
+    failed = submit(jobs, "failed")
+    run_until(lambda: is_over(jobs, failed), mine)
+    reason = f"TensorFlow cannot be installed. Free some space. All that was said is in {tmp_path}/installation.log."
+    assert status(jobs, failed) == ("FAILED", reason)
+    (tmp_path / "broken").unlink()
+    later = submit(jobs, "later")
+    run_until(lambda: is_over(jobs, later), mine)
+    assert status(jobs, later)[0] == "SUCCEEDED"
+
+
+def test_a_training_is_cancelled_while_tensorflow_is_installed(tmp_path: Path, missing: Container) -> None:
+    jobs = Jobs(tmp_path / "jobs")
+    mine = make(tmp_path, jobs, runs_in=missing)
+    job_id = submit(jobs, "cancelled")
+    run_until(lambda: status(jobs, job_id) == STARTING, mine)
+    jobs.terminate(job_id, "Enough")
+    run_until(lambda: is_over(jobs, job_id), mine)
+    assert status(jobs, job_id) == ("FAILED", "Enough")
+    (tmp_path / "ready").touch()
+    later = submit(jobs, "later")
+    run_until(lambda: is_over(jobs, later), mine)
+    assert (tmp_path / "begun").read_text() == "x\n"
+
+
+def test_the_next_runner_goes_on_with_a_training_that_was_starting(tmp_path: Path, missing: Container) -> None:
+    jobs = Jobs(tmp_path / "jobs")
+    job_id = submit(jobs, "job")
+    run_until(lambda: status(jobs, job_id) == STARTING, make(tmp_path, jobs, runs_in=missing))
+    (tmp_path / "ready").touch()
+    run_until(lambda: is_over(jobs, job_id), make(tmp_path, jobs, runs_in=replace(missing)))
+    eventually(lambda: not missing.pull())
     job = jobs.load(job_id)
     assert job is not None
     assert (job.status, job.attempts) == ("SUCCEEDED", [])
