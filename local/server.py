@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route
 
 from digits.errors import DigitsError
 from digits.store import Entry, Store
@@ -117,7 +118,8 @@ class Service:
         await asyncio.gather(*(pool.warm_up() for pool in self._pools.values()))
         if self._starter:  # Ready means that a training can begin.
             await self._watcher.announce(self._starter)
-        tasks = [asyncio.create_task(self._runner.run()), asyncio.create_task(self._watcher.run())]
+        work = [self._watcher.run(), *([self._runner.run()] if self._runner else [])]
+        tasks = [asyncio.create_task(each) for each in work]
         for task in tasks:
             task.add_done_callback(_report_crash)
         sys.stdout.write(banner(self._url, self._access))
@@ -203,7 +205,7 @@ def _variables(root: Path, url: str, batch_path: str) -> dict[str, str]:
         "DIGITS_STORE": store_url(root),
         "DIGITS_JOB_QUEUE": "local",
         "DIGITS_JOB_DEFINITION": "training",
-        "DIGITS_UPLOAD_URL": f"{url}/raw/",
+        "DIGITS_UPLOAD_PATH": "/raw/",
         "AWS_ENDPOINT_URL_BATCH": f"{url}{batch_path}",
     }
     variables = defaults | os.environ | fixed

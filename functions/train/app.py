@@ -35,6 +35,8 @@ from trainings import CANCELLED, Trainings
 
 UPLOAD_EXPIRES = timedelta(minutes=15)
 JSON = "application/json"
+# Who sends a key where the service is on one machine sends it to the upload's URL, too. S3's URLs are signed instead.
+KEY_HEADERS = {"authorization", "x-api-key"}
 DEFAULTS = Parameters()
 
 logger = Logger()
@@ -216,16 +218,34 @@ def list_datasets(after: After = None) -> Response[dict[str, Any]]:
 
 @app.post("/datasets", summary="Get an upload URL")
 def new_dataset(new: Annotated[NewDataset, Body()]) -> Response[dict[str, Any]]:
-    """PUT an npz with x_train, y_train, x_test and y_test to the URL, and it becomes a dataset of this name."""
-    url = store.presigned_put(uploads.key(new.name), UPLOAD_EXPIRES) or f"{settings.upload_url}{new.name}.npz"
-    expires = int(UPLOAD_EXPIRES.total_seconds())
-    return _json({"name": new.name, "method": "PUT", "upload_url": url, "expires_seconds": expires})
+    """PUT an npz with x_train, y_train, x_test and y_test to the URL, and it becomes a dataset of this name.
+
+    `note`, if it is there, says which header the PUT needs.
+    """
+    presigned = store.presigned_put(uploads.key(new.name), UPLOAD_EXPIRES)
+    answer = {
+        "name": new.name,
+        "method": "PUT",
+        "upload_url": presigned or _own_upload_url(new.name),
+        "expires_seconds": int(UPLOAD_EXPIRES.total_seconds()),
+    }
+    if not presigned and KEY_HEADERS & {name.lower() for name in app.current_event.headers}:
+        answer["note"] = "Send the API key with the upload, too, in the header Authorization or x-api-key."
+    return _json(answer)
 
 
 @app.get("/openapi.json", include_in_schema=False)
 def openapi_document() -> Response[str]:
     """The whole API, `/predict` included; Swagger UI shows it at `/docs`."""
     return Response(HTTPStatus.OK.value, JSON, app.get_openapi_json_schema())
+
+
+def _own_upload_url(name: str) -> str:
+    """The URL of an upload to the host that was called, which is one that the client can reach."""
+    headers = app.current_event.headers
+    # What the client speaks, if a proxy speaks TLS with it: the first of several proxies.
+    scheme = headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
+    return f"{'https' if scheme == 'https' else 'http'}://{headers['Host']}{settings.upload_path}{name}.npz"
 
 
 def _live() -> dict[str, Any]:

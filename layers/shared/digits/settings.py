@@ -14,7 +14,7 @@ class Settings:
         job_queue: Batch queue that trainings go to (`DIGITS_JOB_QUEUE`).
         job_definition: Batch job definition of the training container (`DIGITS_JOB_DEFINITION`).
         max_wait: the longest `Prefer: wait`, in seconds; API Gateway itself gives up after 29 (`DIGITS_MAX_WAIT`).
-        upload_url: where uploads go when the store cannot presign, as a folder cannot (`DIGITS_UPLOAD_URL`).
+        upload_path: where uploads go when the store cannot presign, as a folder cannot (`DIGITS_UPLOAD_PATH`).
     """
 
     store: str
@@ -22,7 +22,7 @@ class Settings:
     job_queue: str
     job_definition: str
     max_wait: float
-    upload_url: str
+    upload_path: str
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -40,5 +40,5 @@ class Settings:
             job_queue=os.environ.get("DIGITS_JOB_QUEUE", ""),
             job_definition=os.environ.get("DIGITS_JOB_DEFINITION", ""),
             max_wait=float(os.environ.get("DIGITS_MAX_WAIT", "25")),
-            upload_url=os.environ.get("DIGITS_UPLOAD_URL", ""),
+            upload_path=os.environ.get("DIGITS_UPLOAD_PATH", ""),
         )

@@ -58,7 +58,7 @@ def test_functions_are_told_where_everything_is(gateway: Gateway) -> None:
     assert environment["GREETING"] == "hello"
     assert environment["DIGITS_STORE"] == (gateway.root / ".digits").as_uri()
     assert environment["DIGITS_RELEASE_TTL"] == "0"
-    assert environment["DIGITS_UPLOAD_URL"] == f"{gateway.url}/raw/"
+    assert environment["DIGITS_UPLOAD_PATH"] == "/raw/"
     assert environment["AWS_ENDPOINT_URL_BATCH"].startswith(f"{gateway.url}/_batch/")
 
 
