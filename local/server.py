@@ -21,7 +21,7 @@ from digits.store import Entry, Store
 from local import address, batch, connections, events, gateway, keys, template, uploads
 from local.access import Access
 from local.banner import banner
-from local.checkout import ROOT, store_url
+from local.checkout import ROOT, state_folder, store_url
 from local.container import Container, refuse_training
 from local.environments import Pool
 from local.jobs import Job, Jobs
@@ -100,7 +100,7 @@ class Service:
         self._runner = container and Runner(jobs, container, root, variables | job_variables, self._on_state_change)
         extra_routes: list[BaseRoute] = [uploads.route(self.store), batch.routes(jobs, batch_path)]
         if container is None:
-            extra_routes.append(Route("/train", refuse_training, methods=["POST"]))
+            extra_routes += [Route(path, refuse_training, methods=["POST"]) for path in ("/train", "/train/")]
         application = gateway.application(definition, self._pools, extra_routes, self._lifespan)
         self._waiting = Waiting(application, float(variables["DIGITS_MAX_WAIT"]))
         self.app = self._access.guard(self._waiting, batch_path)
@@ -224,7 +224,7 @@ def _state_folder(store: str, root: Path) -> Path:
     url = urlsplit(store)
     if url.scheme == "file":
         return Path(unquote(url.path), ".batch")
-    return root / ".digits" / ".batch" / hashlib.sha256(store.encode()).hexdigest()[:12]
+    return state_folder(root) / ".batch" / hashlib.sha256(store.encode()).hexdigest()[:12]
 
 
 def _report_crash(task: asyncio.Task[None]) -> None:

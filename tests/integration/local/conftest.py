@@ -152,8 +152,9 @@ runner.POLL_SECONDS, server.STOP_SECONDS, watcher.POLL_SECONDS = 0.05, 0.5, 0.3
 runner.FIRST_PAUSE_SECONDS, watcher.FIRST_PAUSE_SECONDS = 0.05, 0.3
 connections.HEAD_SECONDS, connections.BODY_SECONDS = 2.0, 2.0
 root = Path(sys.argv[1])
-TRAINING = Container([sys.executable, str(root / "training.py")])
-sys.exit(server.serve(0, TRAINING, root, host=sys.argv[2]))
+training = root / "training.py"
+container = Container([sys.executable, str(training)]) if training.exists() else None
+sys.exit(server.serve(0, container, root, host=sys.argv[2]))
 """
 
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from local.server import serve
 from tests.integration.local.conftest import PROJECT, Gateway, eventually
 
-SERVE = "import sys; from local.server import serve; sys.exit(serve(int(sys.argv[1])))"
+SERVE = "import sys; from local.server import serve; sys.exit(serve(int(sys.argv[1]), None))"
 
 
 def test_a_port_that_is_taken_is_said_plainly() -> None:
@@ -28,7 +29,7 @@ def test_a_port_that_is_taken_is_said_plainly() -> None:
 
 
 def test_a_template_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert serve(0, tmp_path) == 1
+    assert serve(0, None, tmp_path) == 1
     assert "template.yaml" in capsys.readouterr().err
 
 
@@ -36,7 +37,7 @@ def test_a_store_that_cannot_be_is_named(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DIGITS_STORE", "ftp://nowhere/prefix")
-    assert serve(0, root) == 1
+    assert serve(0, None, root) == 1
     assert "ftp://nowhere/prefix" in capsys.readouterr().err
 
 
@@ -66,5 +67,25 @@ def test_the_starter_set_is_converted_before_the_server_is_ready(root: Path, fai
         assert event["detail"]["object"]["key"] == "raw/starter.npz"
         time.sleep(1)  # Several looks of the watcher.
         assert len(gateway.events("aws.s3")) == 1
+    finally:
+        gateway.stop()
+
+
+def test_a_server_that_cannot_train_says_so_and_does_all_else(root: Path) -> None:
+    (root / "training.py").unlink()
+    key = {"x-api-key": "a-key-of-the-tests"}
+    gateway = Gateway(root, DIGITS_API_KEY=key["x-api-key"])
+    try:
+        assert gateway.client.post("/train").status_code == HTTPStatus.UNAUTHORIZED
+        for path in ("/train", "/train/"):
+            answer = gateway.client.post(path, headers=key | {"Prefer": "wait=5", "Idempotency-Key": "any"})
+            assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["type"] == "urn:digits:training-unavailable"
+            assert "make run" in answer.json()["detail"]
+        assert gateway.client.get("/train/newest", headers=key).status_code == HTTPStatus.OK
+        assert gateway.client.delete("/train", headers=key).headers["allow"] == "POST"
+        assert gateway.client.put("/raw/mine.npz", content=b"npz", headers=key).status_code == HTTPStatus.OK
+        eventually(lambda: gateway.events("aws.s3"))
     finally:
         gateway.stop()
