@@ -23,11 +23,11 @@ GONE := $(shell $(BIN)/python -c '' 2>/dev/null || echo gone)
 INSTALL = @command -v $(firstword $(PYTHON)) >/dev/null \
 	|| { echo "Python 3.11, 3.12 or 3.13 is needed, or uv, which gets one." >&2; exit 1; }; $(PYTHON) -m local.installation
 
-.venv/.complete: requirements/dev.txt pyproject.toml $(GONE)
+.venv/.complete: requirements/dev.txt $(GONE)
 	$(INSTALL) dev $@
 	@touch .venv/.serve
 
-.venv/.serve: requirements/serve.txt pyproject.toml $(GONE)
+.venv/.serve: requirements/serve.txt $(GONE)
 	$(INSTALL) serve $@
 
 # Environments of their own for what wants other versions.

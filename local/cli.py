@@ -6,7 +6,6 @@ import os
 import sys
 import time
 import uuid
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
+import digits
 from digits import datasets, jobs
 from digits.datasets import DatasetVersion
 from digits.errors import DigitsError, InvalidParameterError
@@ -38,7 +38,7 @@ app.command()(doctor)
 def main() -> None:
     """Run the command line. An error that a person can act on is one line, not a traceback."""
     try:
-        app()
+        app(prog_name="digits")
     except (DigitsError, OSError) as error:
         sys.exit(explain(error))
 
@@ -46,7 +46,7 @@ def main() -> None:
 def _show_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
     if asked:
         commit = revision()
-        typer.echo(f"digits {metadata.version('digits')}" + (f" ({commit})" if commit else ""))
+        typer.echo(f"digits {digits.__version__}" + (f" ({commit})" if commit else ""))
         raise typer.Exit
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations  # Runs on older Pythons too.
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -103,6 +104,8 @@ def _install(name: str, marker: Path) -> None:
     for installer in installers.for_environment(folder):
         output = _try(installer, name, reinstall=was_interrupted)
         if not output:
+            if LAYERS[name].has_project:
+                _link_project(folder)
             unfinished.replace(marker)
             return
     raise InstallationError(
@@ -120,13 +123,20 @@ def _try(installer: Installer, name: str, *, reinstall: bool) -> str:
     layer = LAYERS[name]
     options = installer.compiling[layer.has_project] + [installer.reinstall] * reinstall
     lock = ["--requirement", str(REQUIREMENTS / f"{name}.txt")]
-    failure = _watch(installer, [*installer.locked, *options, *lock], layer.megabytes)
-    if failure or not layer.has_project:
-        return failure
-    return _watch(installer, ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+    return _watch(installer, [*installer.locked, *options, *lock], layer.megabytes)
 
 
-def _watch(installer: Installer, arguments: Sequence[str], megabytes: int = 0) -> str:
+def _link_project(folder: Path) -> None:
+    """Put this checkout on the environment's path, and its command among the environment's programs."""
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "digits.pth").write_text(f"{ROOT}\n{ROOT / 'layers' / 'shared'}\n")
+    program = folder / "bin" / "digits"
+    python = shlex.quote(str(Path(installers.python_of(folder)).absolute()))
+    program.write_text(f'#!/bin/sh\nexec {python} -P -m local.cli "$@"\n')
+    program.chmod(0o755)
+
+
+def _watch(installer: Installer, arguments: Sequence[str], megabytes: int) -> str:
     """Run an installer, and tell how far it is.
 
     Returns:
@@ -186,10 +196,7 @@ def _has_python(folder: Path) -> bool:
 
 
 def _digest(name: str) -> str:
-    text = (REQUIREMENTS / f"{name}.txt").read_bytes()
-    if LAYERS[name].has_project:
-        text += (ROOT / "pyproject.toml").read_bytes()
-    return hashlib.sha256(text).hexdigest()
+    return hashlib.sha256((REQUIREMENTS / f"{name}.txt").read_bytes()).hexdigest()
 
 
 def _count(name: str) -> int:
