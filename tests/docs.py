@@ -146,7 +146,8 @@ def copy_checkout(folder: Path) -> None:
     digits = Path(sys.executable).with_name("digits").read_text()
     binaries = folder / ".venv" / "bin"
     write_tool(binaries / "digits", binaries / "python", digits.partition("\n")[2])
-    (folder / ".venv" / ".complete").touch()
+    for layer in (".complete", ".serve"):
+        (folder / ".venv" / layer).touch()
 
 
 def write_tool(path: Path, python: Path, program: str) -> None:
