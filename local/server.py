@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -60,8 +61,10 @@ def serve(
         The exit status: 1 when the server could not start, which it has said on stderr.
     """
     logging.basicConfig(format="%(levelname)s:     %(message)s")
+    # As Ctrl-C, from now on: a container's first process has no default, and Docker would wait and then kill it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with address.listen(host, port) as listener:
+        with suppress(KeyboardInterrupt), address.listen(host, port) as listener:
             # Accepted sockets inherit it. asyncio sets it only on sockets that name their protocol, which these do
             # not, and without it the second packet of an answer waits 40 ms for the acknowledgement of the first.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

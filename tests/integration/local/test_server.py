@@ -1,6 +1,7 @@
 """What `serve` says when it cannot."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -69,6 +70,14 @@ def test_the_starter_set_is_converted_before_the_server_is_ready(root: Path, fai
         assert len(gateway.events("aws.s3")) == 1
     finally:
         gateway.stop()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_is_told_to_stop_says_that_it_has(own_gateway: Gateway, how: signal.Signals) -> None:
+    own_gateway.stop(how)
+    assert own_gateway.process.returncode == 0
+    assert "Stopped. A training that runs goes on" in own_gateway.log.read_text()
+    assert "Traceback" not in own_gateway.log.read_text()
 
 
 def test_a_server_that_cannot_train_says_so_and_does_all_else(root: Path) -> None:
