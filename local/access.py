@@ -119,7 +119,7 @@ class KeyRequired:
         return is_open or self._is_own(scope) or self._has_key(Headers(scope=scope))
 
     def _is_own(self, scope: Scope) -> bool:
-        path = scope["path"].encode("utf-8", "surrogatepass")
+        path = scope["path"].encode()
         return hmac.compare_digest(path[: len(self._own_path)], self._own_path)
 
     def _has_key(self, headers: Headers) -> bool:

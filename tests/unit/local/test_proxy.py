@@ -48,6 +48,10 @@ def test_repeated_headers_and_parameters_are_lists_and_the_last_one_counts() -> 
     assert made["requestContext"]["domainName"] == "localhost"
 
 
+def test_an_ipv6_address_is_the_domain_without_the_port() -> None:
+    assert event(headers=[("host", "[::1]:3000")])["requestContext"]["domainName"] == "[::1]"
+
+
 def test_what_is_absent_is_null() -> None:
     made = event()
     for name in ("queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "body"):
