@@ -10,7 +10,7 @@ BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gone run test soak e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
+.PHONY: help setup gone run test test-fast test-long soak e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,8 +37,17 @@ INSTALL = @command -v $(firstword $(PYTHON)) >/dev/null \
 run: .venv/.serve ## Serve on http://127.0.0.1:3000 (PORT=3100 for another port)
 	@$(BIN)/digits serve --port $(PORT)
 
-test: setup ## Run the tests
-	@$(BIN)/pytest
+# A file's tests run in one process, which share its servers and its models.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test: setup ## Run the tests, all but the longest
+	@$(PYTEST) -m "not long"
+
+test-fast: setup ## Run the unit tests, for each change: no TensorFlow, no server, no process
+	@$(PYTEST) tests/unit -m "not s3"
+
+test-long: setup ## Run the longest tests: kills, faults, permissions, the documents as pasted, how good the model is
+	@$(PYTEST) -m long
 
 soak: setup ## Inject faults and kill processes at random, for an hour or so (ROUNDS=20 for less, SEED=1 for the same again)
 	@PYTHONPATH=.:functions/predict:functions/train:functions/convert $(BIN)/python -m tests.soak \

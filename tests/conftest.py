@@ -26,6 +26,14 @@ COUNTS = {"train": 37, "test": 11}
 Arrays = dict[str, npt.NDArray[Any]]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark what needs S3, so that nobody has to."""
+    for item in items:
+        if "moto_server" in item.fixturenames:
+            item.add_marker("s3")
+
+
 @pytest.fixture(scope="session")
 def digits_npz() -> Path:
     """Real digits: the full MNIST where `make data` has put it, else the starter set."""
@@ -80,7 +88,7 @@ def s3_store(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(f"s3://{BUCKET}/{uuid.uuid4()}")
 
 
-@pytest.fixture(params=["file", "s3"])
+@pytest.fixture(params=["file", pytest.param("s3", marks=pytest.mark.s3)])
 def store(request: pytest.FixtureRequest) -> Store:
     """Each kind of store in turn: what holds for one must hold for the other."""
     found: Store = request.getfixturevalue(f"{request.param}_store")

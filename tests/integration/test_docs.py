@@ -42,6 +42,7 @@ def shells(folder: Path, port: int, tiny_npz: Path) -> Iterator[list[Shell]]:
         shell.close()
 
 
+@pytest.mark.long
 def test_the_readme_runs_as_pasted(shells: list[Shell], port: int) -> None:
     server, shell = shells
     session = [command for block in blocks("README.md") if block.section != ON_AWS for command in block.commands()]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from digits import dataset_versions, jobs, models, releases
 from digits.classifier import Classifier
@@ -50,6 +51,7 @@ def phase(store: Store, job_id: str) -> str | None:
     return progress.phase if progress else None
 
 
+@pytest.mark.long
 def test_kill_9_in_a_loop_loses_nothing(service: Service, tiny_npz: Path) -> None:
     store = Store(service.store_url)
     service.upload("tiny", tiny_npz)

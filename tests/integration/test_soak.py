@@ -4,7 +4,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.integration.conftest import ROOT
+
+pytestmark = pytest.mark.long
 
 # Its first round is in a folder, which is fast, and has releases.
 SEED = "19"

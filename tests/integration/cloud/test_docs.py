@@ -105,6 +105,7 @@ def deployed(checkout: Checkout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     service.client.close()
 
 
+@pytest.mark.long
 def test_deploying_and_operating_run_as_pasted(deployed: Deployed, tiny_npz: Path) -> None:
     service, store = deployed.service, deployed.store
     store.write(DELETED, b"model")

@@ -24,8 +24,11 @@ from tests.integration.permissions.gate import Gate
 from tests.integration.permissions.iam import Role
 from tests.stack import Stack
 
-# Keras' own, with this NumPy.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.long,
+    # Keras' own, with this NumPy.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
 
 BUCKET = "digits-permissions"
 NAMES = {

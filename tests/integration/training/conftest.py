@@ -16,6 +16,7 @@ from digits.parameters import Parameters
 from digits.store import Store
 from digits.tfds import Split
 from training import fit
+from training.checkpoint import Checkpoint
 from training.fit import Fitted
 from training.input import Examples
 from training.package import Package, pack
@@ -49,6 +50,24 @@ class Trainings:
         return job_id
 
 
+class EndError(Exception):
+    """Stands for the end of the process."""
+
+
+class Interrupted(Checkpoint):
+    """Keeps so many epochs, and then there is no more."""
+
+    def __init__(self, store: Store, epochs: int) -> None:
+        super().__init__(store, "interrupted")
+        self._left = epochs
+
+    def save(self, model: keras.Model) -> None:
+        super().save(model)
+        self._left -= 1
+        if not self._left:
+            raise EndError
+
+
 @pytest.fixture(scope="session")
 def tiny_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An npz of few real digits."""
@@ -57,6 +76,13 @@ def tiny_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
         members = {name: starter[name][: TRAIN if name.endswith("train") else TEST] for name in starter.files}
     np.savez_compressed(path, **members)
     return path
+
+
+@pytest.fixture(scope="session")
+def starter() -> Examples:
+    """The test split of the starter set."""
+    with np.load(STARTER) as npz:
+        return Examples(npz["x_test"], npz["y_test"].astype(np.int64))
 
 
 @pytest.fixture(scope="session")

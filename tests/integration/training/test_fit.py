@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 
 from digits.errors import InvalidDatasetError, InvalidParameterError
-from digits.jobs import Progress
-from tests.integration.training.conftest import LAB_SHAPES, PARAMETERS, assert_same_weights
+from digits.jobs import Progress, checkpoint_key
+from digits.store import Store
+from tests.integration.training.conftest import LAB_SHAPES, PARAMETERS, EndError, Interrupted, assert_same_weights
 from training import fit, network
+from training.checkpoint import Checkpoint
 from training.evaluate import evaluate
 from training.fit import Fitted
 from training.input import Examples, hold_out, scale
@@ -43,8 +45,20 @@ def test_another_architecture_is_refused() -> None:
         network.build("gpt")
 
 
-def test_the_same_seed_gives_the_same_weights(fitted: Fitted, training: Examples) -> None:
-    assert_same_weights(fit.train(training, PARAMETERS).model, fitted.model)
+def test_a_training_that_was_interrupted_gives_the_same_weights(
+    fitted: Fitted, training: Examples, file_store: Store
+) -> None:
+    with pytest.raises(EndError):
+        fit.train(training, PARAMETERS, checkpoint=Interrupted(file_store, epochs=1))
+    resumed = fit.train(training, PARAMETERS, checkpoint=Checkpoint(file_store, "interrupted"))
+    assert len(resumed.history["loss"]) == 1
+    assert_same_weights(resumed.model, fitted.model)
+
+
+def test_a_damaged_checkpoint_is_no_obstacle(fitted: Fitted, training: Examples, file_store: Store) -> None:
+    file_store.write(checkpoint_key("job"), b"PK, but no more")
+    started_anew = fit.train(training, PARAMETERS, checkpoint=Checkpoint(file_store, "job"))
+    assert_same_weights(started_anew.model, fitted.model)
 
 
 def test_another_seed_gives_other_weights(fitted: Fitted, training: Examples) -> None:

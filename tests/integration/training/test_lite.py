@@ -12,7 +12,7 @@ from digits.dataset_versions import DatasetVersion
 from digits.models import MODEL_FILE, SCORE
 from digits.parameters import Parameters
 from digits.store import Store
-from tests.integration.training.conftest import CREATED, assert_same_weights
+from tests.integration.training.conftest import CREATED, EndError, Interrupted, assert_same_weights
 from training import fit, negatives, network, weights
 from training.checkpoint import Checkpoint
 from training.evaluate import keras_answers
@@ -24,25 +24,7 @@ from training.package import Package, describe, pack
 # Keras' own, with this NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
-PARAMETERS = Parameters(epochs=10, batch_size=32)
-
-
-class EndError(Exception):
-    """Stands for the end of the process."""
-
-
-class Interrupted(Checkpoint):
-    """Keeps so many epochs, and then there is no more."""
-
-    def __init__(self, store: Store, epochs: int) -> None:
-        super().__init__(store, "interrupted")
-        self._left = epochs
-
-    def save(self, model: keras.Model) -> None:
-        super().save(model)
-        self._left -= 1
-        if not self._left:
-            raise EndError
+PARAMETERS = Parameters(epochs=7, batch_size=32)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +54,7 @@ def test_lite_costs_less_than_lab() -> None:
     assert lite.count_params() < lab.count_params() / 3
 
 
+@pytest.mark.long
 def test_a_training_that_was_interrupted_ends_as_if_it_had_not_been(
     lite: Fitted, training: Examples, file_store: Store
 ) -> None:

@@ -1,9 +1,6 @@
 """Versions of datasets: the same in a folder and on S3. What TFDS reads in them: tests/integration/test_tfds.py."""
 
 import hashlib
-import os
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -290,11 +287,3 @@ def test_an_outage_is_no_refusal(s3_store: Store, small_npz: Path, monkeypatch: 
     with pytest.raises(StoreError):
         ingest(Store(s3_store.url, patience=timedelta(seconds=0.5)), "small")
     assert s3_store.entries("datasets") == []
-
-
-def test_looking_datasets_up_does_not_wait_for_numpy() -> None:
-    """The train function does, and starts 0.3 s sooner without."""
-    check = "import sys, digits.datasets; sys.exit('numpy' in sys.modules or 'google.protobuf' in sys.modules)"
-    subprocess.run(
-        [sys.executable, "-c", check], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=True
-    )

@@ -1,14 +1,14 @@
 """Digits of the starter set."""
 
-from pathlib import Path
-
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from training.input import Examples
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="session")
-def starter() -> Examples:
-    with np.load(Path(__file__).parents[3] / "data" / "starter.npz") as npz:
-        return Examples(npz["x_test"], npz["y_test"].astype(np.int64))
+def digits() -> npt.NDArray[np.uint8]:
+    with np.load(ROOT / "data" / "starter.npz") as npz:
+        images: npt.NDArray[np.uint8] = npz["x_test"]
+        return images

@@ -1,11 +1,11 @@
 import itertools
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from digits.png import Pixels
 from training import negatives
-from training.input import Examples
 
 DIGITS = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype(np.uint8)
 
@@ -46,8 +46,8 @@ def test_what_is_reported_was_never_fitted() -> None:
     assert negatives.FITTED.keys().isdisjoint(negatives.REPORTED)
 
 
-def test_blank_pictures_are_drawn_again(starter: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
-    blank, digit = np.zeros((28, 28), np.uint8), starter.images[0]
+def test_blank_pictures_are_drawn_again(digits: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
+    blank, digit = np.zeros((28, 28), np.uint8), digits[0]
     drawn = iter([blank, blank, digit])
 
     def draw(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001

@@ -1,8 +1,6 @@
 """What is told of a training: its phase, and the time to go."""
 
 import logging
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import get_args
@@ -135,11 +133,6 @@ def test_a_terminal_shows_the_phase_from_the_beginning(
         phases.enter("fitting")
         phases.step(figures(50))
     assert progress.describe(phases.now()) in capsys.readouterr().err
-
-
-def test_a_training_speaks_before_it_loads_tensorflow() -> None:
-    check = "import sys, training.job, training.expected; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 def test_progress_that_cannot_be_written_is_told_of_once_and_written_when_it_can(

@@ -1,14 +1,9 @@
 import io
-from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from digits.errors import NotADigitError
-from digits.images import read_digit
-from digits.litert import LiteRT
 from digits.png import MAX_BYTES
 from training.input import Examples
 from training.variants import KINDS, LOWEST, SIDES, render, rendered
@@ -30,17 +25,6 @@ def test_the_same_seed_renders_the_same_and_another_does_not(kind: str, starter:
     first, again, other = (render(kind, starter.images[0], np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert first == again
     assert first != other
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_bundled_model_reads_them(kind: str, starter: Examples) -> None:
-    model = LiteRT((Path(__file__).parents[3] / "functions" / "predict" / "model" / "model.tflite").read_bytes())
-    rngs = np.random.default_rng(0).spawn(100)
-    right = 0
-    for digit, label, rng in zip(starter.images[:100], starter.labels, rngs, strict=False):
-        with suppress(NotADigitError):
-            right += model.answer(read_digit(render(kind, digit, rng)))[0].argmax() == label
-    assert right > 90
 
 
 def test_rendered_examples_are_found_again_with_their_labels(starter: Examples) -> None:

@@ -1,0 +1,32 @@
+"""The bundled model on digits as people send them."""
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from digits.errors import NotADigitError
+from digits.images import read_digit
+from digits.litert import LiteRT
+from local.checkout import BUNDLED_FOLDER
+from tests.conftest import ROOT
+from training.input import Examples
+from training.variants import KINDS, render
+
+
+@pytest.fixture(scope="module")
+def starter() -> Examples:
+    with np.load(ROOT / "data" / "starter.npz") as npz:
+        return Examples(npz["x_test"][:100], npz["y_test"][:100].astype(np.int64))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_reads_each_kind_of_picture(kind: str, starter: Examples) -> None:
+    model = LiteRT((BUNDLED_FOLDER / "model.tflite").read_bytes())
+    rngs = np.random.default_rng(0).spawn(len(starter))
+    right = 0
+    for digit, label, rng in zip(starter.images, starter.labels, rngs, strict=True):
+        with suppress(NotADigitError):
+            right += model.answer(read_digit(render(kind, digit, rng)))[0].argmax() == label
+    assert right > 90
