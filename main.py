@@ -13,6 +13,7 @@ from digits.images import read_digit
 from digits.parameters import Parameters
 from digits.png import Pixels
 from local.checkout import BUNDLED_FOLDER, npz, open_store
+from local.container import require_tensorflow
 from local.quiet import without_notices
 from local.wording import explain
 
@@ -40,6 +41,7 @@ def main() -> None:
 
 def train() -> None:
     """Convert the data present, train on its TFRecords and write weights.h5."""
+    require_tensorflow()
     from training import expected
     from training.progress import Phases, display
 
@@ -74,6 +76,7 @@ def predict(digit: Pixels) -> int:
         with without_notices():
             classifier = load_folder(BUNDLED_FOLDER)
         return classifier.classify(digit).digit
+    require_tensorflow()
     from training import weights
     from training.input import scale
 

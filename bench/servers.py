@@ -27,7 +27,7 @@ _BIN = PEERS_PYTHON.parent
 _UVICORN = ["-m", "uvicorn", "fastapi_keras:app", "--workers", "2", "--log-level", "error", "--port"]
 # By name: the command, of which the port is the last part.
 SERVICES: dict[str, list[str | Path]] = {
-    "digits": [sys.executable, "-c", "import sys; from local.server import serve; serve(int(sys.argv[1]))"],
+    "digits": [sys.executable, "-c", "import sys; from local.server import serve; serve(int(sys.argv[1]), None)"],
     "fastapi": [PEERS_PYTHON, *_UVICORN],
     "litserve": [PEERS_PYTHON, PEERS / "litserve_keras.py"],
     "bentoml": [PEERS_PYTHON, _BIN / "bentoml", "serve", "bentoml_keras:Digits", "--port"],

@@ -107,6 +107,7 @@ def train(  # noqa: PLR0913, PLR0917  one option a parameter
     job_id: Annotated[str | None, typer.Option(help="Go on with this job, from its last checkpoint")] = None,
 ) -> None:
     """Train as `POST /train` does, in this process, and release the model. Exit status 1 if the training failed."""
+    container.require_tensorflow()
     logging.basicConfig(format="%(message)s")
     logging.getLogger("training.progress").setLevel(logging.INFO)
     store = open_store()
@@ -159,6 +160,7 @@ def evaluate(
     output: Annotated[Path | None, typer.Option(help="A folder for report.html and metrics.json; it is made")] = None,
 ) -> None:
     """Measure a model on the test part of the data it was trained on, on pictures of it, and on others of no digits."""
+    container.require_tensorflow()
     found = evaluation.evaluate(open_store(), version, negatives or [], samples)
     for line in found.lines():
         typer.echo(line)

@@ -12,7 +12,7 @@ from rich.table import Table
 from digits import datasets, documents, releases
 from digits.errors import DamagedObjectError
 from digits.models import MANIFEST_FILE, MODEL_FILE, Manifest
-from local import catalogue
+from local import catalogue, container
 from local.catalogue import Listed
 from local.checkout import npz, open_store
 
@@ -73,6 +73,7 @@ def import_weights(
 ) -> None:
     """Make a model of a weights file: exported, measured, published, and not released."""
     path.open("rb").close()  # Say at once if that cannot be done.
+    container.require_tensorflow()
     store = open_store()
     found = datasets.latest(store, dataset or npz().stem)
     from training import importing  # noqa: PLC0415  it loads TensorFlow

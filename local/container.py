@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from digits.errors import DigitsError
 from local import installation, installers
-from local.checkout import ROOT
+from local.checkout import IS_CHECKOUT, ROOT
 
 LAYER = "training"
 MARKER = ROOT / ".venv" / LAYER / ".complete"
@@ -78,6 +78,17 @@ def find() -> Container | None:
         return None
     install = [] if installation.is_installed(LAYER, MARKER) else [sys.executable, "-m", "local.installation"]
     return Container([installers.python_of(MARKER.parent), *MODULE], [*install, LAYER, str(MARKER)] if install else [])
+
+
+def require_tensorflow() -> None:
+    """See that this process itself can train.
+
+    Raises:
+        TrainingUnavailableError: it cannot.
+    """
+    if not importlib.util.find_spec("tensorflow"):
+        how = "make setup" if IS_CHECKOUT else "pip install 'digits[train]'"
+        raise TrainingUnavailableError(f"This needs TensorFlow. Install it: {how}")
 
 
 async def refuse_training(_: Request) -> Response:

@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import sysconfig
 import textwrap
 import threading
@@ -143,9 +142,8 @@ def copy_checkout(folder: Path) -> None:
     packages = next((folder / ".venv" / "lib").glob("python*/site-packages"))
     # Before the installed packages, among which is this checkout.
     (packages / "checkout.pth").write_text(f"{folder}\n{folder / 'layers' / 'shared'}\n{installed}\n")
-    digits = Path(sys.executable).with_name("digits").read_text()
     binaries = folder / ".venv" / "bin"
-    write_tool(binaries / "digits", binaries / "python", digits.partition("\n")[2])
+    write_tool(binaries / "digits", binaries / "python", "from local.cli import main\n\nmain()\n")
     for layer in (".complete", ".serve"):
         (folder / ".venv" / layer).touch()
 

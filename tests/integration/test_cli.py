@@ -6,13 +6,13 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from digits import __version__
 from digits.models import MANIFEST_FILE, MODEL_FILE, parse_manifest, publish
 from digits.store import Store
 from local.checkout import BUNDLED_FOLDER
@@ -29,7 +29,7 @@ main.main()
 
 
 # TensorFlow cannot be imported; all that comes before can be seen.
-WITHOUT_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None" + LAB
+WITHOUT_KERAS = "import sys; sys.modules['keras'] = None" + LAB
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def test_the_labs_command_predicts(tmp_path: Path, tiny_npz: Path) -> None:
 
 
 def test_the_labs_command_says_what_it_does_before_tensorflow_is_loaded(tmp_path: Path, tiny_npz: Path) -> None:
-    broken = run(tmp_path, "-c", WITHOUT_TENSORFLOW, str(tmp_path / "weights.h5"), str(tiny_npz), "--train")
-    assert re.search(r"ModuleNotFoundError: .*tensorflow", broken.stderr)
+    broken = run(tmp_path, "-c", WITHOUT_KERAS, str(tmp_path / "weights.h5"), str(tiny_npz), "--train")
+    assert re.search(r"ModuleNotFoundError: .*keras", broken.stderr)
     assert broken.stdout == "Converting tiny.npz to TFRecords\n"
     assert re.match(r"Fetching the examples, \d+ s to go\n", broken.stderr)
 
@@ -232,7 +232,19 @@ def test_a_training_that_fails_is_a_failed_command(tmp_path: Path) -> None:
 
 def test_digits_says_its_version(tmp_path: Path) -> None:
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()  # noqa: S607
-    assert digits(tmp_path, "--version").stdout == f"digits {metadata.version('digits')} ({commit})\n"
+    assert digits(tmp_path, "--version").stdout == f"digits {__version__} ({commit})\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("train",), ("evaluate",), ("models", "import", str(ROOT / "README.md"), "--dataset", "starter")]
+)
+def test_without_tensorflow_one_line_says_how_to_install_it(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    without = "import sys; sys.modules['tensorflow'] = None; from local.cli import main; main()"
+    environment = os.environ | {"DIGITS_STORE": tmp_path.as_uri()}
+    command = [sys.executable, "-c", without, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    line = "Training unavailable: This needs TensorFlow. Install it: make setup\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
 
 
 def test_a_shell_completes_commands(tmp_path: Path) -> None:
