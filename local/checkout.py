@@ -8,7 +8,7 @@ from digits.store import Store
 
 ROOT = Path(__file__).parents[1]
 # What pip installs is laid out as a checkout, but is not for anything to be kept in.
-IS_CHECKOUT = (ROOT / "pyproject.toml").exists()
+IS_CHECKOUT = (ROOT / "Makefile").exists()
 HOME = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "digits"
 MNIST = (ROOT / "data" if IS_CHECKOUT else HOME) / "mnist.npz"
 STARTER = ROOT / "data" / "starter.npz"

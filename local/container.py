@@ -14,12 +14,16 @@ from starlette.responses import Response
 
 from digits.errors import DigitsError
 from local import installation, installers
-from local.checkout import IS_CHECKOUT, ROOT
+from local.checkout import ROOT
 
 LAYER = "training"
 MARKER = ROOT / ".venv" / LAYER / ".complete"
 LOG = ROOT / ".venv" / f"{LAYER}.log"
 MODULE = ("-m", "training")
+NO_TENSORFLOW = (
+    "TensorFlow is not installed. Install it with `make setup` in a checkout or as digits[train] with pip, "
+    "or run the container image digits."
+)
 
 
 class PullError(DigitsError):
@@ -87,16 +91,12 @@ def require_tensorflow() -> None:
         TrainingUnavailableError: it cannot.
     """
     if not importlib.util.find_spec("tensorflow"):
-        how = "make setup" if IS_CHECKOUT else "pip install 'digits[train]'"
-        raise TrainingUnavailableError(f"This needs TensorFlow. Install it: {how}")
+        raise TrainingUnavailableError(NO_TENSORFLOW)
 
 
 async def refuse_training(_: Request) -> Response:
     """Answer `POST /train` where nothing can train."""
-    raise TrainingUnavailableError(
-        "This server has no TensorFlow, so it cannot train. Run the container image digits:latest, or make run in "
-        "a checkout, or install digits[train]."
-    )
+    raise TrainingUnavailableError(NO_TENSORFLOW)
 
 
 def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -15,6 +15,7 @@ from PIL import Image
 from digits import __version__
 from digits.models import MANIFEST_FILE, MODEL_FILE, parse_manifest, publish
 from digits.store import Store
+from local.container import NO_TENSORFLOW
 from local.checkout import BUNDLED_FOLDER
 from tests.integration.conftest import ROOT
 
@@ -243,8 +244,7 @@ def test_without_tensorflow_one_line_says_how_to_install_it(tmp_path: Path, argu
     environment = os.environ | {"DIGITS_STORE": tmp_path.as_uri()}
     command = [sys.executable, "-c", without, *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    line = "Training unavailable: This needs TensorFlow. Install it: make setup\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"Training unavailable: {NO_TENSORFLOW}\n")
 
 
 def test_a_shell_completes_commands(tmp_path: Path) -> None:
