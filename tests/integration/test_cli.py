@@ -15,8 +15,8 @@ from PIL import Image
 from digits import __version__
 from digits.models import MANIFEST_FILE, MODEL_FILE, parse_manifest, publish
 from digits.store import Store
-from local.container import NO_TENSORFLOW
 from local.checkout import BUNDLED_FOLDER
+from local.container import NO_TENSORFLOW
 from tests.integration.conftest import ROOT
 
 # main.py with a small dataset and with weights that are not the checkout's.
