@@ -60,7 +60,8 @@ _ERRORS = {fault: fault.value.split() for fault in Fault if fault.value[0].isdig
 class Request(NamedTuple):
     """A request that the proxy saw: what the client asked for, the status of the answer, and what was done to it.
 
-    `status` is None where the client got no answer. `faults` is empty for a request that passed unharmed.
+    `status` is None where the client got no answer. `faults` is empty for a request that passed unharmed. `begun` and
+    `ended` are by `time.monotonic`.
     """
 
     method: str
@@ -68,6 +69,8 @@ class Request(NamedTuple):
     query: str
     status: int | None
     faults: tuple[Fault, ...]
+    begun: float
+    ended: float
 
 
 @dataclass
@@ -237,6 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def serve(self) -> None:
         """Do to the request what the rules say."""
+        begun = time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         url = urlsplit(self.path)
         struck = self.server.proxy.draw(self.command, unquote(self.path))
@@ -245,7 +249,15 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._outcome(body, faults[-1] if faults else None)
         # Before the client can go on, so that it finds its request in the list.
         self.server.proxy.record(
-            Request(self.command, unquote(url.path), unquote(url.query), answer.status if answer else None, faults)
+            Request(
+                method=self.command,
+                path=unquote(url.path),
+                query=unquote(url.query),
+                status=answer.status if answer else None,
+                faults=faults,
+                begun=begun,
+                ended=time.monotonic(),
+            )
         )
         if answer:
             self._send(answer, truncated=Fault.TRUNCATED in faults)

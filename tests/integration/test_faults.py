@@ -77,7 +77,8 @@ def test_resets(fault: Fault, after: bytes, url: str, client: httpx.Client, faul
     with pytest.raises(httpx.ReadError):
         client.put(url, content=b"new")
     assert client.get(url).content == after
-    assert faults.requests("PUT")[0][3:] == (None, (fault,))
+    (request,) = faults.requests("PUT")
+    assert (request.status, request.faults) == (None, (fault,))
 
 
 def test_truncated_body(url: str, client: httpx.Client, faults: FaultProxy) -> None:

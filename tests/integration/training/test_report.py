@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from digits import models, releases
+from digits.dataset_versions import DatasetVersion
 from digits.models import METRICS_FILE, MODEL_FILE, REPORT_FILE, SCORE, Manifest
-from tests.integration.training.conftest import CREATED, Trainings
-from training import negatives, report, sent
+from digits.store import Store
+from tests.integration.training.conftest import CREATED, TEST, TRAIN
+from training import negatives, report, rivals, sent
 from training.input import Examples
 from training.package import Package, describe
 from training.study import Study, study
@@ -21,17 +23,24 @@ from training.trial import Pictures, Trial
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
-@pytest.fixture
-def manifest(package: Package, trainings: Trainings) -> Manifest:
-    return describe(package, trainings.dataset, {"architecture": "lab"}, CREATED)
+@pytest.fixture(scope="module")
+def manifest(package: Package) -> Manifest:
+    dataset = DatasetVersion("tiny", "1.0.0", {"train": TRAIN, "test": TEST}, "0" * 64)
+    return describe(package, dataset, {"architecture": "lab"}, CREATED)
 
 
-ReportOn = Callable[[Manifest], dict[str, bytes]]
+ReportOn = Callable[[Store, Manifest], dict[str, bytes]]
 
 
-@pytest.fixture
-def report_on(trainings: Trainings, package: Package, pictures: Pictures, trial: Trial) -> ReportOn:
-    return lambda manifest: report.on(trainings.store, manifest, package, pictures, trial)
+@pytest.fixture(scope="module")
+def report_on(package: Package, pictures: Pictures, trial: Trial) -> ReportOn:
+    return lambda store, manifest: report.on(store, manifest, package, pictures, trial)
+
+
+@pytest.fixture(scope="module")
+def reported(report_on: ReportOn, manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The report on the first model of a store."""
+    return report_on(Store(tmp_path_factory.mktemp("store").as_uri()), manifest)
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +85,9 @@ def test_what_is_damaged_more_is_read_less(found: Study) -> None:
 
 
 def test_a_study_is_the_same_each_time_but_for_what_is_timed(
-    found: Study, manifest: Manifest, report_on: ReportOn
+    reported: dict[str, bytes], found: Study, manifest: Manifest, report_on: ReportOn, file_store: Store
 ) -> None:
-    first, again = (json.loads(report_on(manifest)[METRICS_FILE]) for _ in range(2))
+    first, again = (json.loads(files[METRICS_FILE]) for files in (reported, report_on(file_store, manifest)))
     for figures in (first, again):
         assert figures.pop("exports").keys() == {"int8", "float32"}
     assert first == again
@@ -99,33 +108,29 @@ def test_the_report_is_one_file_that_shows_the_mistakes(found: Study, manifest: 
 
 
 def test_a_model_is_compared_with_the_live_one_and_the_labs(
-    package: Package, manifest: Manifest, trainings: Trainings, report_on: ReportOn
+    package: Package, manifest: Manifest, report_on: ReportOn, file_store: Store
 ) -> None:
-    models.publish(trainings.store, manifest, package.files)
-    releases.release(trainings.store, manifest.version, "try")
+    models.publish(file_store, manifest, package.files)
+    releases.release(file_store, manifest.version, "try")
     candidate = replace(manifest, version=models.version_name(CREATED, {"another": b""}))
-    figures = json.loads(report_on(candidate)[METRICS_FILE])
+    figures = json.loads(report_on(file_store, candidate)[METRICS_FILE])
     assert {name: it["version"] for name, it in figures["comparisons"].items()} == {
         "the live model": manifest.version,
         "the lab's network": manifest.version,
     }
     assert {(it["only_this"], it["only_that"], it["p"]) for it in figures["comparisons"].values()} == {(0, 0, 1.0)}
-    itself = json.loads(report_on(manifest)[METRICS_FILE])
-    assert itself["comparisons"] == {}
+    assert rivals.find(file_store, manifest) == {}
 
 
-def test_a_damaged_model_is_no_rival(
-    package: Package, manifest: Manifest, trainings: Trainings, report_on: ReportOn
-) -> None:
-    models.publish(trainings.store, manifest, package.files)
-    releases.release(trainings.store, manifest.version, "try")
-    trainings.store.write(f"models/{manifest.version}/{MODEL_FILE}", b"no graph")
-    candidate = replace(manifest, version="another")
-    assert json.loads(report_on(candidate)[METRICS_FILE])["comparisons"] == {}
+def test_a_damaged_model_is_no_rival(package: Package, manifest: Manifest, file_store: Store) -> None:
+    models.publish(file_store, manifest, package.files)
+    releases.release(file_store, manifest.version, "try")
+    file_store.write(f"models/{manifest.version}/{MODEL_FILE}", b"no graph")
+    assert rivals.find(file_store, replace(manifest, version="another")) == {}
 
 
-def test_a_short_study_says_so(report_on: ReportOn, manifest: Manifest, found: Study) -> None:
-    page = report_on(manifest)[REPORT_FILE].decode()
+def test_a_short_study_says_so(reported: dict[str, bytes], found: Study) -> None:
+    page = reported[REPORT_FILE].decode()
     assert "the test split has 200 examples, so 4 of its digits were corrupted and rendered in each way" in page
     assert "From 5,000 examples on, 200 are." in page
     assert found.figures["rejection"]["sets"]["blank"]["rejected"]["of"] == 100
