@@ -11,12 +11,16 @@ import pytest
 from local import environments
 from local.environments import FunctionBusyError, FunctionFailedError, Pool
 from local.template import Function
+from tests.integration.local.conftest import eventually
 
 HANDLER = """
 import os, time
+from pathlib import Path
 
 def handler(event, context):
-    time.sleep(event.get("sleep", 0))
+    Path("begun").touch()
+    while event.get("waits") and not Path("go").exists():
+        time.sleep(0.01)
     return {"n": event["n"], "pid": os.getpid()} if event["n"] else {1}
 """
 
@@ -37,7 +41,7 @@ def with_pool(folder: Path, limit: int, use: Callable[[Pool], Awaitable[Any]]) -
 
 def test_more_events_than_processes_wait_their_turn(tmp_path: Path) -> None:
     async def use(pool: Pool) -> list[Any]:
-        return await asyncio.gather(*(pool.invoke({"n": n, "sleep": 0.05}) for n in range(1, 9)))
+        return await asyncio.gather(*(pool.invoke({"n": n}) for n in range(1, 9)))
 
     answers = with_pool(tmp_path, 2, use)
     assert [answer["n"] for answer in answers] == list(range(1, 9))
@@ -46,10 +50,11 @@ def test_more_events_than_processes_wait_their_turn(tmp_path: Path) -> None:
 
 def test_the_answer_to_a_cancelled_event_reaches_nobody_else(tmp_path: Path) -> None:
     async def use(pool: Pool) -> Any:
-        first = asyncio.create_task(pool.invoke({"n": 1, "sleep": 0.5}))
-        await asyncio.sleep(0.3)
+        first = asyncio.create_task(pool.invoke({"n": 1, "waits": True}))
+        await asyncio.to_thread(eventually, (tmp_path / "begun").exists)
         first.cancel()
         await asyncio.wait([first])
+        (tmp_path / "go").touch()
         return await pool.invoke({"n": 2})
 
     assert with_pool(tmp_path, 1, use)["n"] == 2
@@ -59,11 +64,11 @@ def test_a_busy_function_says_so_in_time(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(environments, "MAX_QUEUE_SECONDS", 0.1)
 
     async def use(pool: Pool) -> None:
-        await pool.warm_up()
-        first = asyncio.create_task(pool.invoke({"n": 1, "sleep": 0.5}))
-        await asyncio.sleep(0.1)
+        first = asyncio.create_task(pool.invoke({"n": 1, "waits": True}))
+        await asyncio.to_thread(eventually, (tmp_path / "begun").exists)
         with pytest.raises(FunctionBusyError, match="Test is busy"):
             await pool.invoke({"n": 2})
+        (tmp_path / "go").touch()
         assert (await first)["n"] == 1
         assert (await pool.invoke({"n": 3}))["n"] == 3
 

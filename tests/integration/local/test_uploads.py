@@ -1,7 +1,6 @@
 """Uploads over HTTP: they land in the store whole or not at all, and are announced."""
 
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,8 +23,11 @@ def test_an_upload_lands_in_the_store_and_is_announced_once(gateway: Gateway) ->
     event = eventually(lambda: gateway.events("aws.s3"))[0]
     assert event["detail"]["object"]["key"] == "raw/whole.npz"
     assert event["detail"]["object"]["size"] == SIZE
-    time.sleep(1)
-    assert len(gateway.events("aws.s3")) == 1
+    # What is copied into the folder is announced after two looks of the watcher, in which it sees the upload too.
+    (gateway.root / ".digits" / "raw" / "copied.npz").write_bytes(b"copied")
+    eventually(lambda: len(gateway.events("aws.s3")) > 1)
+    announced = [event["detail"]["object"]["key"] for event in gateway.events("aws.s3")]
+    assert announced == ["raw/whole.npz", "raw/copied.npz"]
 
 
 @pytest.mark.parametrize("name", ["Upper", "1digit", "dotted.name", "a" * 64, "%2E%2E", "new%0Aline"])
