@@ -10,7 +10,7 @@ BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gone run test test-fast test-long soak e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
+.PHONY: help setup gone run test test-fast test-long image soak e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -52,6 +52,13 @@ test-long: setup ## Run the longest tests: kills, faults, permissions, the docum
 soak: setup ## Inject faults and kill processes at random, for an hour or so (ROUNDS=20 for less, SEED=1 for the same again)
 	@PYTHONPATH=.:functions/predict:functions/train:functions/convert $(BIN)/python -m tests.soak \
 		--rounds $(or $(ROUNDS),200) $(addprefix --seed ,$(SEED)) $(addprefix --first ,$(FIRST))
+
+image: REVISION = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
+image: ## Build the whole service as a container, digits, and without training as digits:serve (with Docker)
+	@docker build --build-arg REVISION=$(REVISION) --tag digits .
+	@docker build --build-arg REVISION=$(REVISION) --tag digits:serve --target serve .
+	@docker image ls --format '{{.Repository}}:{{.Tag}}  {{.Size}}' digits
+	@echo "Run it: docker run -p 3000:3000 -v digits:/data digits"
 
 e2e: setup ## Build the containers and drive them (with Docker), and the page (with Debian's chromium and chromium-driver)
 	@$(BIN)/pytest tests/e2e
