@@ -4,7 +4,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import httpx
@@ -42,16 +42,34 @@ def environment() -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.fixture(scope="session")
-def images(environment: pytest.MonkeyPatch, pytestconfig: pytest.Config) -> None:  # noqa: ARG001
-    """Everything that is deployed, built as make deploy builds it. It shows what it does, because it takes minutes."""
+def docker(environment: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Docker, with its engine running."""
     try:
         shell.output("docker", "version")
     except shell.CloudError as error:
         pytest.exit(f"These tests need Docker, with its engine running (on Debian, docker.io). {error}", returncode=1)
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
+
+
+@pytest.fixture(scope="session")
+def images(docker: None, pytestconfig: pytest.Config) -> None:  # noqa: ARG001
+    """Everything that is deployed, built as make deploy builds it. It shows what it does, because it takes minutes."""
+    with shown(pytestconfig):
         shell.run("sam", "build")
         training_image.build(gpu=False)
+
+
+@pytest.fixture(scope="session")
+def service_images(docker: None, pytestconfig: pytest.Config) -> None:  # noqa: ARG001
+    """The whole service as a container, with training and without. It shows what it does, because it takes minutes."""
+    with shown(pytestconfig):
+        shell.run("make", "image")
+
+
+def shown(pytestconfig: pytest.Config) -> AbstractContextManager[None]:
+    """What is printed meanwhile is on the terminal at once."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    uncaptured: AbstractContextManager[None] = capture.global_and_fixture_disabled()
+    return uncaptured
 
 
 @pytest.fixture(scope="session")
