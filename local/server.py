@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from digits.errors import DigitsError
 from digits.store import Entry, Store
-from local import address, batch, connections, events, gateway, keys, template, uploads
+from local import access_log, address, batch, connections, events, gateway, keys, template, uploads
 from local.access import Access
 from local.banner import banner
 from local.checkout import ROOT, state_folder, store_url
@@ -189,6 +189,7 @@ def _run(service: Service, listener: socket.socket) -> None:
         timeout_graceful_shutdown=STOP_SECONDS + 1,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    access_log.shorten()
     with suppress(KeyboardInterrupt):
         _Server(config, service).run([listener])
     sys.stdout.write("\nStopped. A training that runs goes on; the next start follows it.\n")

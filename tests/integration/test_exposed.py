@@ -57,6 +57,10 @@ def test_a_training_starts_with_the_key_and_the_job_is_its_own_batch_s(exposed: 
     location = started.headers["location"]
     exposed.wait(lambda: exposed.client.get(location, headers=SENT).json()["status"] == "RUNNING", 30)
     exposed.client.delete(location, headers=SENT).raise_for_status()
+    log = exposed.log.read_text()
+    assert "POST /train HTTP" in log
+    # The path of its own Batch is a secret.
+    assert "_batch" not in log
 
 
 def test_documentation_is_open(exposed: Service) -> None:
