@@ -212,6 +212,7 @@ def test_an_export_to_a_full_disk_leaves_the_folder_as_it_was(tmp_path: Path) ->
     assert {path.name: path.read_bytes() for path in (tmp_path / "folder").iterdir()} == {"model.tflite": b"old"}
 
 
+@pytest.mark.long
 def test_digits_evaluates_the_live_model_on_the_data_it_was_trained_on(
     tmp_path: Path, tiny_npz: Path, small_npz: Path
 ) -> None:

@@ -291,6 +291,7 @@ def test_a_damaged_model_is_listed_with_what_is_wrong(service: Service, trained:
     assert listed[trained["model_version"]]["metrics"]["accuracy"] == trained["accuracy"]
 
 
+@pytest.mark.long
 def test_a_training_that_is_followed_and_a_rollback(service: Service, trained: dict[str, Any]) -> None:
     answer = service.client.post("/train", json=TINY, headers={"Idempotency-Key": "follow"})
     assert answer.status_code == httpx.codes.ACCEPTED
@@ -369,6 +370,7 @@ def to_bytes(document: Any) -> bytes:
     return document if isinstance(document, bytes) else json.dumps(document).encode()
 
 
+@pytest.mark.long
 def test_a_worse_model_is_not_released_but_by_hand(service: Service, trained: dict[str, Any]) -> None:
     before = service.client.get("/models").json()["live"]
     answer = service.client.post("/train", json=TINY | {"learning_rate": 1e-6}, headers={"Prefer": "wait=100"})

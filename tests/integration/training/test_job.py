@@ -191,6 +191,19 @@ def test_its_phases_come_in_order_and_the_time_to_go_is_honest(
     last = jobs.load_progress(trainings.store, "job")
     assert last
     assert (last.epoch, last.loss) == (None, None)
+    assert_published_as_its_manifest_says(trainings)
+
+
+def assert_published_as_its_manifest_says(trainings: Trainings) -> None:
+    manifest = only_model(trainings)
+    assert set(manifest.files) == {MODEL_FILE, WEIGHTS_FILE}
+    for name in manifest.files:
+        models.load_file(trainings.store, manifest, name)
+    assert manifest.version.startswith("20260131T101500Z-")
+    assert (manifest.dataset, manifest.dataset_version) == ("tiny", "1.0.0")
+    assert manifest.parameters["epochs"] == 2
+    assert 0.2 < manifest.metrics["accuracy"] <= 1
+    assert manifest.thresholds.keys() == {*export.TOLERANCES, SCORE}
 
 
 def test_a_failure_is_recorded_once_and_ends_in_exit_code_1(trainings: Trainings, start: Start) -> None:
@@ -321,20 +334,6 @@ def test_a_request_that_cannot_be_read_fails_the_job(
     assert result.reason.endswith("Start a new training.")
 
 
-def test_a_job_on_s3_publishes_what_its_manifest_says(s3_store: Store, tiny_digits: Path) -> None:
-    trainings = Trainings(s3_store, tiny_digits)
-    job.run(s3_store, trainings.create("job"))
-    manifest = only_model(trainings)
-    assert set(manifest.files) == {MODEL_FILE, WEIGHTS_FILE}
-    for name in manifest.files:
-        models.load_file(s3_store, manifest, name)
-    assert manifest.version.startswith("20260131T101500Z-")
-    assert (manifest.dataset, manifest.dataset_version) == ("tiny", "1.0.0")
-    assert manifest.parameters["epochs"] == 1
-    assert 0.2 < manifest.metrics["accuracy"] <= 1
-    assert manifest.thresholds.keys() == {*export.TOLERANCES, SCORE}
-
-
 @pytest.mark.usefixtures("made")
 def test_progress_that_cannot_be_written_does_not_fail_the_job(
     s3_store: Store, faults: FaultProxy, tiny_digits: Path
@@ -347,7 +346,7 @@ def test_progress_that_cannot_be_written_does_not_fail_the_job(
 
 
 def test_a_store_that_does_not_answer_fails_no_job(
-    s3_store: Store, faults: FaultProxy, tiny_digits: Path, monkeypatch: pytest.MonkeyPatch
+    s3_store: Store, faults: FaultProxy, tiny_digits: Path, package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainings = Trainings(s3_store, tiny_digits)
     trainings.create("job")
@@ -361,6 +360,8 @@ def test_a_store_that_does_not_answer_fails_no_job(
     assert rule.hits
     assert outcomes.resume(s3_store, "job") is None
     faults.clear()
+    made = Made(describe(package, trainings.dataset, {}, CREATED), package.files, objections=[])
+    monkeypatch.setattr(pipeline, "make", lambda *_: made)
     assert entry_point.main() == 0
     result = jobs.load_result(s3_store, "job")
     assert result
