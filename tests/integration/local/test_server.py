@@ -91,7 +91,7 @@ def test_a_server_that_cannot_train_says_so_and_does_all_else(root: Path) -> Non
             assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.json()["type"] == "urn:digits:training-unavailable"
-            assert "make run" in answer.json()["detail"]
+            assert "container image digits" in answer.json()["detail"]
         assert gateway.client.get("/train/newest", headers=key).status_code == HTTPStatus.OK
         assert gateway.client.delete("/train", headers=key).headers["allow"] == "POST"
         assert gateway.client.put("/raw/mine.npz", content=b"npz", headers=key).status_code == HTTPStatus.OK
