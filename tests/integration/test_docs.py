@@ -11,6 +11,8 @@ from tests.docs import Shell, blocks, copy_checkout, pattern
 
 # They want an AWS account; tests/integration/cloud/test_docs.py is about them.
 ON_AWS = "Deploy it"
+# It wants Docker; tests/e2e/test_docs.py is about it.
+IN_CONTAINER = "Run it in a container"
 # It runs this test.
 TEST = "make test"
 SERVE = "make run"
@@ -45,7 +47,8 @@ def shells(folder: Path, port: int, tiny_npz: Path) -> Iterator[list[Shell]]:
 @pytest.mark.long
 def test_the_readme_runs_as_pasted(shells: list[Shell], port: int) -> None:
     server, shell = shells
-    session = [command for block in blocks("README.md") if block.section != ON_AWS for command in block.commands()]
+    here = [block for block in blocks("README.md") if block.section not in (ON_AWS, IN_CONTAINER)]
+    session = [command for block in here for command in block.commands()]
     served, *others = [(command.replace(":3000", f":{port}"), output) for command, output in session]
     assert served[0].startswith(SERVE)
     server.start(served[0], "Digits is ready")

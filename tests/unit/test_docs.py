@@ -16,6 +16,7 @@ DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", 
 ON_AWS = ["docs/deploy.md", "docs/operations.md"]
 # Set by the shell, and by `aws configure export-credentials`.
 KNOWN = {"PATH", "PWD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+IN_CONTAINER = "Run it in a container"
 FENCED = re.compile(r"```.*?```", re.DOTALL)
 CODE = re.compile(rf"{FENCED.pattern}|`[^`]+`", re.DOTALL)
 COMMENT = re.compile(r"\s#.*")
@@ -85,3 +86,14 @@ def test_routes_of_the_api_exist() -> None:
     for method, path in named:
         fitting = [known for known, pattern in routes if re.fullmatch(pattern, path)]
         assert {method, "ANY"} & set(fitting), f"{method} {path}"
+
+
+def test_the_readme_starts_the_container_as_the_page_that_is_tried() -> None:
+    """tests/e2e/test_docs.py runs the page's commands."""
+    tried = {command for block in blocks("docs/self-hosting.md") for command, _ in block.commands()}
+    (started,) = [block for block in blocks("README.md") if block.section == IN_CONTAINER]
+    assert {_bare(command) for command, _ in started.commands()} <= {_bare(command) for command in tried}
+
+
+def _bare(command: str) -> str:
+    return command.partition("#")[0].strip()
