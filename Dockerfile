@@ -34,7 +34,8 @@ RUN export PYTHONDONTWRITEBYTECODE=1 \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/venv \
     # Whoever the container runs as may write to a new volume.
     && mkdir --mode 1777 /data
-ENV PATH=/opt/venv/bin:${PATH} PYTHONUNBUFFERED=1 HOME=/tmp \
+# With a store on S3, the key and the jobs are in XDG_DATA_HOME.
+ENV PATH=/opt/venv/bin:${PATH} PYTHONUNBUFFERED=1 HOME=/tmp XDG_DATA_HOME=/data \
     DIGITS_STORE=file:///data DIGITS_HOST=0.0.0.0 PORT=3000
 WORKDIR /app
 EXPOSE 3000
@@ -50,7 +51,7 @@ CMD ["serve"]
 LABEL org.opencontainers.image.title="digits" org.opencontainers.image.licenses="MIT"
 
 FROM service AS code
-COPY LICENSE pyproject.toml template.yaml ./
+COPY LICENSE template.yaml ./
 COPY data/README.md data/starter.npz data/
 COPY example example
 COPY functions functions
@@ -58,8 +59,8 @@ COPY layers/shared/digits layers/shared/digits
 COPY local local
 COPY training training
 COPY web web
-# Any user may read, whatever a checkout's permissions are. For a store on S3 the jobs are kept in .digits.
-RUN python -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX . && ln -s /data .digits
+# Any user may read, whatever a checkout's permissions are.
+RUN python -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX .
 # A cut too deep ends the build here: this loads what serving loads, and reads a digit.
 RUN for name in predict train convert; do PYTHONPATH=functions/$name python -c "import app" || exit; done \
     && python -c "import boto3; boto3.client('batch', 'us-east-1')" \
@@ -86,7 +87,9 @@ RUN export PYTHONDONTWRITEBYTECODE=1 \
 FROM training
 COPY --from=code /app /app
 RUN for name in predict train convert; do PYTHONPATH=functions/$name python -c "import app, local.cli" || exit; done \
-    && python -c "import training.pipeline"
+    && python -c "import training.pipeline" \
+    # Of root's, and in the way of other users.
+    && rm -rf /tmp/.cache /tmp/.config /tmp/.keras
 ARG REVISION=unknown
 LABEL org.opencontainers.image.revision="${REVISION}"
 ENV DIGITS_REVISION=${REVISION}

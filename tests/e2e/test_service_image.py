@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from cloud import shell
-from tests.conftest import ROOT
+from tests.conftest import BUCKET, ROOT
+from tests.e2e.aws import CREDENTIALS
 from tests.e2e.cloud import PATIENCE_SECONDS
 from tests.e2e.container import Container, predict, running, started
 from tests.e2e.test_images import BASE, size
@@ -145,6 +146,15 @@ def test_a_training_survives_a_kill_and_its_model_a_restart(
         assert httpx.get(f"{second.own()}/health").json()["model_version"] == version
         again = httpx.get(f"{second.own()}/models", headers={"Authorization": key}).raise_for_status()
         assert again.json()["live"] == version
+
+
+def test_with_a_bucket_for_a_store_the_jobs_are_in_the_volume(volume: str, moto_server: str) -> None:
+    # The host's network, to reach the bucket. Nobody else may reach the service there.
+    address = {"DIGITS_HOST": "127.0.0.1", "PORT": "0"}
+    store = {"DIGITS_STORE": f"s3://{BUCKET}", "AWS_ENDPOINT_URL": moto_server} | CREDENTIALS
+    variables = [f"--env={name}={value}" for name, value in (address | store).items()]
+    with started(COMPLETE, "--volume", f"{volume}:/data", "--network", "host", *variables) as service:
+        service.wait(lambda: "runner.lock" in service.execute("find", "/data"))
 
 
 def test_without_training_it_says_what_to_run(volume: str) -> None:
