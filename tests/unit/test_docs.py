@@ -14,8 +14,8 @@ from tests.docs import blocks
 DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 # In the order in which they are read.
 ON_AWS = ["docs/deploy.md", "docs/operations.md"]
-# Set by the shell, and by `aws configure export-credentials`.
-KNOWN = {"PATH", "PWD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+# Set by the shell, by whoever runs containers, and by `aws configure export-credentials`.
+KNOWN = {"PATH", "PWD", "PORT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 IN_CONTAINER = "Run it in a container"
 FENCED = re.compile(r"```.*?```", re.DOTALL)
 CODE = re.compile(rf"{FENCED.pattern}|`[^`]+`", re.DOTALL)
@@ -24,7 +24,8 @@ VARIABLE = re.compile(r"\$\{?([A-Z_]+)")
 ASSIGNED = re.compile(r"\b([A-Z_]+)=")
 TARGETS = re.compile(r"^([a-z0-9-]+(?: [a-z0-9-]+)*):", re.MULTILINE)
 MAKE = re.compile(r"\bmake ((?:[a-z][a-z0-9-]* ?)+)")
-DIGITS = re.compile(r"(?<![\w/.-])(?:\.venv/bin/)?digits ([a-z]+)(?: ([a-z]+))?")
+# Not the container of this name.
+DIGITS = re.compile(r"(?<![\w/.-])(?<!exec )(?:\.venv/bin/)?digits ([a-z]+)(?: ([a-z]+))?")
 ROUTE = re.compile(r"\b(GET|POST|PUT|DELETE) (/[\w{}/.]*)")
 
 
