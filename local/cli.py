@@ -75,6 +75,7 @@ def serve(
 def data() -> None:
     """Put MNIST at data/mnist.npz: a copy of $MNIST_NPZ, or a download that is checked."""
     given = os.environ.get("MNIST_NPZ")
+    MNIST.parent.mkdir(parents=True, exist_ok=True)
     if not MNIST.exists() and given:
         download.copy(Path(given), MNIST)
     elif not MNIST.exists():

@@ -59,6 +59,12 @@ def test_it_serves_from_wherever_it_is(url: str, tmp_path: Path) -> None:
     assert (tmp_path / ".local" / "share" / "digits" / "datasets").is_dir()
 
 
+def test_it_keeps_data_in_the_users_folder(environment: dict[str, str], tmp_path: Path, tiny_npz: Path) -> None:
+    command = [sys.executable, "-P", "-c", COMMAND, "data"]
+    subprocess.run(command, cwd=tmp_path, env=environment | {"MNIST_NPZ": str(tiny_npz)}, check=True)
+    assert (tmp_path / ".local" / "share" / "digits" / "mnist.npz").read_bytes() == tiny_npz.read_bytes()
+
+
 def test_it_holds_no_more_than_it_uses(installed: Path) -> None:
     assert {path.name for path in installed.iterdir() if path.is_dir()} == {"digits_app", "digits-0.1.0.dist-info"}
     assert not list(installed.rglob("Dockerfile"))
