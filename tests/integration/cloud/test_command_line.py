@@ -66,6 +66,7 @@ def test_destroy_deletes_the_bucket_only_when_asked_twice(checkout: Checkout, an
     assert told in said
 
 
+@pytest.mark.long
 def test_a_bucket_is_deleted_with_all_versions_and_delete_markers(checkout: Checkout) -> None:
     bucket = checkout.create_stack()
     checkout.use_real_sam()
