@@ -14,10 +14,9 @@ RUN export PYTHONDONTWRITEBYTECODE=1 \
     && rm -r ai_edge_litert/libLiteRtWebGpuAccelerator.so ai_edge_litert/schema_py_generated.py ai_edge_litert/*_pb2.py \
         ai_edge_litert/aot ai_edge_litert/tools \
         PIL/_avif.* PIL/_webp.* pillow.libs/libavif* pillow.libs/libwebp* \
-        numpy/distutils numpy/f2py numpy/_core/_simd.* \
-        yaml/_yaml.* pydantic/v1 boto3/data boto3/examples \
-    # Only in the wheel for x86_64.
-    && rm -rf ai_edge_litert/vendors \
+        numpy/f2py numpy/_core/_simd.* yaml/_yaml.* pydantic/v1 boto3/data boto3/examples \
+    # Only in the wheels for x86_64, and for Python 3.11.
+    && rm -rf ai_edge_litert/vendors numpy/distutils \
     && find pygments/lexers -name '*.py' ! -name __init__.py ! -name _mapping.py -delete \
     && find botocore/data -mindepth 1 -maxdepth 1 -type d \
         ! -name batch ! -name signin ! -name sso ! -name sso-oidc ! -name sts -exec rm -r {} + \
