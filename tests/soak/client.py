@@ -128,7 +128,7 @@ def _event(
     in_path = {name: value for name, value in parameters.items() if f"{{{name}}}" in resource}
     query = {name: value for name, value in parameters.items() if name not in in_path}
     path = resource.format(**in_path)
-    headers = {"Content-Type": "application/json", **headers}
+    headers = {"Content-Type": "application/json", "Host": "127.0.0.1", **headers}
     return {
         "resource": resource,
         "path": path,
