@@ -26,7 +26,7 @@ RUN export PYTHONDONTWRITEBYTECODE=1 \
     && printf '/app\n/app/layers/shared\n' >digits.pth \
     # A container's first process has no default for SIGTERM, and imports take a second.
     && printf '%s\n' '#!/opt/venv/bin/python' 'import signal, sys' \
-        'signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))' 'from local.cli import main' 'main()' \
+        'signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))' 'from local.cli.app import main' 'main()' \
         >/opt/venv/bin/digits \
     && chmod +x /opt/venv/bin/digits \
     # Unchecked: nothing in an image changes, so nothing need be compared.
@@ -68,7 +68,7 @@ RUN for name in predict train convert; do PYTHONPATH=functions/$name python -c "
 FROM service AS serve
 COPY --from=code /app /app
 # It leaves the bytecode of Python's own modules, which python's images come without.
-RUN for name in predict train convert; do PYTHONPATH=functions/$name python -c "import app, local.cli" || exit; done
+RUN for name in predict train convert; do PYTHONPATH=functions/$name python -c "import app, local.cli.app" || exit; done
 ARG REVISION=unknown
 LABEL org.opencontainers.image.revision="${REVISION}"
 ENV DIGITS_REVISION=${REVISION}
@@ -85,7 +85,7 @@ RUN export PYTHONDONTWRITEBYTECODE=1 \
 
 FROM training
 COPY --from=code /app /app
-RUN for name in predict train convert; do PYTHONPATH=functions/$name python -c "import app, local.cli" || exit; done \
+RUN for name in predict train convert; do PYTHONPATH=functions/$name python -c "import app, local.cli.app" || exit; done \
     && python -c "import training.pipeline" \
     # Of root's, and in the way of other users.
     && rm -rf /tmp/.cache /tmp/.config /tmp/.keras

@@ -21,7 +21,7 @@ setup: .venv/.complete ## Make .venv with everything, locked (nothing to do when
 GONE := $(shell $(BIN)/python -c '' 2>/dev/null || echo gone)
 
 INSTALL = @command -v $(firstword $(PYTHON)) >/dev/null \
-	|| { echo "Python 3.11, 3.12 or 3.13 is needed, or uv, which gets one." >&2; exit 1; }; $(PYTHON) -m local.installation
+	|| { echo "Python 3.11, 3.12 or 3.13 is needed, or uv, which gets one." >&2; exit 1; }; $(PYTHON) -m local.setup.installation
 
 .venv/.complete: requirements/dev.txt $(GONE)
 	$(INSTALL) dev $@

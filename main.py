@@ -9,12 +9,12 @@ import numpy as np
 
 from digits import datasets
 from digits.errors import DigitsError
-from digits.images import read_digit
+from digits.imaging.normalise import read_digit
+from digits.imaging.png import Pixels
 from digits.parameters import Parameters
-from digits.png import Pixels
+from local.aws_batch.container import require_tensorflow
 from local.checkout import BUNDLED_FOLDER, npz, open_store
-from local.container import require_tensorflow
-from local.quiet import without_notices
+from local.cli.quiet import without_notices
 from local.wording import explain
 
 ARCHITECTURE = "lab"
@@ -42,8 +42,8 @@ def main() -> None:
 def train() -> None:
     """Convert the data present, train on its TFRecords and write weights.h5."""
     require_tensorflow()
-    from training import expected
-    from training.progress import Phases, display
+    from training.fitting import expected
+    from training.fitting.progress import Phases, display
 
     store, data = open_store(), npz()
     print(f"Converting {data.name} to TFRecords", flush=True)
@@ -53,9 +53,10 @@ def train() -> None:
     with display(phases):
         phases.enter("fetching")
         # They load TensorFlow, which takes seconds.
-        from training import fit, weights
-        from training.evaluate import evaluate, keras_answers
+        from training.evaluation.answers import evaluate, keras_answers
+        from training.fitting import fit
         from training.input import fetch
+        from training.packaging import weights
 
         fitted = fit.train(fetch(store, dataset, "train"), parameters, phases=phases)
         phases.enter("evaluating")
@@ -71,14 +72,14 @@ def train() -> None:
 def predict(digit: Pixels) -> int:
     """Read a digit with weights.h5; before the first `--train`, with the model that comes with the code."""
     if not WEIGHTS.exists():
-        from digits.live_model import load_folder
+        from digits.models.live import load_folder
 
         with without_notices():
             classifier = load_folder(BUNDLED_FOLDER)
         return classifier.classify(digit).digit
     require_tensorflow()
-    from training import weights
     from training.input import scale
+    from training.packaging import weights
 
     return int(weights.load(WEIGHTS, ARCHITECTURE)(scale(digit[np.newaxis])).numpy().argmax())
 

@@ -27,7 +27,7 @@ print(json.dumps(rates))
 _DIGITS = """
 import os
 from pathlib import Path
-from digits.live_model import load_folder
+from digits.models.live import load_folder
 classifier = load_folder(Path(os.environ["LITERT_MODEL"]).parent)
 def work(images):
     for image in images:

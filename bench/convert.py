@@ -14,8 +14,7 @@ import tensorflow as tf
 
 from bench.measure import Figures, timed
 from bench.setting import Setting
-from digits import tfds
-from digits.datasets import convert
+from digits.datasets import convert, tfds
 from digits.store import Store
 from local.checkout import npz
 

@@ -4,11 +4,11 @@ import sys
 
 from PIL import Image, ImageOps
 
-from training import network
+from training import networks
 
 SIDE = 1000
 
 digit, large, saved = sys.argv[1:]
 # Dark on light, as on paper.
 ImageOps.invert(Image.open(digit).convert("L")).resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(large)
-network.build("lite").save(saved)
+networks.build("lite").save(saved)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.markdown import table
-from digits import models
-from digits.models import MANIFEST_FILE, MODEL_FILE
+from digits.models import manifests
+from digits.models.manifests import MANIFEST_FILE, MODEL_FILE
 from local.checkout import BUNDLED_FOLDER
 
 CARD = Path(__file__).parents[1] / "docs" / "model-card.md"
@@ -23,7 +23,7 @@ Model Reporting", 2019.
 
 ## What it is
 
-A convolutional network, `lite` of `training/network.py`, in 8-bit integers: {size} kB. Pixels of one image, 28 by 28,
+A convolutional network, `lite` of `training/networks.py`, in 8-bit integers: {size} kB. Pixels of one image, 28 by 28,
 go in; ten logits and a score come out, the score telling how much the image looks like a digit. Trained by
 `digits train` with {parameters},
 on {dataset} {dataset_version}, from code {code_revision}. MIT licence, as the code.
@@ -52,14 +52,14 @@ digit; nobody took them out.
 
 ## Pictures as people send them
 
-Test digits, rendered by `training/variants.py` ({pictures} of each kind):
+Test digits, rendered by `training/pictures/variants.py` ({pictures} of each kind):
 
 {kinds}
 
 ## Damaged digits
 
-Test digits, damaged in the fifteen ways of MNIST-C (Mu and Gilmer, 2019; `training/corruptions.py`), {corrupted} for
-each way and severity. Mean accuracy {mean:.3f}.
+Test digits, damaged in the fifteen ways of MNIST-C (Mu and Gilmer, 2019; `training/pictures/corruptions.py`),
+{corrupted} for each way and severity. Mean accuracy {mean:.3f}.
 
 {corruptions}
 
@@ -81,7 +81,7 @@ def interval(share: dict[str, float]) -> str:
 
 def card(figures: dict[str, Any]) -> str:
     """The page, of what `metrics.json` holds."""
-    manifest = models.parse_manifest((BUNDLED_FOLDER / MANIFEST_FILE).read_bytes())
+    manifest = manifests.parse_manifest((BUNDLED_FOLDER / MANIFEST_FILE).read_bytes())
     if figures["version"] != manifest.version:
         raise SystemExit(f"These figures are of {figures['version']}. Bundled is {manifest.version}.")
     rejection, corruptions, pictures = figures["rejection"], figures["corruptions"], figures["pictures"]

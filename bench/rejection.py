@@ -15,10 +15,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from digits.tfds import CLASSES
-from training import negatives, sent, weights
+from digits.digit import CLASSES
+from training.evaluation import as_sent
 from training.input import Examples, hold_out
-from training.package import KEPT
+from training.packaging import weights
+from training.packaging.package import KEPT
+from training.pictures import negatives, serving
 
 Floats = npt.NDArray[np.float64]
 
@@ -112,8 +114,8 @@ def main() -> None:
     }
     others = {folder.name: [path.read_bytes() for path in folder.glob("*.png")] for folder in arguments.folders}
     for family in negatives.REPORTED:
-        others[family] = list(sent.others(family, PICTURES))
-    found = {name: [it.digit for it in sent.read(pngs) if not it.is_refused] for name, pngs in others.items()}
+        others[family] = list(as_sent.others(family, PICTURES))
+    found = {name: [it.digit for it in serving.read(pngs) if not it.is_refused] for name, pngs in others.items()}
     seen = {name: look(np.array(digits)) for name, digits in found.items() if digits}
     validation, tested = look(held_out.images), look(test)
     print("| % rejected | digits kept |", " | ".join(others), "|")

@@ -13,9 +13,9 @@ from digits import datasets
 from digits.parameters import Parameters
 from digits.store import Store
 from local.checkout import npz
-from training import fit
-from training.checkpoint import Checkpoint
-from training.evaluate import evaluate, keras_answers
+from training.evaluation.answers import evaluate, keras_answers
+from training.fitting import fit
+from training.fitting.checkpoint import Checkpoint
 from training.input import Examples, fetch
 
 TARGET = 0.99

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from local import keys
-from local.access import Access
+from local.api_gateway import keys
+from local.api_gateway.access import Access
 from local.checkout import ROOT
 
 _PICTURE = Path("example", "8.png")

@@ -19,16 +19,20 @@ from starlette.routing import BaseRoute, Route
 
 from digits.errors import DigitsError
 from digits.store import Entry, Store
-from local import access_log, address, batch, connections, events, gateway, keys, template, uploads
-from local.access import Access
+from local import template
+from local.api_gateway import access_log, address, connections, gateway, keys
+from local.api_gateway.access import Access
+from local.api_gateway.waiting import Waiting
+from local.aws_batch import batch_api
+from local.aws_batch.container import Container, refuse_training
+from local.aws_batch.jobs import Job, Jobs
+from local.aws_batch.runner import Runner
+from local.aws_lambda.pool import Pool
 from local.banner import banner
 from local.checkout import ROOT, state_folder, store_url
-from local.container import Container, refuse_training
-from local.environments import Pool
-from local.jobs import Job, Jobs
-from local.runner import Runner
-from local.waiting import Waiting
-from local.watcher import Watcher
+from local.eventbridge import events
+from local.eventbridge.watcher import Watcher
+from local.s3 import uploads
 
 TRAIN, CONVERT = "functions/train", "functions/convert"
 STARTER_KEY = "raw/starter.npz"
@@ -80,7 +84,7 @@ class Service:
 
     def __init__(self, root: Path, listener: socket.socket, container: Container | None) -> None:
         self._url = address.own_url(listener)
-        batch_path = batch.secret_path()
+        batch_path = batch_api.secret_path()
         variables = _variables(root, self._url, batch_path)
         definition = template.read(root / "template.yaml")
         train, convert = definition.function_in(TRAIN), definition.function_in(CONVERT)
@@ -101,7 +105,7 @@ class Service:
         self._watcher = Watcher(self.store, self._on_upload)
         job_variables = {"PYTHONPATH": str(root / "layers" / "shared"), "PYTHONUNBUFFERED": "1"}
         self._runner = container and Runner(jobs, container, root, variables | job_variables, self._on_state_change)
-        extra_routes: list[BaseRoute] = [uploads.route(self.store), batch.routes(jobs, batch_path)]
+        extra_routes: list[BaseRoute] = [uploads.route(self.store), batch_api.routes(jobs, batch_path)]
         if container is None:
             extra_routes += [Route(path, refuse_training, methods=["POST"]) for path in ("/train", "/train/")]
         application = gateway.application(definition, self._pools, extra_routes, self._lifespan)
@@ -189,7 +193,8 @@ def _run(service: Service, listener: socket.socket) -> None:
         timeout_graceful_shutdown=STOP_SECONDS + 1,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    access_log.shorten()
+    # The first is a secret, and health checks come every few seconds.
+    access_log.leave_out(f"{batch_api.PATH}/", "/health")
     with suppress(KeyboardInterrupt):
         _Server(config, service).run([listener])
     sys.stdout.write("\nStopped. A training that runs goes on; the next start follows it.\n")

@@ -143,7 +143,7 @@ def copy_checkout(folder: Path) -> None:
     # Before the installed packages, among which is this checkout.
     (packages / "checkout.pth").write_text(f"{folder}\n{folder / 'layers' / 'shared'}\n{installed}\n")
     binaries = folder / ".venv" / "bin"
-    write_tool(binaries / "digits", binaries / "python", "from local.cli import main\n\nmain()\n")
+    write_tool(binaries / "digits", binaries / "python", "from local.cli.app import main\n\nmain()\n")
     for layer in (".complete", ".serve"):
         (folder / ".venv" / layer).touch()
 

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from digits.dataset_versions import DatasetVersion
 from digits.datasets import shard_keys
+from digits.datasets.tfds import Split
+from digits.datasets.versions import DatasetVersion
+from digits.digit import SIDE
 from digits.errors import DamagedObjectError
 from digits.store import Store
-from digits.tfds import SIDE, Split
 
 # One image in so many is held out for validation.
 VALIDATION_BUCKETS = 20

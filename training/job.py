@@ -6,13 +6,15 @@ Run again with the same id, it goes on where it was.
 import logging
 from datetime import UTC, datetime
 
-from digits import dataset_versions, jobs, models, outcomes
+from digits import jobs, outcomes
+from digits.datasets import versions
 from digits.errors import DamagedObjectError, DigitsError, MissingObjectError, StoreError
 from digits.jobs import Request, Result
+from digits.models import manifests
 from digits.store import Store
-from training import expected
-from training.checkpoint import Checkpoint
-from training.progress import Phases, display, published
+from training.fitting import expected
+from training.fitting.checkpoint import Checkpoint
+from training.fitting.progress import Phases, display, published
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ def _try(store: Store, job_id: str) -> Result:
 
 
 def _train(store: Store, request: Request) -> Result:
-    dataset = dataset_versions.find(store, request.dataset, request.dataset_version)
+    dataset = versions.find(store, request.dataset, request.dataset_version)
     phases = Phases(expected.seconds(dataset.counts, request.training_parameters()))
     logger.info("Job %s trains on %s %s", request.job_id, dataset.name, dataset.version)
     with published(store, request.job_id, phases), display(phases):
@@ -71,7 +73,7 @@ def _train(store: Store, request: Request) -> Result:
         ended = outcomes.resume(store, request.job_id)
         if ended:
             return ended
-        models.publish(store, made.manifest, made.files)
+        manifests.publish(store, made.manifest, made.files)
     accuracy = made.manifest.metrics["accuracy"]
     if made.objections:
         how = f"POST /models/{made.manifest.version}/release"

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 
-from digits.dataset_versions import DatasetVersion
+from digits.datasets.versions import DatasetVersion
 from digits.jobs import Request
-from digits.models import MODEL_FILE, SCORE, Manifest
+from digits.models.manifests import MODEL_FILE, SCORE, Manifest
 from digits.store import Store
-from training import fit, gate, report
-from training.checkpoint import Checkpoint
+from training.evaluation import gate
+from training.evaluation.trial import Pictures, try_on
+from training.fitting import fit
+from training.fitting.checkpoint import Checkpoint
+from training.fitting.progress import Phases
 from training.input import fetch
-from training.package import describe, pack
-from training.progress import Phases
-from training.trial import Pictures, try_on
+from training.packaging import report
+from training.packaging.package import describe, pack
 
 
 @dataclass(frozen=True)

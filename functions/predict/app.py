@@ -29,9 +29,9 @@ from digits.errors import (
     UnsupportedMediaTypeError,
     to_answer,
 )
-from digits.images import read_digit
-from digits.live_model import LiveModel
-from digits.png import MAX_BYTES, Pixels
+from digits.imaging.normalise import read_digit
+from digits.imaging.png import MAX_BYTES, Pixels
+from digits.models.live import LiveModel
 from digits.requests import media_type
 from digits.sizes import mebibytes
 

@@ -6,7 +6,7 @@ Imported before anything that takes time.
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from digits import releases
+from digits.models import releases
 from digits.settings import Settings
 from digits.store import Store
 

@@ -16,7 +16,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
 from batch import Batch
-from digits import dataset_list, datasets, documents, models, parallel, problems, releases, uploads
+from digits import datasets, documents, parallel, problems
+from digits.datasets import listing, uploads
 from digits.errors import (
     DamagedObjectError,
     DigitsError,
@@ -25,7 +26,8 @@ from digits.errors import (
     UnknownError,
     UnsupportedMediaTypeError,
 )
-from digits.models import BUNDLED
+from digits.models import manifests, releases
+from digits.models.manifests import BUNDLED
 from digits.parameters import Parameters
 from digits.requests import media_type, wait_seconds
 from digits.settings import Settings
@@ -55,7 +57,7 @@ settings = Settings.from_environment()
 store = Store(settings.store)
 trainings = Trainings(store, Batch(settings.job_queue, settings.job_definition))
 
-bundled = models.parse_manifest((FilePath(__file__).parent / "bundled.json").read_bytes())
+bundled = manifests.parse_manifest((FilePath(__file__).parent / "bundled.json").read_bytes())
 
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 After = Annotated[
@@ -178,7 +180,7 @@ def list_models(after: After = None) -> Response[dict[str, Any]]:
     `live` is the version that answers now. The model that comes with the service is `bundled`. Of a model with a
     manifest that cannot be read, `problem` says why.
     """
-    live, page = parallel.both(_live, lambda: models.list_versions(store, after))
+    live, page = parallel.both(_live, lambda: manifests.list_versions(store, after))
     listed = [it for it in parallel.each(_describe, page.ids) if it]
     if page.next is None:
         listed.append(_bundled())
@@ -188,14 +190,14 @@ def list_models(after: After = None) -> Response[dict[str, Any]]:
 @app.get("/models/<version>", summary="Show a model")
 def show_model(version: Name) -> Response[dict[str, Any]]:
     """A model's manifest: dataset, parameters, metrics, files and their checksums."""
-    return _json(_bundled() if version == BUNDLED else documents.to_json(models.load_manifest(store, version)))
+    return _json(_bundled() if version == BUNDLED else documents.to_json(manifests.load_manifest(store, version)))
 
 
 @app.get("/models/<version>/report", summary="Read the report on a model")
 def show_report(version: Name) -> Response[str]:
     """An HTML page: how good the model is, and where it fails."""
     headers = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
-    report = models.load_report(store, version)
+    report = manifests.load_report(store, version)
     return Response(HTTPStatus.OK.value, "text/html; charset=utf-8", report.decode(), headers=headers)
 
 
@@ -212,7 +214,7 @@ def list_datasets(after: After = None) -> Response[dict[str, Any]]:
     `upload` is `converting` while the newest upload becomes a version, and `stalled` when that was given up. `problem`
     says why it was refused.
     """
-    page = dataset_list.page(store, after)
+    page = listing.page(store, after)
     return _json({"datasets": page.datasets, "next": _next(page.next)})
 
 
@@ -259,7 +261,7 @@ def _live() -> dict[str, Any]:
 def _describe(version: str) -> dict[str, Any] | None:
     """A model as it is listed; None of one that is not complete yet."""
     try:
-        return documents.to_json(models.load_manifest(store, version))
+        return documents.to_json(manifests.load_manifest(store, version))
     except UnknownError:
         return None
     except DamagedObjectError as error:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from digits.errors import NotADigitError
-from digits.images import read_digit
-from digits.litert import LiteRT
+from digits.imaging.normalise import read_digit
+from digits.models.litert import LiteRT
 from local.checkout import BUNDLED_FOLDER
 from tests.conftest import ROOT
 from training.input import Examples
-from training.variants import KINDS, render
+from training.pictures.variants import KINDS, render
 
 
 @pytest.fixture(scope="module")

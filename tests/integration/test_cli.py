@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from digits import __version__
-from digits.models import MANIFEST_FILE, MODEL_FILE, parse_manifest, publish
+from digits.models.manifests import MANIFEST_FILE, MODEL_FILE, parse_manifest, publish
 from digits.store import Store
-from local import cli
+from local.aws_batch.container import NO_TENSORFLOW
 from local.checkout import BUNDLED_FOLDER
-from local.container import NO_TENSORFLOW
+from local.cli import app
 from tests.integration.conftest import ROOT
 
 # main.py with a small dataset and with weights that are not the checkout's.
@@ -64,7 +64,7 @@ def digits(store: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def refusal(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., str]]:
     """The one line of a command that fails, in this process: another one takes half a second to start."""
-    logger = logging.getLogger("training.progress")
+    logger = logging.getLogger("training.fitting.progress")
     level = logger.level
 
     def run(store_url: str, *arguments: str) -> str:
@@ -72,7 +72,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         monkeypatch.setenv("DIGITS_STORE", store_url)
         monkeypatch.setattr(sys, "argv", ["digits", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         out, err = capfd.readouterr()
         # As Python does with the message of an exit.
         status, err = (1, f"{err}{ended.value}\n") if isinstance(ended.value.code, str) else (ended.value.code, err)
@@ -266,7 +266,7 @@ def test_digits_says_its_version(tmp_path: Path) -> None:
     "arguments", [("train",), ("evaluate",), ("models", "import", str(ROOT / "README.md"), "--dataset", "starter")]
 )
 def test_without_tensorflow_one_line_says_how_to_install_it(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    without = "import sys; sys.modules['tensorflow'] = None; from local.cli import main; main()"
+    without = "import sys; sys.modules['tensorflow'] = None; from local.cli.app import main; main()"
     environment = os.environ | {"DIGITS_STORE": tmp_path.as_uri()}
     command = [sys.executable, "-c", without, *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from local import download
-from local.download import DataError
+from local.cli import download
+from local.cli.download import DataError
 from tests.integration.conftest import ROOT
 
 CONTENT = b"PK " + bytes(range(256)) * 1000
@@ -27,10 +27,10 @@ COMMAND = """
 import sys
 from functools import partial
 from pathlib import Path
-from local import cli, download
-cli.MNIST, url = Path(sys.argv.pop(1)), sys.argv.pop(1)
+from local.cli import app, download
+app.MNIST, url = Path(sys.argv.pop(1)), sys.argv.pop(1)
 download.download = partial(download.download, url=url)
-cli.main()
+app.main()
 """
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from digits import models, releases
-from digits.models import MODEL_FILE
+from digits.models import manifests, releases
+from digits.models.manifests import MODEL_FILE
 from digits.store import Store
 from local import template
+from local.aws_lambda.pool import Environment, _spawn
 from local.checkout import BUNDLED_FOLDER, ROOT
-from local.environments import Environment, _spawn
 from tests.conftest import sample_event
 from tests.faults import Fault, FaultProxy
 
@@ -47,7 +47,7 @@ async def swap(store: Store, variables: dict[str, str]) -> list[float]:
         body, first = await ask_and_freeze(environment, pid)
         while body["model_version"] != VERSION:  # The first request waits a second, which may not be enough.
             body, _ = await ask_and_freeze(environment, pid)
-        await asyncio.to_thread(releases.release, store, models.BUNDLED, "roll back")
+        await asyncio.to_thread(releases.release, store, manifests.BUNDLED, "roll back")
         times = [first]
         while body["model_version"] == VERSION:
             body, seconds = await ask_and_freeze(environment, pid)
@@ -63,9 +63,9 @@ def test_a_release_arrives_though_the_process_is_frozen_between_requests(
     faults: FaultProxy, s3_store: Store, faulty_store: Store, latency: float
 ) -> None:
     model = Path(BUNDLED_FOLDER / MODEL_FILE).read_bytes()
-    bundled = models.parse_manifest((BUNDLED_FOLDER / "manifest.json").read_bytes())
-    manifest = replace(bundled, version=VERSION, files={MODEL_FILE: models.describe(model)})
-    models.publish(s3_store, manifest, {MODEL_FILE: model})
+    bundled = manifests.parse_manifest((BUNDLED_FOLDER / "manifest.json").read_bytes())
+    manifest = replace(bundled, version=VERSION, files={MODEL_FILE: manifests.describe(model)})
+    manifests.publish(s3_store, manifest, {MODEL_FILE: model})
     releases.release(s3_store, VERSION, "test")
     faults.add(Fault.LATENCY, seconds=latency)
     variables = os.environ | {"DIGITS_STORE": faulty_store.url, "DIGITS_RELEASE_TTL": "0"}

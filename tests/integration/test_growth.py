@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from moto.s3.models import s3_backends
 
-from digits import dataset_list, dataset_versions, datasets, documents, jobs, models, releases
+from digits import datasets, documents, jobs
+from digits.datasets import listing, versions
 from digits.jobs import Result
-from digits.models import Manifest
+from digits.models import manifests, releases
+from digits.models.manifests import Manifest
 from digits.parameters import Parameters
 from digits.store import Store
 from tests.conftest import BUCKET, sample_event
@@ -45,7 +47,7 @@ def put_releases(put: Put, count: int) -> None:
 
 
 def put_models(put: Put, count: int) -> None:
-    files = {"model.tflite": models.describe(MODEL)}
+    files = {"model.tflite": manifests.describe(MODEL)}
     manifest = Manifest("", "small", "1.0.0", "abc", {}, {"accuracy": 0.9}, {"score": 0.5}, files)
     for number in range(1, count + 1):
         version = model_version(number)
@@ -107,9 +109,9 @@ def operations(store: Store, small_npz: Path, app: ModuleType) -> dict[str, tupl
         "GET /train": (lambda: ask("/train"), 2 + 3 * len(page)),
         "GET /train/{job_id}": (lambda: ask("/train/job-1"), 3),
         "GET /models": (lambda: ask("/models"), 2 + 2 + len(page)),
-        "GET /datasets": (lambda: ask("/datasets"), 2 + 2 + 3 + 2 * dataset_list.VERSIONS),
-        "find the newest version": (lambda: dataset_versions.latest(store, "small"), 4),
-        "find a certain version": (lambda: dataset_versions.find(store, "small", "1.0.0"), 2),
+        "GET /datasets": (lambda: ask("/datasets"), 2 + 2 + 3 + 2 * listing.VERSIONS),
+        "find the newest version": (lambda: versions.latest(store, "small"), 4),
+        "find a certain version": (lambda: versions.find(store, "small", "1.0.0"), 2),
         "convert a new upload": (lambda: datasets.convert(store, "small", small_npz), 16),
         "convert an upload again": (lambda: datasets.convert(store, "small", small_npz), 5),
     }
@@ -187,7 +189,7 @@ def test_pages_hold_everything_once_and_newest_first(
 
 
 def test_datasets_are_paged_by_name(store: Store, load_function: Callable[[str, Store], ModuleType]) -> None:
-    names = [f"d{number:03}" for number in range(dataset_list.PAGE * 2 + 1)]
+    names = [f"d{number:03}" for number in range(listing.PAGE * 2 + 1)]
     for name in names:
         store.write(f"datasets/{name}/problem.json", b"{}")
     store.write("raw/e.npz", b"")
@@ -200,11 +202,11 @@ def test_stores_without_hints_and_indexes_go_on(store: Store, small_npz: Path) -
     """A store from before there were any: found by listing, and indexed by the next conversion and release."""
     for fill in (put_releases, put_models, put_versions):
         fill(store.write, 12)
-    first, newest = (dataset_versions.find(store, "small", f"{number}.0.0") for number in (1, 12))
+    first, newest = (versions.find(store, "small", f"{number}.0.0") for number in (1, 12))
     for key in ("releases/.newest.json", "datasets/small/.newest.json", f"datasets/small/.uploads/{first.sha256}.json"):
         store.delete(key)
-    assert (releases.newest_number(store), dataset_versions.latest(store, "small")) == (12, newest)
+    assert (releases.newest_number(store), versions.latest(store, "small")) == (12, newest)
     assert releases.release(store, model_version(1), "another").number == releases.newest_number(store) == 13
-    assert dataset_versions.of_upload(store, "small", first.sha256) == first
+    assert versions.of_upload(store, "small", first.sha256) == first
     made = datasets.convert(store, "small", small_npz)
-    assert (made.version, made) == ("13.0.0", dataset_versions.latest(store, "small"))
+    assert (made.version, made) == ("13.0.0", versions.latest(store, "small"))

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import pytest
 
-from local.installation import LAYERS
-from local.installers import PYTHON_NEEDED
+from local.setup.installation import LAYERS
+from local.setup.installers import PYTHON_NEEDED
 from tests.conftest import ROOT
 
 UV = Path(sys.prefix) / "bin" / "uv"
 # Says that its version is another one.
 STAND_IN = """#!/bin/sh
 exec {python} -c 'import sys; sys.version_info = (3, 10, 9)
-import runpy; del sys.argv[0:1]; sys.argv[0:1] = []; runpy.run_module("local.installation", run_name="__main__")' "$@"
+import runpy; del sys.argv[:2]; runpy.run_module("local.setup.installation", run_name="__main__")' "$@"
 """
 
 
@@ -93,10 +93,8 @@ class Checkout:
     def __init__(self, folder: Path, index: Index, url: str) -> None:
         self.folder = folder
         self.index = index
-        for name in ("__init__", "installation", "installers", "pip_settings"):
-            target = folder / "local" / f"{name}.py"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / "local" / target.name, target)
+        shutil.copytree(ROOT / "local" / "setup", folder / "local" / "setup")
+        shutil.copy(ROOT / "local" / "__init__.py", folder / "local")
         self.lock("training", index.add("ink", {"ink.py": "COLOUR = 'blue'\n"}))
         self.lock("uv", f"uv==1.0 --hash=sha256:{'0' * 64}\n")
         self.programs = folder / "programs"
@@ -124,7 +122,7 @@ class Checkout:
             "UV_CACHE_DIR": str(self.folder / "cache"),
             "UV_PYTHON_DOWNLOADS": "never",
         }
-        command = [python, "-m", "local.installation", "training", str(self.marker)]
+        command = [python, "-m", "local.setup.installation", "training", str(self.marker)]
         return subprocess.run(command, cwd=self.folder, env=kept | own, capture_output=True, text=True, check=False)
 
     def colour(self) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from digits import dataset_versions, jobs, models, releases
-from digits.classifier import Classifier
-from digits.models import MODEL_FILE, WEIGHTS_FILE
+from digits import jobs
+from digits.datasets import versions
+from digits.models import manifests, releases
+from digits.models.classifier import Classifier
+from digits.models.manifests import MODEL_FILE, WEIGHTS_FILE
 from digits.store import Store
 from tests.integration.conftest import Service
 
@@ -34,11 +36,11 @@ def kill_everything(service: Service) -> None:
 
 def check(store: Store, name: str) -> None:
     """Everything that can be seen in the store is whole."""
-    assert [found.version for found in dataset_versions.complete(store, name)] == ["1.0.0"]
+    assert [found.version for found in versions.complete(store, name)] == ["1.0.0"]
     for number in range(1, releases.newest_number(store) + 1):
-        manifest = models.load_manifest(store, releases.load(store, number).version)
-        models.load_file(store, manifest, WEIGHTS_FILE)
-        Classifier(manifest, models.load_file(store, manifest, MODEL_FILE))
+        manifest = manifests.load_manifest(store, releases.load(store, number).version)
+        manifests.load_file(store, manifest, WEIGHTS_FILE)
+        Classifier(manifest, manifests.load_file(store, manifest, MODEL_FILE))
 
 
 def state(service: Service, job_id: str) -> dict[str, Any]:

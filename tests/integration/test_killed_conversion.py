@@ -7,8 +7,8 @@ import time
 from itertools import product
 from pathlib import Path
 
-from digits.dataset_list import page
 from digits.datasets import convert
+from digits.datasets.listing import page
 from digits.store import Store
 
 SCRIPT = """

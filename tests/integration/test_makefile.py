@@ -55,7 +55,7 @@ def test_without_a_python_in_range_uv_is_asked_for_one(tmp_path: Path) -> None:
     (tmp_path / "uv").write_text('#!/bin/sh\necho "uv $@"\n')
     (tmp_path / "uv").chmod(0o755)
     said = make(tmp_path, "setup", "--old-file=requirements/dev.txt", "--dry-run").stdout
-    assert "uv run --quiet --no-project --python '>=3.11,<3.14' python -m local.installation dev" in said
+    assert "uv run --quiet --no-project --python '>=3.11,<3.14' python -m local.setup.installation dev" in said
 
 
 def test_without_any_python_one_line_says_so(tmp_path: Path) -> None:
@@ -75,4 +75,4 @@ def test_an_environment_whose_python_is_gone_is_made_again(tmp_path: Path) -> No
     assert "Nothing to be done" in make(tmp_path, *up_to_date).stdout
     (binaries / "python").unlink()
     (binaries / "python").symlink_to(tmp_path / "gone")
-    assert "-m local.installation dev .venv/.complete" in make(tmp_path, *up_to_date).stdout
+    assert "-m local.setup.installation dev .venv/.complete" in make(tmp_path, *up_to_date).stdout

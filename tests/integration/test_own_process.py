@@ -9,20 +9,20 @@ from collections.abc import Iterable
 
 import pytest
 
-from digits.png import MAX_BYTES, MAX_SIDE
+from digits.imaging.png import MAX_BYTES, MAX_SIDE
 from tests.conftest import ROOT
-from tests.unit.shared.png_writer import GREY, RGBA, assemble, chunk, header
+from tests.unit.shared.imaging.png_writer import GREY, RGBA, assemble, chunk, header
 
 FRAME = """
 import hashlib
 import numpy as np
-from digits import tfrecord
+from digits.datasets import tfrecord
 images = np.arange(3 * 784).astype(np.uint8).reshape(3, 28, 28)
 print(hashlib.sha256(tfrecord.frame(images, np.array([0, 5, 9], np.uint8))).hexdigest())
 """
 READ = """
 import sys
-from digits.images import read_digit
+from digits.imaging.normalise import read_digit
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 png = sys.stdin.buffer.read()
@@ -43,7 +43,7 @@ def run(script: str, given: bytes = b"") -> bytes:
     ("modules", "slow"),
     [
         pytest.param("digits.datasets", "numpy, google.protobuf", id="the train function, 0.3 s sooner"),
-        pytest.param("training.job, training.expected", "tensorflow", id="a training, before it speaks"),
+        pytest.param("training.job, training.fitting.expected", "tensorflow", id="a training, before it speaks"),
         pytest.param("training.__main__", "tensorflow", id="a training that is over"),
     ],
 )

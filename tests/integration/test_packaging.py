@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.integration.local.conftest import eventually
 
 REQUIREMENTS = ROOT / "requirements"
-COMMAND = "from digits_app.local.installed import main; main()"
+COMMAND = "from digits_app.local.cli.installed import main; main()"
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from digits import dataset_versions, releases
+from digits.datasets import versions
+from digits.models import releases
 from digits.store import Store
 from tests.integration.conftest import ROOT, Service
 
@@ -32,4 +33,4 @@ def test_from_an_upload_to_a_prediction(s3_store: Store, tmp_path: Path, tiny_np
     live = releases.live(s3_store)
     assert live is not None
     assert live.version == trained["model_version"]
-    assert next(dataset_versions.complete(s3_store, "tiny")).counts == {"train": 2000, "test": 300}
+    assert next(versions.complete(s3_store, "tiny")).counts == {"train": 2000, "test": 300}

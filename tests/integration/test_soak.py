@@ -17,7 +17,8 @@ CODE = [".", "functions/predict", "functions/train", "functions/convert"]
 BROKEN = """
 import sys
 from dataclasses import replace
-from digits import documents, releases
+from digits import documents
+from digits.models import releases
 from tests.soak import __main__ as soak
 
 def release_twice(store, *arguments, **more):

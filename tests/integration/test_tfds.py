@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from digits.datasets import DatasetVersion, convert, shard_keys
+from digits.datasets.tfds import SPLITS, Split
 from digits.store import Store
-from digits.tfds import SPLITS, Split
 
 Arrays = dict[str, npt.NDArray[Any]]
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 
-from digits import doctor, models, releases
-from digits.releases import Release
+from digits import doctor
+from digits.models import manifests, releases
+from digits.models.releases import Release
 from digits.store import Store
 from tests.soak.client import Client, Violation
 from tests.soak.world import World
@@ -91,7 +92,7 @@ def _check_jobs(client: Client, store: Store, log: list[Release]) -> None:
 
 def _check_lists(client: Client, store: Store) -> None:
     listed = [model["version"] for model in pages(client, "/models", "models")]
-    _refuse("Models that are listed and stored", sorted({*listed} ^ {models.BUNDLED, *stored(store, "models")}))
+    _refuse("Models that are listed and stored", sorted({*listed} ^ {manifests.BUNDLED, *stored(store, "models")}))
     for dataset in pages(client, "/datasets", "datasets"):
         if "upload" in dataset:
             raise Violation(f"An upload is not dealt with: {dataset}.")
@@ -106,8 +107,8 @@ def _check_releases(log: list[Release], reasons: set[str]) -> None:
 
 
 def _check_prediction(client: Client, log: list[Release]) -> None:
-    live = log[-1].version if log else models.BUNDLED
-    expected = client.bundled_version if live == models.BUNDLED else live
+    live = log[-1].version if log else manifests.BUNDLED
+    expected = client.bundled_version if live == manifests.BUNDLED else live
     answered = client.read_digit(8)["model_version"]
     if answered != expected:
         raise Violation(f"Model {answered} answers, and {expected} is live.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from digits.live_model import load_folder
+from digits.models.live import load_folder
 from tests.conftest import ROOT, load_app, sample_event
 from tests.soak.world import Worker, World
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from random import Random
 
 from digits.store import Store
-from local.events import object_created
-from local.jobs import Attempt, Exit, Job, Status
+from local.aws_batch.jobs import Attempt, Exit, Job, Status
+from local.eventbridge.events import object_created
 from tests.soak.client import Violation, answer_of
 from tests.soak.journal import Journal
 from tests.soak.world import Worker, World

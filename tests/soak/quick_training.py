@@ -9,14 +9,15 @@ import time
 import types
 from dataclasses import dataclass, replace
 
-from digits import jobs, models
-from digits.dataset_versions import DatasetVersion
+from digits import jobs
+from digits.datasets.versions import DatasetVersion
 from digits.jobs import Request
-from digits.models import MANIFEST_FILE, MODEL_FILE, WEIGHTS_FILE, Manifest
+from digits.models import manifests
+from digits.models.manifests import MANIFEST_FILE, MODEL_FILE, WEIGHTS_FILE, Manifest
 from digits.store import Store
 from tests.conftest import ROOT
 from training.__main__ import main
-from training.progress import Phases
+from training.fitting.progress import Phases
 
 BUNDLED = ROOT / "functions" / "predict" / "model"
 CHECKPOINTS = 3
@@ -39,13 +40,13 @@ def make(store: Store, request: Request, dataset: DatasetVersion, phases: Phases
         time.sleep(0.2)  # To be killed, or cancelled, in between.
     phases.enter("exporting")
     files = {MODEL_FILE: (BUNDLED / MODEL_FILE).read_bytes(), WEIGHTS_FILE: request.job_id.encode()}
-    bundled = models.parse_manifest((BUNDLED / MANIFEST_FILE).read_bytes())
+    bundled = manifests.parse_manifest((BUNDLED / MANIFEST_FILE).read_bytes())
     manifest = replace(
         bundled,
-        version=models.version_name(request.created, files),
+        version=manifests.version_name(request.created, files),
         dataset=dataset.name,
         dataset_version=dataset.version,
-        files={name: models.describe(data) for name, data in files.items()},
+        files={name: manifests.describe(data) for name, data in files.items()},
     )
     return Made(manifest, files, ["it is worse"] if request.parameters["seed"] % 4 == 0 else [])
 

@@ -10,9 +10,9 @@ import httpx
 import numpy as np
 
 import trainings
-from digits import models
+from digits.models import manifests
 from digits.store import Store
-from local.events import job_state_change
+from local.eventbridge.events import job_state_change
 from tests.conftest import ROOT
 from tests.faults import Fault, FaultProxy
 from tests.soak import checks
@@ -163,7 +163,7 @@ class Round:
             self._ask("DELETE", "/train/{job_id}", job_id=job_id)
 
     def _release(self) -> None:
-        version = self._random.choice([models.BUNDLED, *checks.stored(self._store, "models")])
+        version = self._random.choice([manifests.BUNDLED, *checks.stored(self._store, "models")])
         reason = f"Soak {self._random.getrandbits(64):016x}"
         self._releases[reason] = version
         # As clients do that get no answer.

@@ -15,8 +15,8 @@ from typing import Self
 import uvicorn
 from starlette.applications import Starlette
 
-from local import batch
-from local.jobs import Jobs
+from local.aws_batch import batch_api
+from local.aws_batch.jobs import Jobs
 from tests.faults import Fault, FaultProxy
 from tests.moto_server import CREDENTIALS, moto_server
 
@@ -162,7 +162,7 @@ class World:
     def _variables(self) -> dict[str, str]:
         return CREDENTIALS | {
             "AWS_ENDPOINT_URL": self.s3.url,
-            "AWS_ENDPOINT_URL_BATCH": f"{self.batch.url}{batch.PATH}",
+            "AWS_ENDPOINT_URL_BATCH": f"{self.batch.url}{batch_api.PATH}",
             "DIGITS_JOB_QUEUE": "queue",
             "DIGITS_JOB_DEFINITION": "training",
             # Look for a release at each request.
@@ -176,7 +176,7 @@ class World:
 @contextmanager
 def _serve_batch(jobs: Jobs) -> Iterator[str]:
     """The URL of an AWS Batch that keeps jobs and runs none."""
-    app = Starlette(routes=[batch.routes(jobs)])
+    app = Starlette(routes=[batch_api.routes(jobs)])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -7,7 +7,8 @@ import pytest
 import typer.main
 from samcli.yamlhelper import yaml_parse
 
-from local import cli, template
+from local import template
+from local.cli import app
 from tests.conftest import ROOT
 from tests.docs import blocks
 
@@ -71,7 +72,7 @@ def test_targets_of_make_exist() -> None:
 
 
 def test_subcommands_of_digits_exist() -> None:
-    command: Any = typer.main.get_command(cli.app)
+    command: Any = typer.main.get_command(app.app)
     named = found(DIGITS)
     assert len(named) > 3
     for name, second in named:

@@ -15,12 +15,14 @@ from tempfile import TemporaryFile
 
 import google_crc32c
 
-from digits import dataset_versions, datasets, jobs, models, parallel, releases, tfds, tfrecord, uploads
-from digits.dataset_versions import DatasetVersion
+from digits import datasets, jobs, parallel
+from digits.datasets import tfds, tfrecord, uploads, versions
+from digits.datasets.versions import DatasetVersion
 from digits.errors import DamagedObjectError, MissingObjectError
 from digits.examination import Examination, Finding
 from digits.jobs import Result
-from digits.models import BUNDLED, MANIFEST_FILE, Manifest
+from digits.models import manifests, releases
+from digits.models.manifests import BUNDLED, MANIFEST_FILE, Manifest
 from digits.store import Store
 
 PATIENCE = timedelta(hours=1)
@@ -28,7 +30,7 @@ PATIENCE = timedelta(hours=1)
 _RELEASE = re.compile(r"([1-9][0-9]{0,17})\.json")
 _DATASET_VERSION = re.compile(r"([1-9][0-9]{0,17})\.0\.0")
 _INDEX = re.compile(r"[^.]*/\.[^/]+(/[^/]+)?\.json")
-# What local.jobs writes before it renames the file.
+# What local.aws_batch.jobs writes before it renames the file.
 _PART = ".part"
 # TFRecord's framing: a length with its checksum before an example, the example's checksum behind.
 _HEADER_BYTES, _FOOTER_BYTES = 12, 4
@@ -82,7 +84,7 @@ def _check_model(examination: Examination, version: str) -> bool:
             examination.add(folder, f"Half a model: it has no {MANIFEST_FILE}.", "Delete the folder.")
         return False
     remedy = f"If this model is live, release another one. Then delete {folder}."
-    manifest = examination.read(key, remedy, lambda: models.load_manifest(examination.store, version))
+    manifest = examination.read(key, remedy, lambda: manifests.load_manifest(examination.store, version))
     if manifest is None:
         return False
     wrong = [name for name in manifest.files if not _is_as_described(examination, manifest, name)]
@@ -152,7 +154,7 @@ def _check_version(examination: Examination, name: str, version: str) -> bool:
         return False
     remedy = f"Delete {folder}, and upload the dataset again."
     dataset = examination.read(
-        f"{folder}/source.json", remedy, lambda: dataset_versions.load(examination.store, name, int(match[1]))
+        f"{folder}/source.json", remedy, lambda: versions.load(examination.store, name, int(match[1]))
     )
     if dataset:
         for key, problem in _problems_of_files(examination, dataset):

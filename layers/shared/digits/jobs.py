@@ -8,15 +8,9 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from digits import documents, parallel
-from digits.dataset_versions import DatasetVersion
+from digits.datasets.versions import DatasetVersion
 from digits.documents import Document
-from digits.errors import (
-    ConflictError,
-    DamagedObjectError,
-    InvalidParameterError,
-    MissingObjectError,
-    UnknownError,
-)
+from digits.errors import ConflictError, DamagedObjectError, InvalidParameterError, MissingObjectError, UnknownError
 from digits.newest_first import Folder, Page
 from digits.parameters import Parameters
 from digits.store import Store

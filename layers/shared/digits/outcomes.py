@@ -6,9 +6,10 @@ step. The first to create claim.json decides; whoever comes later, a repeated at
 
 from dataclasses import replace
 
-from digits import jobs, releases
+from digits import jobs
 from digits.errors import ConflictError, UnknownError
 from digits.jobs import Result
+from digits.models import releases
 from digits.store import Store
 
 

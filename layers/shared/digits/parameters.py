@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from digits.uploads import NAME_PATTERN
+from digits.datasets.uploads import NAME_PATTERN
 
 # What its script has, where that is not the default.
 _LAB = {"epochs": 3, "learning_rate": 1.0}

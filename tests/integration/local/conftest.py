@@ -146,8 +146,11 @@ sys.exit(int(end))
 SERVE = """
 import sys
 from pathlib import Path
-from local import connections, runner, server, watcher
-from local.container import Container
+from local import server
+from local.api_gateway import connections
+from local.aws_batch import runner
+from local.eventbridge import watcher
+from local.aws_batch.container import Container
 runner.POLL_SECONDS, server.STOP_SECONDS, watcher.POLL_SECONDS = 0.05, 0.5, 0.3
 runner.FIRST_PAUSE_SECONDS, watcher.FIRST_PAUSE_SECONDS = 0.05, 0.3
 connections.HEAD_SECONDS, connections.BODY_SECONDS = 2.0, 2.0

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local import batch
-from local.jobs import Jobs
+from local.aws_batch import batch_api
+from local.aws_batch.jobs import Jobs
 from tests.integration.permissions.iam import Call, Role, to_calls
 
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
@@ -43,7 +43,7 @@ class Gate:
         self._s3 = httpx.Client(base_url=s3_url)
         self.denied: list[tuple[str, Call]] = []
         app = Starlette(
-            routes=[batch.routes(jobs), Route("/{path:path}", self._pass_on, methods=METHODS)],
+            routes=[batch_api.routes(jobs), Route("/{path:path}", self._pass_on, methods=METHODS)],
             middleware=[Middleware(BaseHTTPMiddleware, dispatch=self._check)],
         )
         self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", ws="none"))
@@ -54,7 +54,7 @@ class Gate:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
-        self.batch_url = self.url + batch.PATH
+        self.batch_url = self.url + batch_api.PATH
 
     def stop(self) -> None:
         self._server.should_exit = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloud.transform import REGION
-from local.batch import PATH
+from local.aws_batch.batch_api import PATH
 
 # Of a request to an object, by its method and what its query says it is about.
 OBJECT_ACTIONS = {

@@ -16,9 +16,9 @@ import pytest
 
 from cloud.transform import REGION
 from digits import jobs
+from digits.datasets.tfds import EXAMPLES_PER_SHARD
 from digits.store import Store
-from digits.tfds import EXAMPLES_PER_SHARD
-from local.jobs import Jobs
+from local.aws_batch.jobs import Jobs
 from tests.conftest import load_app, sample_event
 from tests.integration.permissions.gate import Gate
 from tests.integration.permissions.iam import Role

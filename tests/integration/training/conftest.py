@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from digits import datasets, jobs
-from digits.dataset_versions import DatasetVersion
+from digits.datasets.tfds import Split
+from digits.datasets.versions import DatasetVersion
 from digits.jobs import Progress, Request
-from digits.models import MODEL_FILE
+from digits.models.manifests import MODEL_FILE
 from digits.parameters import Parameters
 from digits.store import Store
-from digits.tfds import Split
-from training import fit
-from training.checkpoint import Checkpoint
-from training.fit import Fitted
+from training.evaluation.trial import Pictures, Trial, try_on
+from training.fitting import fit
+from training.fitting.checkpoint import Checkpoint
+from training.fitting.fit import Fitted
+from training.fitting.progress import Phases
 from training.input import Examples
-from training.package import Package, pack
-from training.progress import Phases
-from training.trial import Pictures, Trial, try_on
+from training.packaging.package import Package, pack
 
 STARTER = Path(__file__).parents[3] / "data" / "starter.npz"
 TRAIN, TEST = 600, 200

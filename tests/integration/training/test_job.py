@@ -14,17 +14,20 @@ from typing import get_args
 
 import pytest
 
-from digits import jobs, models, outcomes, releases
+from digits import jobs, outcomes
 from digits.jobs import Phase, Progress, Result
-from digits.models import MODEL_FILE, SCORE, WEIGHTS_FILE, Manifest
+from digits.models import manifests, releases
+from digits.models.manifests import MODEL_FILE, SCORE, WEIGHTS_FILE, Manifest
 from digits.store import Store
 from tests.faults import Fault, FaultProxy
 from tests.integration.training.conftest import CREATED, Trainings
 from training import __main__ as entry_point
-from training import export, interruption, job, pipeline, samples
-from training.package import Package, describe
+from training import interruption, job, pipeline
+from training.evaluation import samples
+from training.fitting.progress import Phases
+from training.packaging import export
+from training.packaging.package import Package, describe
 from training.pipeline import Made
-from training.progress import Phases
 
 # Keras' own, with this NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -65,7 +68,7 @@ Start = Callable[[str], Container]
 
 @pytest.fixture(autouse=True)
 def _short_studies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model is tried on few pictures: tests/integration/training/test_report.py is about the others."""
+    """A model is tried on few pictures: tests/integration/training/packaging/test_report.py is about the others."""
     monkeypatch.setattr(samples, "_FEWEST_DIGITS", 1)
     monkeypatch.setattr(samples, "_FEWEST_NEGATIVES", 10)
 
@@ -94,14 +97,14 @@ def start(trainings: Trainings, tmp_path: Path) -> Iterator[Start]:
 
 
 def only_model(trainings: Trainings) -> Manifest:
-    (version,) = models.list_versions(trainings.store).ids
-    return models.load_manifest(trainings.store, version)
+    (version,) = manifests.list_versions(trainings.store).ids
+    return manifests.load_manifest(trainings.store, version)
 
 
 def publish(trainings: Trainings, package: Package) -> str:
     """Have a model that is live."""
     manifest = describe(package, trainings.dataset, {}, CREATED)
-    models.publish(trainings.store, manifest, package.files)
+    manifests.publish(trainings.store, manifest, package.files)
     releases.release(trainings.store, manifest.version, "by hand")
     return manifest.version
 
@@ -198,7 +201,7 @@ def assert_published_as_its_manifest_says(trainings: Trainings) -> None:
     manifest = only_model(trainings)
     assert set(manifest.files) == {MODEL_FILE, WEIGHTS_FILE}
     for name in manifest.files:
-        models.load_file(trainings.store, manifest, name)
+        manifests.load_file(trainings.store, manifest, name)
     assert manifest.version.startswith("20260131T101500Z-")
     assert (manifest.dataset, manifest.dataset_version) == ("tiny", "1.0.0")
     assert manifest.parameters["epochs"] == 2
@@ -290,8 +293,8 @@ def test_a_job_cancelled_at_the_last_moment_is_not_released(
         publish_model(store, manifest, files)
         outcomes.end(store, "job", Result.failed("Cancelled by hand"))
 
-    publish_model = models.publish
-    monkeypatch.setattr(models, "publish", cancelled)
+    publish_model = manifests.publish
+    monkeypatch.setattr(manifests, "publish", cancelled)
     assert job.run(trainings.store, "job").reason == "Cancelled by hand"
     assert only_model(trainings) == made.manifest
     assert releases.live(trainings.store) is None

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from digits import datasets, doctor, jobs, models, outcomes, releases
+from digits import datasets, doctor, jobs, outcomes
 from digits.datasets import DatasetVersion
 from digits.jobs import Request, Result
-from digits.models import Manifest
+from digits.models import manifests, releases
+from digits.models.manifests import Manifest
 from digits.parameters import Parameters
 from digits.store import Store
 
 NOW = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)
 FILES = {"model.tflite": b"a network", "model.weights.h5": b"its weights", "report.html": b"a report"}
-VERSION = models.version_name(NOW, FILES)
+VERSION = manifests.version_name(NOW, FILES)
 INFO = "datasets/tiny/1.0.0/dataset_info.json"
 SHARD = "datasets/tiny/1.0.0/tiny-train.tfrecord-00000-of-00001"
 # What is unfinished counts as abandoned at once.
@@ -22,9 +23,9 @@ IMPATIENT = timedelta(0)
 
 
 def publish(store: Store) -> None:
-    described = {name: models.describe(data) for name, data in FILES.items() if name != "report.html"}
-    thresholds = {models.SCORE: 0.5}
-    models.publish(store, Manifest(VERSION, "tiny", "1.0.0", "abc", {}, {}, thresholds, described), FILES)
+    described = {name: manifests.describe(data) for name, data in FILES.items() if name != "report.html"}
+    thresholds = {manifests.SCORE: 0.5}
+    manifests.publish(store, Manifest(VERSION, "tiny", "1.0.0", "abc", {}, {}, thresholds, described), FILES)
 
 
 def request(store: Store, job_id: str, dataset: DatasetVersion) -> None:
@@ -40,7 +41,7 @@ def sound(store: Store, small_npz: Path) -> Store:
     request(store, "done", dataset)
     result = Result("SUCCEEDED", "Released", NOW, accuracy=0.9, model_version=VERSION, released=True)
     outcomes.end(store, "done", result)
-    releases.release(store, models.BUNDLED, "The old one is better")
+    releases.release(store, manifests.BUNDLED, "The old one is better")
     return store
 
 

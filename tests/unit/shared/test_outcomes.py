@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from digits import documents, jobs, models, outcomes, releases
+from digits import documents, jobs, outcomes
 from digits.errors import ConflictError
 from digits.jobs import Result
-from digits.models import Manifest
+from digits.models import manifests, releases
+from digits.models.manifests import Manifest
 from digits.store import Store
 from tests.faults import Fault, FaultProxy
 
@@ -26,8 +27,8 @@ def model(store: Store) -> None:
 
 def publish(store: Store) -> None:
     files = {"model.tflite": b"graph"}
-    about = {name: models.describe(data) for name, data in files.items()}
-    models.publish(store, Manifest(VERSION, "mnist", "1.0.0", "abc", {}, {}, {"score": 0.5}, about), files)
+    about = {name: manifests.describe(data) for name, data in files.items()}
+    manifests.publish(store, Manifest(VERSION, "mnist", "1.0.0", "abc", {}, {}, {"score": 0.5}, about), files)
 
 
 def released(store: Store) -> list[str]:
@@ -70,9 +71,9 @@ def test_a_rollback_stays_when_a_training_that_died_after_its_release_is_run_aga
         patch.setattr("digits.jobs.finish", die)
         with pytest.raises(KeyboardInterrupt):
             outcomes.end(store, "job", DONE)
-    releases.release(store, models.BUNDLED, "worse on sevens")
+    releases.release(store, manifests.BUNDLED, "worse on sevens")
     assert outcomes.end(store, "job", DONE).released
-    assert released(store) == [VERSION, models.BUNDLED]
+    assert released(store) == [VERSION, manifests.BUNDLED]
 
 
 def test_a_model_that_cannot_be_released_any_more_ends_its_job_all_the_same(store: Store) -> None:
@@ -101,7 +102,7 @@ def test_an_answer_that_is_lost_makes_no_second_release(faults: FaultProxy, faul
     assert released(faulty_store) == [VERSION]
     again = releases.release(faulty_store, VERSION, "by hand")
     faults.add(Fault.LOST_REPLY, method="PUT", key=r"releases/3\.json", times=1)
-    assert releases.release(faulty_store, models.BUNDLED, "by hand").number == again.number + 1
+    assert releases.release(faulty_store, manifests.BUNDLED, "by hand").number == again.number + 1
     assert len(released(faulty_store)) == 3
 
 
@@ -123,7 +124,7 @@ def test_a_damaged_model_is_not_released(store: Store, damage: str) -> None:
 def test_the_same_release_twice_is_one(store: Store) -> None:
     first = releases.release(store, VERSION, "because")
     assert releases.release(store, VERSION, "because") == first
-    assert releases.release(store, models.BUNDLED, "because").number == 2
+    assert releases.release(store, manifests.BUNDLED, "because").number == 2
     assert releases.release(store, VERSION, "because").number == 3
 
 

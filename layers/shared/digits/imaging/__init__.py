@@ -1,0 +1,1 @@
+"""A PNG becomes the digit that a network sees."""

@@ -1,0 +1,1 @@
+"""Models in the store, what is live, and what they answer."""

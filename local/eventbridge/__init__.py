@@ -1,0 +1,1 @@
+"""Stands in for EventBridge, and for S3's events."""

@@ -1,0 +1,1 @@
+"""Stands in for S3's presigned URLs."""

@@ -1,0 +1,30 @@
+"""`PUT /raw/{name}.npz`: where uploads go here, in place of a presigned URL of S3."""
+
+import asyncio
+import re
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from digits.datasets import MAX_UPLOAD_BYTES, NAME_PATTERN
+from digits.errors import InvalidParameterError
+from digits.store import Store
+from local.api_gateway.gateway import limited
+
+
+def route(store: Store) -> Route:
+    """The route that takes uploads into `store`. An upload that breaks off leaves nothing."""
+
+    async def upload(request: Request) -> Response:
+        name = request.path_params["name"]
+        if not re.fullmatch(NAME_PATTERN, name):
+            raise InvalidParameterError(
+                f"{name!r} cannot be a dataset's name. Use at most 63 lowercase letters, digits and _, a letter first."
+            )
+        with store.writer(f"raw/{name}.npz") as write:
+            async for piece in limited(request, MAX_UPLOAD_BYTES):
+                await asyncio.to_thread(write, piece)
+        return Response()
+
+    return Route("/raw/{name}.npz", upload, methods=["PUT"])

@@ -1,0 +1,103 @@
+"""Our own network: its cost, its recipe, and what it makes of pictures that are no digits."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from digits.datasets.versions import DatasetVersion
+from digits.models.classifier import Classifier
+from digits.models.manifests import MODEL_FILE, SCORE
+from digits.parameters import Parameters
+from digits.store import Store
+from tests.integration.training.conftest import CREATED, EndError, Interrupted, assert_same_weights
+from training import networks
+from training.evaluation.answers import keras_answers
+from training.evaluation.metrics import auroc
+from training.fitting import fit
+from training.fitting.checkpoint import Checkpoint
+from training.fitting.fit import Fitted
+from training.input import Examples
+from training.packaging import weights
+from training.packaging.package import Package, describe, pack
+from training.pictures import negatives
+
+pytestmark = [
+    pytest.mark.long,
+    # Keras' own, with this NumPy.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
+
+PARAMETERS = Parameters(epochs=4, batch_size=32)
+
+
+@pytest.fixture(scope="module")
+def lite(training: Examples) -> Fitted:
+    return fit.train(training, PARAMETERS)
+
+
+@pytest.fixture(scope="module")
+def packed(lite: Fitted, training: Examples, test: Examples) -> Package:
+    return pack(lite.model, "lite", training, test)
+
+
+def multiply_adds(model: keras.Model) -> int:
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2D):
+            total += int(np.prod(layer.output.shape[1:3]) * np.prod(layer.kernel.shape))
+        elif isinstance(layer, layers.Dense):
+            total += int(np.prod(layer.kernel.shape))
+    return total
+
+
+def test_lite_costs_less_than_lab() -> None:
+    lab, lite = networks.build("lab"), networks.build("lite")
+    assert multiply_adds(lab) == 26**2 * 9 * 32 + 24**2 * 9 * 32 * 64 + 9216 * 128 + 1280
+    assert multiply_adds(lite) < multiply_adds(lab)
+    assert lite.count_params() < lab.count_params() / 3
+
+
+def test_a_training_that_was_interrupted_ends_as_if_it_had_not_been(
+    lite: Fitted, training: Examples, file_store: Store
+) -> None:
+    for epochs in (1, 2):
+        with pytest.raises(EndError):
+            fit.train(training, PARAMETERS, checkpoint=Interrupted(file_store, epochs))
+    resumed = fit.train(training, PARAMETERS, checkpoint=Checkpoint(file_store, "interrupted"))
+    assert_same_weights(resumed.model, lite.model)
+
+
+def test_scores_tell_digits_from_other_pictures(lite: Fitted, test: Examples) -> None:
+    pictures = negatives.fitted(100, 1, test.images)
+    digits, others = keras_answers(lite.model, test.images).scores, keras_answers(lite.model, pictures).scores
+    assert auroc(digits, others) > 0.8
+
+
+def test_the_predict_function_gets_the_score_and_its_threshold(packed: Package, lite: Fitted, test: Examples) -> None:
+    manifest = describe(packed, DatasetVersion("tiny", "1.0.0", {"train": 600, "test": 200}, "0" * 64), {}, CREATED)
+    classifier = Classifier(manifest, packed.files[MODEL_FILE])
+    assert classifier.threshold == packed.thresholds[SCORE]
+    stripes = np.tile(np.array([0, 0, 255, 255], np.uint8), (1, 28, 7))
+    pictures = np.concatenate([test.images[:50], stripes])
+    expected = keras_answers(lite.model, pictures).scores
+    found = np.array([classifier.classify(picture).score for picture in pictures])
+    np.testing.assert_allclose(found, expected, atol=float(np.ptp(expected)) / 4)
+
+
+def test_its_weights_can_be_imported(packed: Package, lite: Fitted, tmp_path: Path, test: Examples) -> None:
+    path = tmp_path / "weights.h5"
+    path.write_bytes(packed.files["model.weights.h5"])
+    assert_same_weights(weights.load(path, "lite"), lite.model)
+    assert_same_weights(weights.load_best_order(path, "lite", test), lite.model)
+
+
+def test_a_temperature_changes_no_answer_but_its_confidence(test: Examples) -> None:
+    model = networks.build("lite")
+    before = keras_answers(model, test.images)
+    networks.soften(model, 2.0)
+    after = keras_answers(model, test.images)
+    np.testing.assert_allclose(after.logits * 2, before.logits, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(after.scores * 2, before.scores, rtol=1e-4, atol=1e-5)

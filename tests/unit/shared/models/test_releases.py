@@ -1,0 +1,67 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from digits import documents
+from digits.errors import DamagedObjectError, UnknownError
+from digits.models import manifests, releases
+from digits.models.manifests import Manifest
+from digits.store import Store
+
+
+@pytest.fixture
+def versions(store: Store) -> list[str]:
+    for version in ("v1", "v2"):
+        files = {"model.tflite": manifests.describe(b"graph")}
+        manifest = Manifest(version, "mnist", "1.0.0", "abc", {}, {}, {"score": 0.5}, files)
+        store.write(f"models/{version}/model.tflite", b"graph")
+        store.write(f"models/{version}/manifest.json", documents.to_bytes(manifest))
+    return ["v1", "v2"]
+
+
+def test_nothing_is_live_before_the_first_release(store: Store) -> None:
+    assert releases.live(store) is None
+
+
+def test_the_newest_release_is_live_and_a_rollback_is_one_more(store: Store, versions: list[str]) -> None:
+    for version in [*versions, versions[0]]:
+        releases.release(store, version, reason="because")
+    live = releases.live(store)
+    assert live is not None
+    assert (live.number, live.version, live.reason) == (3, "v1", "because")
+    assert releases.load(store, 2).version == "v2"
+
+
+@pytest.mark.usefixtures("versions")
+def test_the_tenth_release_is_newer_than_the_ninth(store: Store) -> None:
+    for number in range(10):
+        releases.release(store, "v1", f"again {number}")
+    assert releases.newest_number(store) == 10
+
+
+@pytest.mark.usefixtures("versions")
+def test_releases_made_at_once_get_numbers_of_their_own(store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda i: releases.release(store, "v1", str(i)), range(16)))
+    assert sorted(one.number for one in made) == list(range(1, 17))
+    assert {releases.load(store, n).reason for n in range(1, 17)} == {str(i) for i in range(16)}
+
+
+def test_only_a_complete_model_can_be_released(store: Store) -> None:
+    with pytest.raises(UnknownError, match="v9"):
+        releases.release(store, "v9", "no such thing")
+    assert releases.live(store) is None
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b'{"number": 1}', b"\xff"])
+def test_a_damaged_release_is_an_error(store: Store, content: bytes) -> None:
+    store.write("releases/1.json", content)
+    with pytest.raises(DamagedObjectError):
+        releases.live(store)
+
+
+@pytest.mark.usefixtures("versions")
+def test_other_files_beside_the_releases_do_not_count(store: Store) -> None:
+    releases.release(store, "v1", "first")
+    store.write("releases/README", b"")
+    assert releases.newest_number(store) == 1

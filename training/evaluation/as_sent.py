@@ -1,0 +1,32 @@
+"""What a model makes of pictures as they are sent: PNG in, digit out, by the way that serving takes."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from digits.digit import SIDE
+from training.evaluation.answers import Answers, Images, litert_answers
+from training.pictures import negatives
+from training.pictures.serving import Found, encode
+
+# The score of what is no digit, whatever a model makes of it.
+REFUSED = -np.inf
+
+
+def others(family: str, count: int) -> Iterator[bytes]:
+    """So many pictures of a family of `negatives.REPORTED`, as PNG; the same each time."""
+    return (encode(Image.fromarray(picture)) for picture in negatives.reported(family, count, seed=0))
+
+
+def answers(model: bytes, found: list[Found]) -> Answers:
+    """What an exported model answers, as to `?accept=any`.
+
+    A picture that is refused has the score `REFUSED`, and one on which nothing is found no logits but NaN.
+    """
+    blank = np.zeros((SIDE, SIDE), np.uint8)
+    images: Images = np.array([blank if it.digit is None else it.digit for it in found], np.uint8)
+    given = litert_answers(model, images.reshape(-1, SIDE, SIDE))
+    given.scores[[it.is_refused for it in found]] = REFUSED
+    given.logits[[it.digit is None for it in found]] = np.nan
+    return given
