@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -129,3 +130,8 @@ def sample_event(name: str) -> dict[str, Any]:
 def _save(path: Path, arrays: Arrays) -> Path:
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # its stub takes every name for allow_pickle
     return path
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """More workers than processors: the tests wait for other processes half of the time."""
+    return (os.cpu_count() or 1) + 2

@@ -10,6 +10,8 @@ from cloud.deploy import deploy
 from cloud.shell import CloudError
 from tests.integration.cloud.conftest import REGION, Checkout
 
+pytestmark = pytest.mark.long
+
 OTHER_IMAGE = f"sha256:{'2b' * 32}"
 TAG, OTHER_TAG = "1a" * 8, "2b" * 8
 
