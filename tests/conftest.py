@@ -133,5 +133,5 @@ def _save(path: Path, arrays: Arrays) -> Path:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """More workers than processors: the tests wait for other processes half of the time."""
-    return (os.cpu_count() or 1) + 2
+    """More workers than processors: the tests wait for other processes much of the time."""
+    return (os.cpu_count() or 1) + 1
