@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -119,6 +120,13 @@ def load_app(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def need(*tools: str) -> None:
+    """Skip the test on a machine without these programs, which running the service does not need."""
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"needs {' and '.join(missing)}: apt-get install {' '.join(missing)}")
 
 
 def sample_event(name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 
 FENCE = re.compile(r"^(?P<indent> *)```(?:console|sh)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
@@ -131,6 +131,7 @@ class Shell:
 
 def copy_checkout(folder: Path) -> None:
     """The files of this checkout, and a .venv that runs them: what a reader does there leaves this one alone."""
+    need("git", "curl")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.check_output(command, cwd=ROOT, text=True)
     for name in filter(None, listed.split("\0")):

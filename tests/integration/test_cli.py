@@ -20,6 +20,7 @@ from digits.store import Store
 from local.aws_batch.container import NO_TENSORFLOW
 from local.checkout import BUNDLED_FOLDER
 from local.cli import app
+from tests.conftest import need
 from tests.integration.conftest import ROOT
 
 # main.py with a small dataset and with weights that are not the checkout's.
@@ -258,6 +259,7 @@ def test_a_training_that_fails_is_a_failed_command(tmp_path: Path) -> None:
 
 
 def test_digits_says_its_version(tmp_path: Path) -> None:
+    need("git")
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()  # noqa: S607
     assert digits(tmp_path, "--version").stdout == f"digits {__version__} ({commit})\n"
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+from tests.conftest import need
+
 ROOT = Path(__file__).parents[3]
 REGION = "eu-west-1"
 SECONDS = 60
@@ -43,6 +45,7 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "checkout"
         self.tools = folder / "tools"
+        need("git")
         self.folder.mkdir()
         self.tools.mkdir()
         self.name = f"digits-{uuid.uuid4().hex[:8]}"

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import need
 from tests.integration.local.conftest import PROJECT, Gateway, lay_out, plan
 
 KEY = "a-key-of-the-tests"
@@ -187,6 +188,7 @@ def test_functions_and_trainings_do_not_get_the_key(exposed: Gateway) -> None:
 
 
 def test_a_key_is_made_kept_and_told(start: Callable[..., Gateway]) -> None:
+    need("curl")
     gateway = start("0.0.0.0")  # noqa: S104
     path = gateway.root / ".digits" / ".batch" / "api-key"
     key = path.read_text().strip()
