@@ -80,8 +80,10 @@ def find() -> Container | None:
         return Container([sys.executable, *MODULE])
     if Path(sys.prefix) != ROOT / ".venv":
         return None
-    install = [] if installation.is_installed(LAYER, MARKER) else [sys.executable, "-m", "local.setup.installation"]
-    return Container([installers.python_of(MARKER.parent), *MODULE], [*install, LAYER, str(MARKER)] if install else [])
+    command = [installers.python_of(MARKER.parent), *MODULE]
+    if installation.is_installed(LAYER, MARKER):
+        return Container(command)
+    return Container(command, [sys.executable, "-m", "local.setup.installation", LAYER, str(MARKER)])
 
 
 def require_tensorflow() -> None:

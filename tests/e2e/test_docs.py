@@ -1,7 +1,6 @@
 """What docs/ says of one machine with Docker, pasted into a shell."""
 
 import re
-import socket
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloud.shell import output
-from tests.conftest import ROOT
+from tests.conftest import ROOT, free_port
 from tests.docs import Block, Shell, blocks, pattern
 
 SECTION = "On one machine, in containers"
@@ -37,14 +36,8 @@ def open_shell(docker: None, tmp_path: Path) -> Iterator[Callable[[], Shell]]:  
         shell.close()
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 def test_one_machine_with_docker_runs_as_pasted(shell: Shell) -> None:
-    api, moto = free_port(), free_port()
+    api, moto = str(free_port()), str(free_port())
     # sam's own port is 3000.
     ports = {"start-api": f"start-api --port {api}", "3000": api, "5000": moto}
     texts = [block.text for block in blocks("docs/deploy.md") if block.section == SECTION]
@@ -56,7 +49,7 @@ def test_one_machine_with_docker_runs_as_pasted(shell: Shell) -> None:
 
 
 def test_the_whole_service_in_a_container_runs_as_pasted(open_shell: Callable[[], Shell], tmp_path: Path) -> None:
-    name, port = f"digits-{uuid.uuid4().hex}", free_port()
+    name, port = f"digits-{uuid.uuid4().hex}", str(free_port())
     # A container, a volume and a folder of the reader's may have these names.
     used = {
         "--name digits": f"--name {name}",

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+
+from tests.conftest import free_port
+from tests.docs import copy_checkout
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -30,9 +32,7 @@ class Service:
         self._variables = variables
         self.store_url = store_url or (folder / "store").as_uri()
         self.log = folder / "log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120)
         self.start()
 
@@ -81,6 +81,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     yield running
     running.stop()
     running.client.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of this checkout, for a reader of the documents to work in."""
+    folder = tmp_path / "digits"
+    copy_checkout(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

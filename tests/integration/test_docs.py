@@ -1,13 +1,13 @@
 """README.md, pasted into a shell block by block, against the service that its own `make run` starts."""
 
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs import Shell, blocks, copy_checkout, pattern
+from tests.conftest import free_port
+from tests.docs import Shell, blocks, pattern
 
 # They want an AWS account; tests/integration/cloud/test_docs.py is about them.
 ON_AWS = "Deploy it"
@@ -21,17 +21,8 @@ ACCURACY, ACCURACY_OF_FEW = '"accuracy":0.99', '"accuracy":0'
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "digits"
-    copy_checkout(folder)
-    return folder
-
-
-@pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

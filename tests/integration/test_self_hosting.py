@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.docs import Shell, blocks, copy_checkout, pattern
+from tests.docs import Shell, blocks, pattern
 
 DOCUMENT = "docs/self-hosting.md"
 # tests/e2e is about it.
@@ -26,13 +26,6 @@ CADDYFILE = re.compile(r"```caddyfile\n(.*?)```", re.DOTALL)
 # No certificate of the outside world's, no port of the system's, and nothing installed.
 CADDY_OPTIONS = "{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n}\n"
 START_SECONDS = 20
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "digits"
-    copy_checkout(folder)
-    return folder
 
 
 @pytest.fixture
