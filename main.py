@@ -27,8 +27,12 @@ def main() -> None:
     logging.getLogger("training").setLevel(logging.INFO)
     parser = argparse.ArgumentParser(description=__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--train", action="store_true", help="train on TFRecords and write weights.h5")
-    action.add_argument("--predict", metavar="PATH", type=Path, help="read the digit on a PNG")
+    action.add_argument(
+        "--train", action="store_true", help="train on TFRecords and write weights.h5"
+    )
+    action.add_argument(
+        "--predict", metavar="PATH", type=Path, help="read the digit on a PNG"
+    )
     arguments = parser.parse_args()
     try:
         if arguments.train:
@@ -81,7 +85,9 @@ def predict(digit: Pixels) -> int:
     from training.input import scale
     from training.packaging import weights
 
-    return int(weights.load(WEIGHTS, ARCHITECTURE)(scale(digit[np.newaxis])).numpy().argmax())
+    return int(
+        weights.load(WEIGHTS, ARCHITECTURE)(scale(digit[np.newaxis])).numpy().argmax()
+    )
 
 
 if __name__ == "__main__":

@@ -36,8 +36,17 @@ def build(setting: Setting) -> None:
         shutil.copy(PEERS / name, context)
     shutil.copy(f"{setting.model}.keras", context)
     shutil.copy(ROOT / "requirements" / "keras.txt", context / "requirements.txt")
-    _docker("build", "--tag", IMAGES["digits"][0], "--file", ROOT / "functions/predict/Dockerfile", ROOT)
-    _docker("build", "--tag", IMAGES["keras"][0], "--file", PEERS / "Dockerfile", context)
+    _docker(
+        "build",
+        "--tag",
+        IMAGES["digits"][0],
+        "--file",
+        ROOT / "functions/predict/Dockerfile",
+        ROOT,
+    )
+    _docker(
+        "build", "--tag", IMAGES["keras"][0], "--file", PEERS / "Dockerfile", context
+    )
 
 
 def measure(setting: Setting, rounds: int) -> Figures:
@@ -45,17 +54,27 @@ def measure(setting: Setting, rounds: int) -> Figures:
     try:
         _docker("version")
     except (OSError, SystemExit) as error:
-        raise SkippedError("It needs Docker, with its engine running (on Debian, docker.io).") from error
+        raise SkippedError(
+            "It needs Docker, with its engine running (on Debian, docker.io)."
+        ) from error
     build(setting)
     cases = {f"container-{{}}.{name}": (name, 2.0) for name in IMAGES}
-    cases |= {f"memory-{size}-{{}}.digits": ("digits", size / MEGABYTES_A_CORE) for size in MEGABYTES}
-    figures: Figures = {f"image.{name}.MB": [(_size(image) - _size(BASE)) / 1e6] for name, (image, _) in IMAGES.items()}
+    cases |= {
+        f"memory-{size}-{{}}.digits": ("digits", size / MEGABYTES_A_CORE)
+        for size in MEGABYTES
+    }
+    figures: Figures = {
+        f"image.{name}.MB": [(_size(image) - _size(BASE)) / 1e6]
+        for name, (image, _) in IMAGES.items()
+    }
     for turn in range(rounds + 1):
         for key, (name, cores) in cases.items():
             first, *others = _invocations(name, cores, setting)
             if turn:  # The first one fills the page cache.
                 figures.setdefault(f"{key.format('cold')}.s", []).append(first)
-                figures.setdefault(f"{key.format('warm')}.ms", []).extend(1e3 * seconds for seconds in others)
+                figures.setdefault(f"{key.format('warm')}.ms", []).extend(
+                    1e3 * seconds for seconds in others
+                )
     return figures
 
 
@@ -80,7 +99,14 @@ def _running(name: str, cores: float, setting: Setting) -> Iterator[str]:
     variables = setting.environment(DIGITS_STORE="file:///tmp/store")
     passed = ("DIGITS_STORE", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE")
     container = _docker(
-        *("run", "--detach", "--rm", f"--cpus={cores:.3f}", "--publish", "127.0.0.1::8080"),
+        *(
+            "run",
+            "--detach",
+            "--rm",
+            f"--cpus={cores:.3f}",
+            "--publish",
+            "127.0.0.1::8080",
+        ),
         *(f"--env={variable}={variables[variable]}" for variable in passed),
         *("--volume", f"{_emulator()}:/emulator:ro", "--entrypoint", "/emulator"),
         *(image, "python", "-m", "awslambdaric", handler),
@@ -98,16 +124,30 @@ def _emulator() -> Path:
     spec = find_spec("samcli")
     if spec is None or spec.origin is None:
         raise SystemExit("There is no samcli in this environment: make setup")
-    machine = _docker("version", "--format", "{{.Server.Arch}}").replace("amd64", "x86_64")
+    machine = _docker("version", "--format", "{{.Server.Arch}}").replace(
+        "amd64", "x86_64"
+    )
     return Path(spec.origin).parent / "local" / "rapid" / f"aws-lambda-rie-{machine}"
 
 
 def _size(image: str) -> int:
-    return sum(map(int, _docker("history", "--human=false", "--format", "{{.Size}}", image).split()))
+    return sum(
+        map(
+            int,
+            _docker("history", "--human=false", "--format", "{{.Size}}", image).split(),
+        )
+    )
 
 
 def _docker(*arguments: Any) -> str:
-    run = subprocess.run(["docker", *map(str, arguments)], capture_output=True, text=True, check=False)  # noqa: S607
+    run = subprocess.run(
+        ["docker", *map(str, arguments)],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if run.returncode:
-        raise SystemExit(f"docker {arguments[0]}: {run.stderr.strip()}\n{run.stdout[-1000:]}")
+        raise SystemExit(
+            f"docker {arguments[0]}: {run.stderr.strip()}\n{run.stdout[-1000:]}"
+        )
     return run.stdout.strip()

@@ -21,7 +21,8 @@ from local.checkout import npz
 # Of MNIST.
 COPIES = (1, 4, 16)
 
-# VmHWM begins anew with the program; getrusage would give the peak of the process that started it, if that was higher.
+# VmHWM begins anew with the program; getrusage would give the peak of the process that
+# started it, if that was higher.
 MEASURE = """
 import re, sys, time
 from pathlib import Path
@@ -45,7 +46,9 @@ def with_tensorflow(source: Path, folder: Path) -> None:
         for split in tfds.SPLITS:
             pairs = zip(arrays[f"x_{split}"], arrays[f"y_{split}"], strict=True)
             lengths = tfds.shard_lengths(len(arrays[f"y_{split}"]))
-            for name, length in zip(tfds.shard_names("mnist", split, len(lengths)), lengths, strict=True):
+            for name, length in zip(
+                tfds.shard_names("mnist", split, len(lengths)), lengths, strict=True
+            ):
                 with tf.io.TFRecordWriter(str(folder / name)) as writer:
                     for _ in range(length):
                         writer.write(serialise(*next(pairs)))
@@ -54,14 +57,20 @@ def with_tensorflow(source: Path, folder: Path) -> None:
 def serialise(image: npt.NDArray[np.uint8], label: int) -> bytes:
     """One example, by TensorFlow."""
     feature = {
-        "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.tobytes()])),
+        "image": tf.train.Feature(
+            bytes_list=tf.train.BytesList(value=[image.tobytes()])
+        ),
         "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
     }
-    serialised: bytes = tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+    serialised: bytes = tf.train.Example(
+        features=tf.train.Features(feature=feature)
+    ).SerializeToString()
     return serialised
 
 
-def rate(convert_with: Callable[[Path, Path], None], source: Path, images: int) -> float:
+def rate(
+    convert_with: Callable[[Path, Path], None], source: Path, images: int
+) -> float:
     """Images a second of one conversion, into an empty folder."""
     with TemporaryDirectory() as folder:
         return images / timed(lambda: convert_with(source, Path(folder)))
@@ -72,13 +81,18 @@ def alone(source: Path) -> tuple[float, float]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-c", MEASURE, Path(folder).as_uri(), str(source)]
-        seconds, megabytes = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout.split()
+        seconds, megabytes = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, check=True
+        ).stdout.split()
         return float(seconds), float(megabytes)
 
 
 def repeat(source: Path, copies: int, target: Path) -> Path:
     """An npz that holds everything so many times."""
-    with np.load(source) as arrays, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with (
+        np.load(source) as arrays,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.save(member, np.concatenate([array] * copies))
@@ -92,11 +106,18 @@ def measure(__: Setting, rounds: int) -> Figures:
         images = len(arrays["y_train"]) + len(arrays["y_test"])
     figures: Figures = {}
     for _ in range(rounds):
-        for name, convert_with in (("digits", with_digits), ("tensorflow", with_tensorflow)):
-            figures.setdefault(f"convert.{name}.images/s", []).append(rate(convert_with, path, images))
+        for name, convert_with in (
+            ("digits", with_digits),
+            ("tensorflow", with_tensorflow),
+        ):
+            figures.setdefault(f"convert.{name}.images/s", []).append(
+                rate(convert_with, path, images)
+            )
     with TemporaryDirectory() as folder:
         for copies in COPIES:
-            seconds, megabytes = alone(repeat(path, copies, Path(folder, "repeated.npz")))
+            seconds, megabytes = alone(
+                repeat(path, copies, Path(folder, "repeated.npz"))
+            )
             figures[f"convert-{copies}.digits.images/s"] = [copies * images / seconds]
             figures[f"convert-{copies}.digits.MB"] = [megabytes]
     return figures

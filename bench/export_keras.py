@@ -10,5 +10,7 @@ SIDE = 1000
 
 digit, large, saved = sys.argv[1:]
 # Dark on light, as on paper.
-ImageOps.invert(Image.open(digit).convert("L")).resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(large)
+ImageOps.invert(Image.open(digit).convert("L")).resize(
+    (SIDE, SIDE), Image.Resampling.BICUBIC
+).save(large)
 networks.build("lite").save(saved)

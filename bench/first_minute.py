@@ -51,9 +51,23 @@ def main() -> None:
         for installer in ("uv", "uv, got by pip", "pip"):
             found = measure(python, installer)
             cold, warm = (f"{seconds:.1f}" for seconds in found.seconds)
-            rows.append([version, installer, cold, warm, found.packages, found.megabytes])
+            rows.append(
+                [version, installer, cold, warm, found.packages, found.megabytes]
+            )
     print(machine())
-    print(table(["Python", "installed by", "first, s", "from its cache, s", "packages", "MB"], rows))
+    print(
+        table(
+            [
+                "Python",
+                "installed by",
+                "first, s",
+                "from its cache, s",
+                "packages",
+                "MB",
+            ],
+            rows,
+        )
+    )
 
 
 def measure(python: str, installer: str) -> Found:
@@ -64,8 +78,13 @@ def measure(python: str, installer: str) -> Found:
         programs.mkdir()
         if installer == "uv":
             (programs / "uv").symlink_to(ROOT / ".venv" / "bin" / "uv")
-        seconds = [_wait(_clone(home / name, installer), python, home) for name in ("first", "second")]
-        packages = len(list((home / "first" / ".venv").glob("lib/*/site-packages/*.dist-info")))
+        seconds = [
+            _wait(_clone(home / name, installer), python, home)
+            for name in ("first", "second")
+        ]
+        packages = len(
+            list((home / "first" / ".venv").glob("lib/*/site-packages/*.dist-info"))
+        )
         return Found(seconds, packages, _megabytes(home / "first" / ".venv"))
 
 
@@ -81,7 +100,11 @@ def _wait(clone: Path, python: str, home: Path) -> float:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    others = [folder for folder in os.environ["PATH"].split(":") if not Path(folder, "uv").exists()]
+    others = [
+        folder
+        for folder in os.environ["PATH"].split(":")
+        if not Path(folder, "uv").exists()
+    ]
     environment = os.environ | {
         "PATH": ":".join([str(home / "programs"), *others]),
         "UV_CACHE_DIR": str(home / "uv"),
@@ -107,7 +130,9 @@ def _predict(url: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + LONGEST_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         with suppress(httpx.TransportError):
-            httpx.post(url, content=PNG, headers={"Content-Type": "image/png"}).raise_for_status()
+            httpx.post(
+                url, content=PNG, headers={"Content-Type": "image/png"}
+            ).raise_for_status()
             return
         time.sleep(0.05)
     raise SystemExit("make run served nothing.")
@@ -115,7 +140,10 @@ def _predict(url: str, server: subprocess.Popen[bytes]) -> None:
 
 def _megabytes(folder: Path) -> int:
     """Of its files, each counted once, in blocks as they lie on the disk."""
-    said = subprocess.check_output(["du", "--summarize", "--block-size=MB", str(folder)], text=True)  # noqa: S607
+    said = subprocess.check_output(
+        ["du", "--summarize", "--block-size=MB", str(folder)],  # noqa: S607
+        text=True,
+    )
     return int(said.split("MB")[0])
 
 

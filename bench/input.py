@@ -19,7 +19,9 @@ def measure(_: Setting, rounds: int) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder).as_uri())
         dataset = datasets.convert(store, "bench", npz())
-        shards = [Path(folder, key) for key in datasets.shard_keys(store, dataset, "train")]
+        shards = [
+            Path(folder, key) for key in datasets.shard_keys(store, dataset, "train")
+        ]
         examples = training_input.read(shards)
         works: dict[str, Callable[[], object]] = {
             "parse": lambda: training_input.read(shards),
@@ -29,7 +31,9 @@ def measure(_: Setting, rounds: int) -> Figures:
         figures: Figures = {}
         for name, work in works.items():
             work()
-            figures[f"input.{name}.images/s"] = [len(examples) / timed(work) for _ in range(rounds)]
+            figures[f"input.{name}.images/s"] = [
+                len(examples) / timed(work) for _ in range(rounds)
+            ]
     return figures
 
 

@@ -13,10 +13,19 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-# By `section.subject.unit`, such as `cold.digits.s`. A unit with `/s` in it is a rate: the more, the better.
+# By `section.subject.unit`, such as `cold.digits.s`. A unit with `/s` in it is a rate:
+# the more, the better.
 Figures = dict[str, list[float]]
 
-_PACKAGES = ("ai-edge-litert", "aws-lambda-powertools", "keras", "numpy", "obstore", "pillow", "tensorflow-cpu")
+_PACKAGES = (
+    "ai-edge-litert",
+    "aws-lambda-powertools",
+    "keras",
+    "numpy",
+    "obstore",
+    "pillow",
+    "tensorflow-cpu",
+)
 
 
 class SkippedError(Exception):
@@ -38,8 +47,8 @@ def quantile(values: Sequence[float], share: float) -> float:
 def reference() -> list[float]:
     """Milliseconds of a fixed piece of work: products of matrices, and JSON written and read in Python.
 
-    What takes longer because the machine is busier or slower makes this longer, too, so that figures of several runs
-    are compared by what they are times this.
+    What takes longer because the machine is busier or slower makes this longer, too, so
+    that figures of several runs are compared by what they are times this.
     """
     import numpy as np
 
@@ -60,13 +69,23 @@ def reference() -> list[float]:
 
 def machine() -> dict[str, Any]:
     """What the figures are of."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    lines = (
+        Path("/proc/cpuinfo").read_text().splitlines()
+        if Path("/proc/cpuinfo").exists()
+        else []
+    )
+    names = [
+        line.partition(":")[2].strip()
+        for line in lines
+        if line.startswith("model name")
+    ]
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": names[0] if names else platform.processor(),
         "cores": os.cpu_count(),
-        "system": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
+        "system": platform.freedesktop_os_release().get(
+            "PRETTY_NAME", platform.system()
+        ),
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES if _is_there(name)},
     }
@@ -82,11 +101,20 @@ def _is_there(name: str) -> bool:
 
 def spread(values: Sequence[float]) -> float:
     """Half of the width in which the middle half of the values lies, as a share of their median."""
-    return (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / statistics.median(values)
+    return (
+        (quantile(values, 0.75) - quantile(values, 0.25))
+        / 2
+        / statistics.median(values)
+    )
 
 
 def to_json(measured: dict[str, Any]) -> str:
     """The file of figures, a line for each figure's values."""
-    rounded = json.loads(json.dumps(measured), parse_float=lambda text: float(f"{float(text):.4g}"))
+    rounded = json.loads(
+        json.dumps(measured), parse_float=lambda text: float(f"{float(text):.4g}")
+    )
     text = json.dumps(rounded, indent=1)
-    return re.sub(r"\[[^][{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
+    return (
+        re.sub(r"\[[^][{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
+        + "\n"
+    )

@@ -83,12 +83,20 @@ def card(figures: dict[str, Any]) -> str:
     """The page, of what `metrics.json` holds."""
     manifest = manifests.parse_manifest((BUNDLED_FOLDER / MANIFEST_FILE).read_bytes())
     if figures["version"] != manifest.version:
-        raise SystemExit(f"These figures are of {figures['version']}. Bundled is {manifest.version}.")
-    rejection, corruptions, pictures = figures["rejection"], figures["corruptions"], figures["pictures"]
+        raise SystemExit(
+            f"These figures are of {figures['version']}. Bundled is {manifest.version}."
+        )
+    rejection, corruptions, pictures = (
+        figures["rejection"],
+        figures["corruptions"],
+        figures["pictures"],
+    )
     return TEXT.format(
         version=manifest.version,
         size=manifest.files[MODEL_FILE].size // 1000,
-        parameters=", ".join(f"{name} {value}" for name, value in manifest.parameters.items()),
+        parameters=", ".join(
+            f"{name} {value}" for name, value in manifest.parameters.items()
+        ),
         dataset=manifest.dataset,
         dataset_version=manifest.dataset_version,
         code_revision=manifest.code_revision,
@@ -96,11 +104,20 @@ def card(figures: dict[str, Any]) -> str:
         accuracy=interval(figures["accuracy"]),
         loss=figures["loss"],
         calibration=figures["calibration"]["error"],
-        digits=table(["digit", "right"], ([digit, interval(it)] for digit, it in figures["digits"].items())),
+        digits=table(
+            ["digit", "right"],
+            ([digit, interval(it)] for digit, it in figures["digits"].items()),
+        ),
         threshold=rejection["threshold"],
         kept=interval(rejection["kept"]),
         rejection=table(
-            ["pictures", "how many", "rejected", "AUROC", "false positives at 95 % true ones"],
+            [
+                "pictures",
+                "how many",
+                "rejected",
+                "AUROC",
+                "false positives at 95 % true ones",
+            ],
             (
                 [
                     name,
@@ -125,7 +142,11 @@ def card(figures: dict[str, Any]) -> str:
         corruptions=table(
             ["severity", 1, 2, 3, 4, 5, "mean"],
             (
-                [name, *(f"{it:.3f}" for it in accuracies), f"{statistics.fmean(accuracies):.3f}"]
+                [
+                    name,
+                    *(f"{it:.3f}" for it in accuracies),
+                    f"{statistics.fmean(accuracies):.3f}",
+                ]
                 for name, accuracies in corruptions["accuracy"].items()
             ),
         ),
@@ -133,7 +154,9 @@ def card(figures: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("metrics", type=Path)
     CARD.write_text(card(json.loads(parser.parse_args().metrics.read_bytes())))
     print(CARD)

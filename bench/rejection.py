@@ -1,7 +1,8 @@
 """Compare ways to tell digits from other pictures, on one trained network.
 
-Each threshold keeps the share of held-out training digits that a training keeps. The network's weights are a published
-model's `model.weights.h5`; the folders hold PNG files of no digits, as `bench/negatives.py` makes them:
+Each threshold keeps the share of held-out training digits that a training keeps. The
+network's weights are a published model's `model.weights.h5`; the folders hold PNG files
+of no digits, as `bench/negatives.py` makes them:
 
     .venv/bin/python -m bench.rejection WEIGHTS NPZ FOLDER...
 """
@@ -46,10 +47,14 @@ class Seen:
 def looker(network: keras.Model) -> Callable[[npt.NDArray[np.uint8]], Seen]:
     """Shows (n, 28, 28) images to a network."""
     maps = network.get_layer("flatten").input
-    both = keras.Model(network.input, [network.output, keras.layers.GlobalAveragePooling2D()(maps)])
+    both = keras.Model(
+        network.input, [network.output, keras.layers.GlobalAveragePooling2D()(maps)]
+    )
 
     def look(images: npt.NDArray[np.uint8]) -> Seen:
-        logits, features = both.predict(images[..., np.newaxis] / np.float32(255), batch_size=512, verbose=0)
+        logits, features = both.predict(
+            images[..., np.newaxis] / np.float32(255), batch_size=512, verbose=0
+        )
         return Seen(logits.astype(np.float64), features.astype(np.float64))
 
     return look
@@ -58,14 +63,20 @@ def looker(network: keras.Model) -> Callable[[npt.NDArray[np.uint8]], Seen]:
 def log_sum_exp(logits: Floats) -> Floats:
     """Without overflow; (n, k) to (n,)."""
     highest = logits.max(axis=1)
-    total: Floats = highest + np.log(np.exp(logits - highest[:, np.newaxis]).sum(axis=1))
+    total: Floats = highest + np.log(
+        np.exp(logits - highest[:, np.newaxis]).sum(axis=1)
+    )
     return total
 
 
 def mahalanobis(known: Seen, labels: npt.NDArray[np.int64]) -> Callable[[Seen], Floats]:
     """The nearest digit's mean, by the features' common covariance (Lee et al., 2018)."""
-    means = np.stack([known.features[labels == digit].mean(axis=0) for digit in range(CLASSES)])
-    covariance = np.cov((known.features - means[labels]).T) + 1e-4 * np.eye(means.shape[1])
+    means = np.stack(
+        [known.features[labels == digit].mean(axis=0) for digit in range(CLASSES)]
+    )
+    covariance = np.cov((known.features - means[labels]).T) + 1e-4 * np.eye(
+        means.shape[1]
+    )
     whiten = np.linalg.inv(np.linalg.cholesky(covariance)).T
 
     def score(seen: Seen) -> Floats:
@@ -81,8 +92,12 @@ def neighbours(known: Seen) -> Callable[[Seen], Floats]:
     bank = _direction(known.features)
 
     def score(seen: Seen) -> Floats:
-        parts = np.array_split(_direction(seen.features), max(1, len(seen.features) // 500))
-        return np.concatenate([np.sort(part @ bank.T, axis=1)[:, -NEIGHBOURS] for part in parts])
+        parts = np.array_split(
+            _direction(seen.features), max(1, len(seen.features) // 500)
+        )
+        return np.concatenate(
+            [np.sort(part @ bank.T, axis=1)[:, -NEIGHBOURS] for part in parts]
+        )
 
     return score
 
@@ -94,37 +109,64 @@ def _direction(features: Floats) -> Floats:
 
 def main() -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("weights", type=Path)
     parser.add_argument("npz", type=Path)
     parser.add_argument("folders", type=Path, nargs="*")
     arguments = parser.parse_args()
     with np.load(arguments.npz) as npz:
-        training, held_out = hold_out(Examples(npz["x_train"], npz["y_train"].astype(np.int64)))
+        training, held_out = hold_out(
+            Examples(npz["x_train"], npz["y_train"].astype(np.int64))
+        )
         test = npz["x_test"]
     look = looker(weights.load(arguments.weights, "lite"))
     known = look(training.images[:KNOWN])
     methods: dict[str, Callable[[Seen], Floats]] = {
-        "max softmax (Hendrycks and Gimpel, 2017)": lambda seen: seen.digits.max(axis=1) - log_sum_exp(seen.digits),
+        "max softmax (Hendrycks and Gimpel, 2017)": lambda seen: (
+            seen.digits.max(axis=1) - log_sum_exp(seen.digits)
+        ),
         "max logit (Hendrycks et al., 2022)": lambda seen: seen.digits.max(axis=1),
         "energy (Liu et al., 2020)": lambda seen: log_sum_exp(seen.digits),
-        "Mahalanobis distance (Lee et al., 2018)": mahalanobis(known, training.labels[:KNOWN]),
+        "Mahalanobis distance (Lee et al., 2018)": mahalanobis(
+            known, training.labels[:KNOWN]
+        ),
         "nearest neighbours (Sun et al., 2022)": neighbours(known),
-        "eleventh class (after Hendrycks et al., 2019)": lambda seen: seen.digits.max(axis=1) - seen.logits[:, CLASSES],
+        "eleventh class (after Hendrycks et al., 2019)": lambda seen: (
+            seen.digits.max(axis=1) - seen.logits[:, CLASSES]
+        ),
     }
-    others = {folder.name: [path.read_bytes() for path in folder.glob("*.png")] for folder in arguments.folders}
+    others = {
+        folder.name: [path.read_bytes() for path in folder.glob("*.png")]
+        for folder in arguments.folders
+    }
     for family in negatives.REPORTED:
         others[family] = list(as_sent.others(family, PICTURES))
-    found = {name: [it.digit for it in serving.read(pngs) if not it.is_refused] for name, pngs in others.items()}
+    found = {
+        name: [it.digit for it in serving.read(pngs) if not it.is_refused]
+        for name, pngs in others.items()
+    }
     seen = {name: look(np.array(digits)) for name, digits in found.items() if digits}
     validation, tested = look(held_out.images), look(test)
     print("| % rejected | digits kept |", " | ".join(others), "|")
     print("| --- " * (2 + len(others)) + "|")
     for method, score in methods.items():
         threshold = np.quantile(score(validation), 1 - KEPT, method="lower")
-        passed = {name: int((score(seen[name]) >= threshold).sum()) if name in seen else 0 for name in others}
-        shares = [f"{100 * (1 - passed[name] / len(pngs)):.1f}" for name, pngs in others.items()]
-        print(f"| {method} | {100 * np.mean(score(tested) >= threshold):.2f} |", " | ".join(shares), "|", flush=True)
+        passed = {
+            name: int((score(seen[name]) >= threshold).sum()) if name in seen else 0
+            for name in others
+        }
+        shares = [
+            f"{100 * (1 - passed[name] / len(pngs)):.1f}"
+            for name, pngs in others.items()
+        ]
+        print(
+            f"| {method} | {100 * np.mean(score(tested) >= threshold):.2f} |",
+            " | ".join(shares),
+            "|",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

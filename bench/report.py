@@ -34,9 +34,19 @@ NAMES = {
 # What is expected of one figure over another: its name, dividend, divisor and the least quotient.
 GOALS = (
     ("Keras handler's cold start", "cold.keras.s", "cold.digits.s", 15),
-    ("the same in a container", "container-cold.keras.s", "container-cold.digits.s", 15),
+    (
+        "the same in a container",
+        "container-cold.keras.s",
+        "container-cold.digits.s",
+        15,
+    ),
     ("Keras handler's warm answer, 28×28", "warm-28.keras.ms", "warm-28.digits.ms", 20),
-    ("the floor, over our warm answer", "warm-28.floor.ms", "warm-28.digits.ms", 1 / 1.5),
+    (
+        "the floor, over our warm answer",
+        "warm-28.floor.ms",
+        "warm-28.digits.ms",
+        1 / 1.5,
+    ),
     ("Keras handler's memory", "memory.keras.MB", "memory.digits.MB", 4),
     ("Keras handler's image", "image.keras.MB", "image.digits.MB", 4),
     (
@@ -45,7 +55,12 @@ GOALS = (
         "serve-8.fastapi.requests/s",
         5,
     ),
-    ("our conversion over TensorFlow's", "convert.digits.images/s", "convert.tensorflow.images/s", 2),
+    (
+        "our conversion over TensorFlow's",
+        "convert.digits.images/s",
+        "convert.tensorflow.images/s",
+        2,
+    ),
 )
 # First tier in US East (N. Virginia), looked up on 2026-11-23: https://aws.amazon.com/lambda/pricing/
 _GB_SECOND = {"x86": 0.0000166667, "arm64": 0.0000133334}
@@ -108,15 +123,28 @@ def fill(page: str, measured: dict[str, Any]) -> str:
 
 
 def _figures(measured: dict[str, Any]) -> Figures:
-    return {name: values for part in measured.values() for name, values in part["figures"].items()}
+    return {
+        name: values
+        for part in measured.values()
+        for name, values in part["figures"].items()
+    }
 
 
 def _goals(figures: Figures) -> str:
     rows = []
     for name, dividend, divisor, least in GOALS:
         if dividend in figures and divisor in figures:
-            ratio = statistics.median(figures[dividend]) / statistics.median(figures[divisor])
-            rows.append((name, f"{ratio:.3g}", f"{least:.3g}", "yes" if ratio >= least else "**no**"))
+            ratio = statistics.median(figures[dividend]) / statistics.median(
+                figures[divisor]
+            )
+            rows.append(
+                (
+                    name,
+                    f"{ratio:.3g}",
+                    f"{least:.3g}",
+                    "yes" if ratio >= least else "**no**",
+                )
+            )
     return table(("ratio", "found", "wanted at least", "met"), rows)
 
 
@@ -132,7 +160,14 @@ def _cold(figures: Figures) -> str:
         )
         for name in _subjects(figures, "cold")
     ]
-    heads = ("", "first answer, s", "min to max", "of that, import", "page cache dropped", "peak memory, MB")
+    heads = (
+        "",
+        "first answer, s",
+        "min to max",
+        "of that, import",
+        "page cache dropped",
+        "peak memory, MB",
+    )
     return table(heads, rows)
 
 
@@ -159,16 +194,28 @@ def _containers(figures: Figures) -> str:
         )
         for size in MEGABYTES
     ]
-    heads = ("", "image over its base, MB", "first answer, s", "min to max", "warm p50, ms", "p99, ms")
+    heads = (
+        "",
+        "image over its base, MB",
+        "first answer, s",
+        "min to max",
+        "warm p50, ms",
+        "p99, ms",
+    )
     return table(heads, rows + sizes)
 
 
 def _imports(figures: Figures) -> str:
     parts = {
-        name.split(".")[1]: statistics.median(it) for name, it in figures.items() if name.startswith("import-part.")
+        name.split(".")[1]: statistics.median(it)
+        for name, it in figures.items()
+        if name.startswith("import-part.")
     }
     ranked = sorted(parts.items(), key=lambda part: -part[1])
-    rows = [(f"`{name}`" if name != "other" else "Python's and others", f"{it:.1f}") for name, it in ranked]
+    rows = [
+        (f"`{name}`" if name != "other" else "Python's and others", f"{it:.1f}")
+        for name, it in ranked
+    ]
     return table(("own modules of", "ms"), rows)
 
 
@@ -178,11 +225,25 @@ def _costs(figures: Figures) -> str:
     for size in MEGABYTES:
         warm, cold = f"memory-{size}-warm.digits.ms", f"memory-{size}-cold.digits.s"
         if warm in figures:
-            gigabytes, billed = size / 1024, statistics.fmean(map(math.ceil, figures[warm]))
-            million = [_MILLION_INVOCATIONS + 1e3 * billed * gigabytes * price for price in _GB_SECOND.values()]
-            start = 1e6 * statistics.median(figures[cold]) * gigabytes * _GB_SECOND["x86"]
+            gigabytes, billed = (
+                size / 1024,
+                statistics.fmean(map(math.ceil, figures[warm])),
+            )
+            million = [
+                _MILLION_INVOCATIONS + 1e3 * billed * gigabytes * price
+                for price in _GB_SECOND.values()
+            ]
+            start = (
+                1e6 * statistics.median(figures[cold]) * gigabytes * _GB_SECOND["x86"]
+            )
             month = _MONTH_SECONDS * gigabytes * _PROVISIONED_GB_SECOND
-            rows.append((f"{size} MB", f"{billed:.1f} ms", *(f"${it:.2f}" for it in (*million, start, month))))
+            rows.append(
+                (
+                    f"{size} MB",
+                    f"{billed:.1f} ms",
+                    *(f"${it:.2f}" for it in (*million, start, month)),
+                )
+            )
     heads = (
         "memory",
         "billed, on average",
@@ -199,11 +260,22 @@ def _warm(figures: Figures) -> str:
     for size in ("28", "1000"):
         for name in _subjects(figures, f"warm-{size}"):
             key = f"warm-{size}.{name}.ms"
-            parts = [statistics.median(figures.get(f"{part}-{size}.{name}.ms", [0])) for part in ("decode", "infer")]
+            parts = [
+                statistics.median(figures.get(f"{part}-{size}.{name}.ms", [0]))
+                for part in ("decode", "infer")
+            ]
             rest = statistics.median(figures[key]) - sum(parts)
-            shares = " + ".join(f"{it:.3f}" for it in (*parts, rest)) if any(parts) else ""
+            shares = (
+                " + ".join(f"{it:.3f}" for it in (*parts, rest)) if any(parts) else ""
+            )
             rows.append(
-                (f"{size}×{size}", NAMES[name], _median(figures, key, 3), _quantile(figures, key, 0.99, 3), shares)
+                (
+                    f"{size}×{size}",
+                    NAMES[name],
+                    _median(figures, key, 3),
+                    _quantile(figures, key, 0.99, 3),
+                    shares,
+                )
             )
     return table(("PNG", "", "p50, ms", "p99, ms", "decode + infer + rest, ms"), rows)
 
@@ -215,7 +287,11 @@ def _servers(figures: Figures) -> str:
         for count in CONNECTIONS:
             rate, p50, p99 = (
                 _median(figures, f"serve-{count}{it}", digits)
-                for it, digits in ((f".{name}.requests/s", 0), (f"-p50.{name}.ms", 1), (f"-p99.{name}.ms", 0))
+                for it, digits in (
+                    (f".{name}.requests/s", 0),
+                    (f"-p50.{name}.ms", 1),
+                    (f"-p99.{name}.ms", 0),
+                )
             )
             cells.append(f"{rate} ({p50}, {p99})")
         rows.append((NAMES[name], *cells))
@@ -234,10 +310,16 @@ def _pipeline(figures: Figures) -> str:
         "bulk.keras.images/s": "Keras `predict`, batches of 512, one core",
     }
     rows = [
-        (text, _median(figures, name, 0), _range(figures, name, 0)) for name, text in names.items() if name in figures
+        (text, _median(figures, name, 0), _range(figures, name, 0))
+        for name, text in names.items()
+        if name in figures
     ]
     rows += [
-        (f"the conversion of {found[1]}× MNIST, {found[2]}", _median(figures, name, 0), "")
+        (
+            f"the conversion of {found[1]}× MNIST, {found[2]}",
+            _median(figures, name, 0),
+            "",
+        )
         for name in figures
         if (found := re.fullmatch(r"convert-(\d+)\.digits\.(.+)", name))
     ]
@@ -249,7 +331,9 @@ def _training(figures: Figures) -> str:
         (NAMES[name], f"{seconds:.0f}", f"{accuracy:.4f}")
         for name in _subjects(figures, "training")
         for seconds, accuracy in zip(
-            figures[f"training.{name}.s"], figures[f"training-accuracy.{name}.share"], strict=True
+            figures[f"training.{name}.s"],
+            figures[f"training-accuracy.{name}.share"],
+            strict=True,
         )
     ]
     return table(("recipe", "seconds of training", "accuracy on the test digits"), rows)
@@ -260,27 +344,50 @@ def _machine(measured: dict[str, Any]) -> str:
     rows: dict[tuple[str, str, str], list[str]] = {}
     for section, part in measured.items():
         about = dict(part["machine"])
-        date, processor, cores, system = (about.pop(name) for name in ("date", "processor", "cores", "system"))
+        date, processor, cores, system = (
+            about.pop(name) for name in ("date", "processor", "cores", "system")
+        )
         versions = ", ".join(f"{name} {number}" for name, number in about.items())
         noise = f"{section} {statistics.median(part['reference']):.2f} ± {100 * spread(part['reference']):.0f} %"
-        rows.setdefault((date, f"{processor}, {cores} cores, {system}", versions), []).append(noise)
+        rows.setdefault(
+            (date, f"{processor}, {cores} cores, {system}", versions), []
+        ).append(noise)
     heads = ("on", "machine", "versions", "reference, ms")
     return table(heads, [(*about, ", ".join(noises)) for about, noises in rows.items()])
 
 
 def _plot(figures: Figures) -> None:
     panels = (
-        ("First answer of a new process, s", "cold.{}.s", ("digits", "onnx", "keras", "predict")),
-        ("Warm answer to a 28×28 PNG, ms", "warm-28.{}.ms", ("digits", "onnx", "keras", "predict")),
-        ("Requests a second, 8 connections", "serve-8.{}.requests/s", ("digits", "fastapi", "litserve", "bentoml")),
+        (
+            "First answer of a new process, s",
+            "cold.{}.s",
+            ("digits", "onnx", "keras", "predict"),
+        ),
+        (
+            "Warm answer to a 28×28 PNG, ms",
+            "warm-28.{}.ms",
+            ("digits", "onnx", "keras", "predict"),
+        ),
+        (
+            "Requests a second, 8 connections",
+            "serve-8.{}.requests/s",
+            ("digits", "fastapi", "litserve", "bentoml"),
+        ),
     )
     mpl.rcParams |= {"svg.hashsalt": "digits", "font.size": 9}
     canvas, axes = plt.subplots(1, len(panels), figsize=(11, 2.4), layout="constrained")
     for axis, (title, key, names) in zip(axes, panels, strict=True):
         there = [name for name in names if key.format(name) in figures][::-1]
         medians = [statistics.median(figures[key.format(name)]) for name in there]
-        labels = [NAMES[name].replace("*", "").replace("`", "").replace(" handler", "") for name in there]
-        bars = axis.barh(labels, medians, color=["#2a6f97" if name == "digits" else "#b8c4cc" for name in there])
+        labels = [
+            NAMES[name].replace("*", "").replace("`", "").replace(" handler", "")
+            for name in there
+        ]
+        bars = axis.barh(
+            labels,
+            medians,
+            color=["#2a6f97" if name == "digits" else "#b8c4cc" for name in there],
+        )
         axis.bar_label(bars, [f"{float(f'{it:.3g}'):,g}" for it in medians], padding=3)
         axis.set(title=title, xlim=(0, 1.2 * max(medians, default=1)), xticks=[])
         axis.spines[["top", "right", "bottom"]].set_visible(False)
@@ -303,4 +410,8 @@ def _quantile(figures: Figures, name: str, share: float, digits: int) -> str:
 
 
 def _range(figures: Figures, name: str, digits: int = 3) -> str:
-    return f"{min(figures[name]):,.{digits}f} to {max(figures[name]):,.{digits}f}" if name in figures else ""
+    return (
+        f"{min(figures[name]):,.{digits}f} to {max(figures[name]):,.{digits}f}"
+        if name in figures
+        else ""
+    )

@@ -45,7 +45,9 @@ class Setting:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
-            "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "layers/shared", ROOT / "functions/predict", PEERS))),
+            "PYTHONPATH": os.pathsep.join(
+                map(str, (ROOT / "layers/shared", ROOT / "functions/predict", PEERS))
+            ),
             "DIGITS_STORE": (self.folder / "store").as_uri(),
             "POWERTOOLS_SERVICE_NAME": "predict",
             "POWERTOOLS_METRICS_NAMESPACE": "Digits",
@@ -62,23 +64,46 @@ class Setting:
 def prepare(folder: Path) -> Setting:
     """Write the network and the pictures.
 
-    The network is the bundled one's, with weights of no training: they make no difference to the time.
+    The network is the bundled one's, with weights of no training: they make no
+    difference to the time.
     """
     setting = Setting(folder)
     digit = ROOT / "example" / "8.png"
     setting.small.write_bytes(digit.read_bytes())
-    _python(sys.executable, "-m", "bench.export_keras", digit, setting.large, f"{setting.model}.keras")
-    _python(PEERS_PYTHON, PEERS / "export_onnx.py", f"{setting.model}.keras", f"{setting.model}.onnx")
+    _python(
+        sys.executable,
+        "-m",
+        "bench.export_keras",
+        digit,
+        setting.large,
+        f"{setting.model}.keras",
+    )
+    _python(
+        PEERS_PYTHON,
+        PEERS / "export_onnx.py",
+        f"{setting.model}.keras",
+        f"{setting.model}.onnx",
+    )
     return setting
 
 
 def event(png: Path) -> dict[str, Any]:
     """What API Gateway makes of a PNG."""
     sample = json.loads((ROOT / "events" / "predict.json").read_bytes())
-    return {**sample, "body": base64.b64encode(png.read_bytes()).decode(), "isBase64Encoded": True}
+    return {
+        **sample,
+        "body": base64.b64encode(png.read_bytes()).decode(),
+        "isBase64Encoded": True,
+    }
 
 
 def _python(*command: object) -> None:
-    run = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [str(part) for part in command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if run.returncode:
         raise SystemExit(run.stderr)

@@ -19,7 +19,8 @@ from training.fitting.checkpoint import Checkpoint
 from training.input import Examples, fetch
 
 TARGET = 0.99
-# The lab's learning rate is constant, so it may go on until it is there; ours falls to 0 over the epochs asked for.
+# The lab's learning rate is constant, so it may go on until it is there; ours falls to
+# 0 over the epochs asked for.
 EPOCHS = {"lab": 20, "lite": 5}
 
 
@@ -65,7 +66,13 @@ def measure(_: Setting, rounds: int) -> Figures:  # noqa: ARG001  one training e
     for architecture, epochs in EPOCHS.items():
         watch = Watch(test)
         with suppress(ReachedError):
-            fit.train(examples, Parameters(architecture=architecture, epochs=epochs), checkpoint=watch)
-        figures[f"training-accuracy.{architecture}.share"] = list(watch.accuracies.values())
+            fit.train(
+                examples,
+                Parameters(architecture=architecture, epochs=epochs),
+                checkpoint=watch,
+            )
+        figures[f"training-accuracy.{architecture}.share"] = list(
+            watch.accuracies.values()
+        )
         figures[f"training.{architecture}.s"] = list(watch.accuracies)
     return figures

@@ -13,8 +13,12 @@ from cloud import destroy as destruction
 from cloud.shell import CloudError
 from cloud.stack import Stack
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-Stage = Annotated[str, typer.Option(help="A configuration environment of samconfig.toml")]
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+Stage = Annotated[
+    str, typer.Option(help="A configuration environment of samconfig.toml")
+]
 
 
 def main() -> None:
@@ -24,7 +28,9 @@ def main() -> None:
     except CloudError as error:
         sys.exit(str(error))
     except NoCredentialsError:
-        sys.exit("No AWS credentials were found. Run aws configure or aws sso login, or set AWS_PROFILE.")
+        sys.exit(
+            "No AWS credentials were found. Run aws configure or aws sso login, or set AWS_PROFILE."
+        )
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"AWS: {error}")
 

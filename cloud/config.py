@@ -28,7 +28,8 @@ class Settings:
         stack: the stack's name.
         region: where the stack is.
         profile: of the AWS configuration; None for the usual search for credentials.
-        parameters: every parameter of the template but TrainingTag: samconfig.toml's value, else the default.
+        parameters: every parameter of the template but TrainingTag: samconfig.toml's
+            value, else the default.
     """
 
     stage: str
@@ -45,10 +46,14 @@ class Settings:
     def overrides(self, training_tag: str) -> list[str]:
         """All parameters for `sam deploy --parameter-overrides`.
 
-        SAM takes them in place of samconfig.toml's, and leaves a parameter that is not named as it was at the
-        last deployment: only naming all makes the file the whole truth.
+        SAM takes them in place of samconfig.toml's, and leaves a parameter that is not
+        named as it was at the last deployment: only naming all makes the file the whole
+        truth.
         """
-        return [f'{name}="{value}"' for name, value in {**self.parameters, TRAINING_TAG: training_tag}.items()]
+        return [
+            f'{name}="{value}"'
+            for name, value in {**self.parameters, TRAINING_TAG: training_tag}.items()
+        ]
 
 
 def load(stage: str) -> Settings:
@@ -59,14 +64,23 @@ def load(stage: str) -> Settings:
     """
     saved = _read().get_all(["deploy"], "parameters", stage)
     if not saved.get("stack_name") or not saved.get("region"):
-        raise CloudError(f"{FILE} names no stack and region for '{stage}': make deploy asks for them in a terminal.")
-    return Settings(stage, saved["stack_name"], saved["region"], saved.get("profile"), _parameters(saved))
+        raise CloudError(
+            f"{FILE} names no stack and region for '{stage}': make deploy asks for them in a terminal."
+        )
+    return Settings(
+        stage,
+        saved["stack_name"],
+        saved["region"],
+        saved.get("profile"),
+        _parameters(saved),
+    )
 
 
 def load_or_ask(stage: str) -> Settings:
     """A stage as it was saved; if it never was, ask for the stack's name and region, and save them.
 
-    `sam deploy --guided` would ask for every parameter, and only after the build, which depends on two of them.
+    `sam deploy --guided` would ask for every parameter, and only after the build, which
+    depends on two of them.
     """
     file = _read()
     saved = file.get_all(["deploy"], "parameters", stage)
@@ -85,7 +99,9 @@ def _read() -> SamConfig:
 def _ask(file: SamConfig, stage: str) -> None:
     if stage not in file.document:
         file.document[stage] = copy.deepcopy(file.document["default"])
-    stack = typer.prompt("Stack name", default="digits" if stage == "default" else f"digits-{stage}")
+    stack = typer.prompt(
+        "Stack name", default="digits" if stage == "default" else f"digits-{stage}"
+    )
     region = typer.prompt("AWS region", default=boto3.Session().region_name)
     file.put(["global"], "parameters", "stack_name", stack, stage)
     file.put(["global"], "parameters", "region", region, stage)
@@ -98,10 +114,22 @@ def _ask(file: SamConfig, stage: str) -> None:
 def _parameters(saved: dict[str, object]) -> dict[str, str]:
     known = get_template_parameters(TEMPLATE)
     try:
-        given = CfnParameterOverridesType().convert(saved.get("parameter_overrides", []), None, None)
+        given = CfnParameterOverridesType().convert(
+            saved.get("parameter_overrides", []), None, None
+        )
     except click.BadParameter as error:
         raise CloudError(f"{FILE}, parameter_overrides: {error.message}") from error
     if unknown := ", ".join(sorted(set(given) - set(known))):
-        raise CloudError(f"{FILE} sets {unknown}, but {TEMPLATE} has no such parameter.")
-    defaults = {name: str(about["Default"]) for name, about in known.items() if "Default" in about}
-    return {name: value for name, value in {**defaults, **given}.items() if name != TRAINING_TAG}
+        raise CloudError(
+            f"{FILE} sets {unknown}, but {TEMPLATE} has no such parameter."
+        )
+    defaults = {
+        name: str(about["Default"])
+        for name, about in known.items()
+        if "Default" in about
+    }
+    return {
+        name: value
+        for name, value in {**defaults, **given}.items()
+        if name != TRAINING_TAG
+    }

@@ -18,13 +18,16 @@ PYTHON = "python3.11"
 def deploy(stage: str) -> None:
     """Build, push, and create or update the stack.
 
-    The training image is pushed before a job can name it. A new stack's repository is made with the stack, so there
-    the image follows; where that fails, the next deployment mends it.
+    The training image is pushed before a job can name it. A new stack's repository is
+    made with the stack, so there the image follows; where that fails, the next
+    deployment mends it.
     """
     shell.output("docker", "version", "--format", "{{.Server.Version}}")
     settings = config.load_or_ask(stage)
     stack = Stack(settings)
-    typer.echo(f"Deploying {settings.stack} to account {stack.account()}, {settings.region}.")
+    typer.echo(
+        f"Deploying {settings.stack} to account {stack.account()}, {settings.region}."
+    )
     stack.require_deployable()
     repository = stack.outputs().get(REPOSITORY)
     _sam_build(stage)
@@ -41,8 +44,14 @@ def show(stack: Stack) -> None:
     """Print what the stack made, as shell variables; how to try it goes to stderr, so that they can be evaluated."""
     outputs = stack.require_outputs()
     curl = outputs.pop("Curl")
-    for name, value in {"Stack": stack.settings.stack, "AwsRegion": stack.settings.region, **outputs}.items():
-        typer.echo(f"export {re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name).upper()}={shlex.quote(value)}")
+    for name, value in {
+        "Stack": stack.settings.stack,
+        "AwsRegion": stack.settings.region,
+        **outputs,
+    }.items():
+        typer.echo(
+            f"export {re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name).upper()}={shlex.quote(value)}"
+        )
     typer.echo(f"\nA prediction:\n{curl}", err=True)
 
 
@@ -56,4 +65,12 @@ def _sam_deploy(settings: config.Settings, tag: str) -> None:
     # Without a terminal nobody can confirm.
     confirm = [] if sys.stdin.isatty() else ["--no-confirm-changeset"]
     overrides = settings.overrides(tag)
-    shell.run("sam", "deploy", "--config-env", settings.stage, *confirm, "--parameter-overrides", *overrides)
+    shell.run(
+        "sam",
+        "deploy",
+        "--config-env",
+        settings.stage,
+        *confirm,
+        "--parameter-overrides",
+        *overrides,
+    )

@@ -12,7 +12,9 @@ from cloud.stack import Stack
 def destroy(stage: str) -> None:
     """Ask, and delete the stack. Its bucket is kept, unless a second and a third answer say otherwise."""
     if not sys.stdin.isatty():
-        raise CloudError("Nothing was deleted: make destroy asks first, so it needs a terminal.")
+        raise CloudError(
+            "Nothing was deleted: make destroy asks first, so it needs a terminal."
+        )
     settings = config.load(stage)
     stack = Stack(settings)
     if not stack.describe():
@@ -28,10 +30,17 @@ def destroy(stage: str) -> None:
         typer.echo(f"Deleting all versions of everything in {bucket}.")
         stack.delete_bucket(bucket)
     elif bucket:
-        typer.echo(f"Kept: the bucket {bucket} with uploads, datasets, models, releases and jobs.")
+        typer.echo(
+            f"Kept: the bucket {bucket} with uploads, datasets, models, releases and jobs."
+        )
 
 
 def _asked_twice(bucket: str) -> bool:
-    if not typer.confirm(f"Delete the bucket {bucket} as well, with all datasets and models, for ever?"):
+    if not typer.confirm(
+        f"Delete the bucket {bucket} as well, with all datasets and models, for ever?"
+    ):
         return False
-    return str(typer.prompt("Then type its name", default="", show_default=False)) == bucket
+    return (
+        str(typer.prompt("Then type its name", default="", show_default=False))
+        == bucket
+    )

@@ -8,7 +8,9 @@ class CloudError(Exception):
     """Why a command cannot go on, and what to do about it, in one line."""
 
 
-def run(*command: str, stdin: str | None = None, variables: dict[str, str] | None = None) -> None:
+def run(
+    *command: str, stdin: str | None = None, variables: dict[str, str] | None = None
+) -> None:
     """Run a program that shows its own output."""
     _run(command, capture=False, stdin=stdin, variables=variables)
 
@@ -19,7 +21,11 @@ def output(*command: str) -> str:
 
 
 def _run(
-    command: tuple[str, ...], *, capture: bool, stdin: str | None = None, variables: dict[str, str] | None = None
+    command: tuple[str, ...],
+    *,
+    capture: bool,
+    stdin: str | None = None,
+    variables: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     try:
         done = subprocess.run(
@@ -31,8 +37,12 @@ def _run(
             check=False,
         )
     except FileNotFoundError as error:
-        raise CloudError(f"There is no command '{command[0]}' on the PATH: install it.") from error
+        raise CloudError(
+            f"There is no command '{command[0]}' on the PATH: install it."
+        ) from error
     if done.returncode:
         said = done.stderr.strip().splitlines() if capture else ["it says why above."]
-        raise CloudError(f"`{' '.join(command[:2])}` failed: {said[-1] if said else f'exit status {done.returncode}'}")
+        raise CloudError(
+            f"`{' '.join(command[:2])}` failed: {said[-1] if said else f'exit status {done.returncode}'}"
+        )
     return done

@@ -22,7 +22,9 @@ class Stack:
     @cached_property
     def session(self) -> boto3.Session:
         """For clients of the stack's region and account."""
-        return boto3.Session(region_name=self.settings.region, profile_name=self.settings.profile)
+        return boto3.Session(
+            region_name=self.settings.region, profile_name=self.settings.profile
+        )
 
     def account(self) -> str:
         """The account that the credentials are of."""
@@ -31,7 +33,9 @@ class Stack:
     def describe(self) -> dict[str, Any] | None:
         """CloudFormation's description; None without a stack."""
         try:
-            answer = self.session.client("cloudformation").describe_stacks(StackName=self.settings.stack)
+            answer = self.session.client("cloudformation").describe_stacks(
+                StackName=self.settings.stack
+            )
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
@@ -41,7 +45,10 @@ class Stack:
     def outputs(self) -> dict[str, str]:
         """By name; none without a stack, and before it was first deployed."""
         described = self.describe() or {}
-        return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+        return {
+            output["OutputKey"]: output["OutputValue"]
+            for output in described.get("Outputs", [])
+        }
 
     def require_outputs(self) -> dict[str, str]:
         """By name.
@@ -51,7 +58,9 @@ class Stack:
         """
         if outputs := self.outputs():
             return outputs
-        raise CloudError(f"{self.settings.stack} is not deployed in {self.settings.region}. Run make deploy.")
+        raise CloudError(
+            f"{self.settings.stack} is not deployed in {self.settings.region}. Run make deploy."
+        )
 
     def require_deployable(self) -> None:
         """See that CloudFormation would take a deployment, before minutes are spent on a build.
@@ -62,7 +71,9 @@ class Stack:
         status = (self.describe() or {}).get("StackStatus", "")
         name = self.settings.stack
         if status in DEAD:
-            raise CloudError(f"{name} is {status} and can only be deleted: its events say why. Run make destroy.")
+            raise CloudError(
+                f"{name} is {status} and can only be deleted: its events say why. Run make destroy."
+            )
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise CloudError(f"{name} is {status}: wait until that is done.")
 
@@ -73,7 +84,9 @@ class Stack:
             CloudError: there is no such stack.
         """
         self.require_outputs()
-        pages = self.session.client("cloudformation").get_paginator("list_stack_resources")
+        pages = self.session.client("cloudformation").get_paginator(
+            "list_stack_resources"
+        )
         return [
             resource["PhysicalResourceId"]
             for page in pages.paginate(StackName=self.settings.stack)

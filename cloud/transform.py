@@ -19,11 +19,15 @@ def transform(parameters: dict[str, str]) -> dict[str, Any]:
     """The template that CloudFormation gets, in which code lies at some made-up address.
 
     Args:
-        parameters: the template's. The transform reads some of them; a parameter that is left out has its default.
+        parameters: the template's. The transform reads some of them; a parameter that
+            is left out has its default.
     """
     # Managed policies are looked up by name in an account, and no function names one.
     validator = SamTemplateValidator(
-        yaml_parse(TEMPLATE.read_text("utf-8")), None, region=REGION, parameter_overrides=parameters
+        yaml_parse(TEMPLATE.read_text("utf-8")),
+        None,
+        region=REGION,
+        parameter_overrides=parameters,
     )
     template: dict[str, Any] = yaml_parse(validator.get_translated_template_if_valid())
     return template

@@ -26,20 +26,27 @@ def read_package(package: Path) -> tuple[Pixels, Pixels]:
         Images, (10000, 28, 28) uint8, and their labels, (10000,) uint8.
     """
     images = [read_digits(package / f"src/digits/{digit}.json") for digit in range(10)]
-    labels = np.repeat(np.arange(10, dtype=np.uint8), [len(of_digit) for of_digit in images])
+    labels = np.repeat(
+        np.arange(10, dtype=np.uint8), [len(of_digit) for of_digit in images]
+    )
     pixels = np.concatenate(images)
     # By hash rather than by a seed, whose permutation is NumPy's to change.
-    order = sorted(range(len(pixels)), key=lambda index: hashlib.sha256(pixels[index].tobytes()).digest())
+    order = sorted(
+        range(len(pixels)),
+        key=lambda index: hashlib.sha256(pixels[index].tobytes()).digest(),
+    )
     return pixels[order], labels[order]
 
 
 def read_digits(path: Path) -> Pixels:
     """One file of the package as (N, 28, 28) uint8.
 
-    The package divided by 255 and kept three decimals: less than half a step of 1/255 is lost, so rounding restores
-    the bytes.
+    The package divided by 255 and kept three decimals: less than half a step of 1/255
+        is lost, so rounding restores the bytes.
     """
-    shades: Pixels = np.rint(np.array(json.loads(path.read_bytes())["data"]) * 255).astype(np.uint8)
+    shades: Pixels = np.rint(
+        np.array(json.loads(path.read_bytes())["data"]) * 255
+    ).astype(np.uint8)
     return shades.reshape(-1, 28, 28)
 
 
@@ -59,13 +66,19 @@ def pick_clearest(images: Pixels, means: npt.NDArray[np.float64], digit: int) ->
 
 def main() -> None:
     """Write the starter set and the examples, which come from its test part."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("package", type=Path, help="folder of the unpacked package")
     images, labels = read_package(parser.parse_args().package)
     x_train, x_test = np.split(images, [TRAIN_COUNT])
     y_train, y_test = np.split(labels, [TRAIN_COUNT])
-    np.savez_compressed(STARTER, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
-    means = np.stack([x_train[y_train == digit].mean(axis=0).ravel() for digit in range(10)])
+    np.savez_compressed(
+        STARTER, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test
+    )
+    means = np.stack(
+        [x_train[y_train == digit].mean(axis=0).ravel() for digit in range(10)]
+    )
     for digit in range(10):
         example = pick_clearest(x_test[y_test == digit], means, digit)
         Image.fromarray(example).save(EXAMPLES / f"{digit}.png", optimize=True)

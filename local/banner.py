@@ -35,4 +35,6 @@ def banner(url: str, access: Access) -> str:
     header = f'-H "Authorization: Bearer {value}"'
     about_key = _KEY.format(where=where, header=header, url=url)
     predict_key = "" if access.is_predict_open else f"{header} "
-    return _READY.format(url=url, picture=picture, predict_key=predict_key, about_key=about_key)
+    return _READY.format(
+        url=url, picture=picture, predict_key=predict_key, about_key=about_key
+    )

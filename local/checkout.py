@@ -34,7 +34,9 @@ def open_store() -> Store:
     try:
         return Store(store_url())
     except StoreError as error:
-        raise StoreError(f"{error.detail}. Set DIGITS_STORE to file:///folder or s3://bucket/prefix.") from error
+        raise StoreError(
+            f"{error.detail}. Set DIGITS_STORE to file:///folder or s3://bucket/prefix."
+        ) from error
 
 
 def npz() -> Path:

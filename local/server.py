@@ -36,7 +36,8 @@ from local.s3 import uploads
 
 TRAIN, CONVERT = "functions/train", "functions/convert"
 STARTER_KEY = "raw/starter.npz"
-# Connections that the event loop accepts before it comes to count them, and those that wait for that.
+# Connections that the event loop accepts before it comes to count them, and those that
+# wait for that.
 ACCEPTED_AT_ONCE, QUEUED_BY_KERNEL = 32, 1024
 # Requests at work when the server stops get this long.
 STOP_SECONDS = 2
@@ -65,12 +66,14 @@ def serve(
         The exit status: 1 when the server could not start, which it has said on stderr.
     """
     logging.basicConfig(format="%(levelname)s:     %(message)s")
-    # As Ctrl-C, from now on: a container's first process has no default, and Docker would wait and then kill it.
+    # As Ctrl-C, from now on: a container's first process has no default, and Docker
+    # would wait and then kill it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with suppress(KeyboardInterrupt), address.listen(host, port) as listener:
-            # Accepted sockets inherit it. asyncio sets it only on sockets that name their protocol, which these do
-            # not, and without it the second packet of an answer waits 40 ms for the acknowledgement of the first.
+            # Accepted sockets inherit it. asyncio sets it only on sockets that name
+            # their protocol, which these do not, and without it the second packet of an
+            # answer waits 40 ms for the acknowledgement of the first.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _run(Service(root, listener, container), listener)
     except DigitsError as error:
@@ -82,7 +85,9 @@ def serve(
 class Service:
     """Everything that runs, wired together. `app` is its HTTP side."""
 
-    def __init__(self, root: Path, listener: socket.socket, container: Container | None) -> None:
+    def __init__(
+        self, root: Path, listener: socket.socket, container: Container | None
+    ) -> None:
         self._url = address.own_url(listener)
         batch_path = batch_api.secret_path()
         variables = _variables(root, self._url, batch_path)
@@ -92,7 +97,9 @@ class Service:
         for path in self.store.leftovers(LEFTOVER_AGE):
             path.unlink(missing_ok=True)
         state = _state_folder(self.store.url, root)
-        self._access = Access.read(os.environ, state, is_exposed=not address.is_loopback(listener))
+        self._access = Access.read(
+            os.environ, state, is_exposed=not address.is_loopback(listener)
+        )
         jobs = Jobs(state)
 
         self._pools = {
@@ -103,12 +110,25 @@ class Service:
         self._state_changes = events.Deliveries(self._pools[train.name])
         self._starter = offer_starter(self.store, root / "data" / "starter.npz")
         self._watcher = Watcher(self.store, self._on_upload)
-        job_variables = {"PYTHONPATH": str(root / "layers" / "shared"), "PYTHONUNBUFFERED": "1"}
-        self._runner = container and Runner(jobs, container, root, variables | job_variables, self._on_state_change)
-        extra_routes: list[BaseRoute] = [uploads.route(self.store), batch_api.routes(jobs, batch_path)]
+        job_variables = {
+            "PYTHONPATH": str(root / "layers" / "shared"),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._runner = container and Runner(
+            jobs, container, root, variables | job_variables, self._on_state_change
+        )
+        extra_routes: list[BaseRoute] = [
+            uploads.route(self.store),
+            batch_api.routes(jobs, batch_path),
+        ]
         if container is None:
-            extra_routes += [Route(path, refuse_training, methods=["POST"]) for path in ("/train", "/train/")]
-        application = gateway.application(definition, self._pools, extra_routes, self._lifespan)
+            extra_routes += [
+                Route(path, refuse_training, methods=["POST"])
+                for path in ("/train", "/train/")
+            ]
+        application = gateway.application(
+            definition, self._pools, extra_routes, self._lifespan
+        )
         self._waiting = Waiting(application, float(variables["DIGITS_MAX_WAIT"]))
         self.app = self._access.guard(self._waiting, batch_path)
 
@@ -139,7 +159,9 @@ class Service:
         await self.end_environments()
 
     async def _on_upload(self, entry: Entry) -> bool:
-        return await events.invoke(self._convert, events.object_created(self.store.url, entry))
+        return await events.invoke(
+            self._convert, events.object_created(self.store.url, entry)
+        )
 
     async def _on_state_change(self, job: Job) -> None:
         self._state_changes.send(events.job_state_change(job))
@@ -155,7 +177,9 @@ def offer_starter(store: Store, npz: Path) -> Entry | None:
         return None
     if npz.exists() and not store.entries("raw"):
         store.write(STARTER_KEY, npz.read_bytes())
-    return next((entry for entry in store.entries("raw") if entry.key == STARTER_KEY), None)
+    return next(
+        (entry for entry in store.entries("raw") if entry.key == STARTER_KEY), None
+    )
 
 
 class _Server(uvicorn.Server):
@@ -197,7 +221,9 @@ def _run(service: Service, listener: socket.socket) -> None:
     access_log.leave_out(f"{batch_api.PATH}/", "/health")
     with suppress(KeyboardInterrupt):
         _Server(config, service).run([listener])
-    sys.stdout.write("\nStopped. A training that runs goes on; the next start follows it.\n")
+    sys.stdout.write(
+        "\nStopped. A training that runs goes on; the next start follows it.\n"
+    )
 
 
 def _variables(root: Path, url: str, batch_path: str) -> dict[str, str]:
@@ -222,7 +248,9 @@ def _variables(root: Path, url: str, batch_path: str) -> dict[str, str]:
     # The path of the server's own Batch is a secret, and a proxy could not reach it.
     direct = f"{variables.get('no_proxy') or variables.get('NO_PROXY', '')},{urlsplit(url).netloc.rpartition(':')[0]}"
     variables |= {"no_proxy": direct, "NO_PROXY": direct}
-    if variables["DIGITS_STORE"].startswith("file:") and not variables.get("AWS_ACCESS_KEY_ID"):
+    if variables["DIGITS_STORE"].startswith("file:") and not variables.get(
+        "AWS_ACCESS_KEY_ID"
+    ):
         # boto3 signs what it sends to the server's own Batch, with any key.
         variables |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     return variables
@@ -233,9 +261,14 @@ def _state_folder(store: str, root: Path) -> Path:
     url = urlsplit(store)
     if url.scheme == "file":
         return Path(unquote(url.path), ".batch")
-    return state_folder(root) / ".batch" / hashlib.sha256(store.encode()).hexdigest()[:12]
+    return (
+        state_folder(root) / ".batch" / hashlib.sha256(store.encode()).hexdigest()[:12]
+    )
 
 
 def _report_crash(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()):
-        logger.critical("Jobs or uploads are no longer followed. Restart the server.", exc_info=error)
+        logger.critical(
+            "Jobs or uploads are no longer followed. Restart the server.",
+            exc_info=error,
+        )

@@ -83,7 +83,9 @@ def read(path: Path) -> Template:
     except (OSError, yaml.YAMLError) as error:
         raise TemplateError(f"{path} cannot be read: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise TemplateError(f"{path} is not a SAM template that can be run: {error!r}.") from error
+        raise TemplateError(
+            f"{path} is not a SAM template that can be run: {error!r}."
+        ) from error
 
 
 class _Loader(yaml.BaseLoader):
@@ -102,14 +104,35 @@ _Loader.add_multi_constructor("!", _long_form)
 
 
 def _template(resources: dict[str, Any], shared: dict[str, Any]) -> Template:
-    functions = {name: resource for name, resource in resources.items() if resource["Type"] == FUNCTION}
-    apis = [resource.get("Properties", {}) for resource in resources.values() if resource["Type"] == API]
-    media_types = {kind for api in [shared.get("Api", {}), *apis] for kind in api.get("BinaryMediaTypes", [])}
+    functions = {
+        name: resource
+        for name, resource in resources.items()
+        if resource["Type"] == FUNCTION
+    }
+    apis = [
+        resource.get("Properties", {})
+        for resource in resources.values()
+        if resource["Type"] == API
+    ]
+    media_types = {
+        kind
+        for api in [shared.get("Api", {}), *apis]
+        for kind in api.get("BinaryMediaTypes", [])
+    }
     return Template(
-        functions={name: _function(name, it, shared.get("Function", {})) for name, it in functions.items()},
-        routes=[route for name, it in functions.items() for route in _routes(name, it["Properties"])],
+        functions={
+            name: _function(name, it, shared.get("Function", {}))
+            for name, it in functions.items()
+        },
+        routes=[
+            route
+            for name, it in functions.items()
+            for route in _routes(name, it["Properties"])
+        ],
         # SAM's way to write a slash inside a JSON pointer.
-        binary_media_types=frozenset(kind.replace("~1", "/").lower() for kind in media_types),
+        binary_media_types=frozenset(
+            kind.replace("~1", "/").lower() for kind in media_types
+        ),
     )
 
 
@@ -136,5 +159,9 @@ def _literals(properties: dict[str, Any]) -> dict[str, str]:
 
 
 def _routes(function: str, properties: dict[str, Any]) -> list[Route]:
-    events = [event["Properties"] for event in properties.get("Events", {}).values() if event["Type"] == "Api"]
+    events = [
+        event["Properties"]
+        for event in properties.get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
     return [Route(event["Method"].upper(), event["Path"], function) for event in events]

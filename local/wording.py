@@ -27,7 +27,11 @@ def explain(error: DigitsError | OSError) -> str:
     """What went wrong, in one line."""
     if isinstance(error, DigitsError):
         return f"{error.title}: {at_a_shell(error.detail)}"
-    return reason(error) if error.filename is None else f"{error.filename}: {reason(error)}"
+    return (
+        reason(error)
+        if error.filename is None
+        else f"{error.filename}: {reason(error)}"
+    )
 
 
 def reason(error: OSError) -> str:

@@ -48,8 +48,13 @@ def digits_npz() -> Path:
 def arrays() -> Arrays:
     """Made-up images with every label, as an npz holds them."""
     random = np.random.default_rng(0)
-    images = {f"x_{split}": random.integers(0, 256, (n, 28, 28), np.uint8) for split, n in COUNTS.items()}
-    labels = {f"y_{split}": np.arange(n, dtype=np.uint8) % 10 for split, n in COUNTS.items()}
+    images = {
+        f"x_{split}": random.integers(0, 256, (n, 28, 28), np.uint8)
+        for split, n in COUNTS.items()
+    }
+    labels = {
+        f"y_{split}": np.arange(n, dtype=np.uint8) % 10 for split, n in COUNTS.items()
+    }
     return images | labels
 
 
@@ -63,7 +68,11 @@ def make_npz(arrays: Arrays, tmp_path: Path) -> Callable[..., Path]:
     """Writes `arrays`, changed by keyword; a member given as None is left out."""
 
     def make(**changes: npt.NDArray[Any] | None) -> Path:
-        changed = {name: array for name, array in (arrays | changes).items() if array is not None}
+        changed = {
+            name: array
+            for name, array in (arrays | changes).items()
+            if array is not None
+        }
         return _save(tmp_path / f"{uuid.uuid4()}.npz", changed)
 
     return make
@@ -99,7 +108,9 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 @pytest.fixture
-def load_function(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Store], ModuleType]:
+def load_function(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str, Store], ModuleType]:
     """Loads `functions/<name>/app.py` anew, as a cold start does, with the environment that the template gives it."""
 
     def load(name: str, store: Store) -> ModuleType:
@@ -115,7 +126,9 @@ def load_app(name: str) -> ModuleType:
     """Loads `functions/<name>/app.py` anew, with the environment as it is."""
     # What predict begins to do as it starts.
     sys.modules.pop("first_look", None)
-    spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
+    spec = importlib.util.spec_from_file_location(
+        f"{name}_app", ROOT / "functions" / name / "app.py"
+    )
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -134,7 +147,9 @@ def need(*tools: str) -> None:
     """Skip the test on a machine without these programs, which running the service does not need."""
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
-        pytest.skip(f"needs {' and '.join(missing)}: apt-get install {' '.join(missing)}")
+        pytest.skip(
+            f"needs {' and '.join(missing)}: apt-get install {' '.join(missing)}"
+        )
 
 
 def sample_event(name: str) -> dict[str, Any]:

@@ -16,7 +16,10 @@ import pytest
 
 from tests.conftest import ROOT, need
 
-FENCE = re.compile(r"^(?P<indent> *)```(?:console|sh)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?:console|sh)\n(?P<text>.*?)^(?P=indent)```$",
+    re.DOTALL | re.MULTILINE,
+)
 HEADING = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
 PROMPT = "$ "
 DONE = "-- done --"
@@ -58,7 +61,9 @@ def blocks(document: str) -> list[Block]:
     headings = [*HEADING.finditer(text)]
     found = []
     for fence in FENCE.finditer(text):
-        above = [heading["title"] for heading in headings if heading.start() < fence.start()]
+        above = [
+            heading["title"] for heading in headings if heading.start() < fence.start()
+        ]
         found.append(Block(above[-1], textwrap.dedent(fence["text"])))
     return found
 
@@ -79,7 +84,11 @@ class Shell:
 
     def __init__(self, folder: Path, log: Path, variables: dict[str, str]) -> None:
         self._log = log
-        kept = {name: value for name, value in os.environ.items() if name not in LEADING_ELSEWHERE}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in LEADING_ELSEWHERE
+        }
         # curl takes an HTTP error for an answer like any other, unless it is told not to.
         (log.parent / ".curlrc").write_text("fail-with-body\n")
         with log.open("ab") as errors:
@@ -117,7 +126,9 @@ class Shell:
     def _until(self, last: str, command: str) -> str:
         """What is printed before a line with `last` in it."""
         assert self.process.stdout
-        impatient = threading.Timer(COMMAND_SECONDS, os.killpg, (self.process.pid, signal.SIGKILL))
+        impatient = threading.Timer(
+            COMMAND_SECONDS, os.killpg, (self.process.pid, signal.SIGKILL)
+        )
         impatient.start()
         said = ""
         for line in self.process.stdout:
@@ -142,9 +153,15 @@ def copy_checkout(folder: Path) -> None:
     venv.create(folder / ".venv")
     packages = next((folder / ".venv" / "lib").glob("python*/site-packages"))
     # Before the installed packages, among which is this checkout.
-    (packages / "checkout.pth").write_text(f"{folder}\n{folder / 'layers' / 'shared'}\n{installed}\n")
+    (packages / "checkout.pth").write_text(
+        f"{folder}\n{folder / 'layers' / 'shared'}\n{installed}\n"
+    )
     binaries = folder / ".venv" / "bin"
-    write_tool(binaries / "digits", binaries / "python", "from local.cli.app import main\n\nmain()\n")
+    write_tool(
+        binaries / "digits",
+        binaries / "python",
+        "from local.cli.app import main\n\nmain()\n",
+    )
     for layer in (".complete", ".serve"):
         (folder / ".venv" / layer).touch()
 

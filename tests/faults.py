@@ -1,7 +1,8 @@
 """A proxy before an S3 endpoint that does to requests what networks and S3 do: delays, hangs, errors, lost replies.
 
-The client that is tested speaks to the proxy, and the proxy to moto's server. Rules say which requests are harmed, and
-how. Rules come and go while the proxy runs, and the proxy keeps a list of the requests that it saw.
+The client that is tested speaks to the proxy, and the proxy to moto's server. Rules say
+which requests are harmed, and how. Rules come and go while the proxy runs, and the
+proxy keeps a list of the requests that it saw.
 """
 
 import random
@@ -60,8 +61,8 @@ _ERRORS = {fault: fault.value.split() for fault in Fault if fault.value[0].isdig
 class Request(NamedTuple):
     """A request that the proxy saw: what the client asked for, the status of the answer, and what was done to it.
 
-    `status` is None where the client got no answer. `faults` is empty for a request that passed unharmed. `begun` and
-    `ended` are by `time.monotonic`.
+    `status` is None where the client got no answer. `faults` is empty for a request
+    that passed unharmed. `begun` and `ended` are by `time.monotonic`.
     """
 
     method: str
@@ -117,7 +118,9 @@ class FaultProxy:
 
     def __enter__(self) -> Self:
         # The default interval is 0.5 s, which every test would wait for at its end.
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        ).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -149,7 +152,15 @@ class FaultProxy:
             The rule, whose `hits` counts the requests that were harmed.
         """
         draws = random.Random(seed)  # noqa: S311  It decides about tests.
-        rule = Rule(fault, re.compile(method), re.compile(key), times, probability, seconds, draws)
+        rule = Rule(
+            fault,
+            re.compile(method),
+            re.compile(key),
+            times,
+            probability,
+            seconds,
+            draws,
+        )
         with self._lock:
             self._rules.append(rule)
         return rule
@@ -163,7 +174,12 @@ class FaultProxy:
         """The requests since the start or the last `forget`; arguments as for `add`."""
         with self._lock:
             seen = list(self._requests)
-        return [it for it in seen if re.fullmatch(method, it.method) and re.search(key, f"{it.path}?{it.query}")]
+        return [
+            it
+            for it in seen
+            if re.fullmatch(method, it.method)
+            and re.search(key, f"{it.path}?{it.query}")
+        ]
 
     def forget(self) -> None:
         """Begin the list of requests anew."""
@@ -220,7 +236,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Status, headers and body go out together: in pieces, each would wait for the client's delayed acknowledgement.
+    # Status, headers and body go out together: in pieces, each would wait for the
+    # client's delayed acknowledgement.
     wbufsize = -1
     server: _Server
 
@@ -279,9 +296,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> _Answer:
         """The upstream's answer. The Host header stays, because the client has signed it."""
-        upstream = HTTPConnection(urlsplit(self.server.proxy.upstream).netloc, timeout=_UPSTREAM_SECONDS)
+        upstream = HTTPConnection(
+            urlsplit(self.server.proxy.upstream).netloc, timeout=_UPSTREAM_SECONDS
+        )
         try:
-            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            upstream.putrequest(
+                self.command, self.path, skip_host=True, skip_accept_encoding=True
+            )
             for name, value in self.headers.items():
                 if name.lower() not in _HOP_BY_HOP:
                     upstream.putheader(name, value)
@@ -298,7 +319,10 @@ class _Handler(BaseHTTPRequestHandler):
             f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
             f"<Message>Injected by the test.</Message><RequestId>0</RequestId></Error>"
         ).encode()
-        headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+        headers = [
+            ("Content-Type", "application/xml"),
+            ("Content-Length", str(len(body))),
+        ]
         return _Answer(int(status), headers, body)
 
     def _send(self, answer: _Answer, *, truncated: bool) -> None:
@@ -306,11 +330,15 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.headers:
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
-        if answer.status != HTTPStatus.NO_CONTENT and "content-length" not in {it.lower() for it, _ in answer.headers}:
+        if answer.status != HTTPStatus.NO_CONTENT and "content-length" not in {
+            it.lower() for it, _ in answer.headers
+        }:
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body[: len(answer.body) // 2] if truncated else answer.body)
+            self.wfile.write(
+                answer.body[: len(answer.body) // 2] if truncated else answer.body
+            )
         self.close_connection = self.close_connection or truncated
         self.wfile.flush()
 
@@ -332,7 +360,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def faults(s3_store: Store, moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+def faults(
+    s3_store: Store, moto_server: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FaultProxy]:
     """A proxy before moto, with AWS_ENDPOINT_URL set to it. `s3_store` speaks to moto itself."""
     del s3_store  # It reads AWS_ENDPOINT_URL when it opens, so it has to open first.
     with FaultProxy(moto_server) as proxy:

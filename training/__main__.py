@@ -7,12 +7,18 @@ import sys
 from datetime import timedelta
 
 from digits import outcomes
-from digits.errors import DamagedObjectError, MissingObjectError, StoreError, UnknownError
+from digits.errors import (
+    DamagedObjectError,
+    MissingObjectError,
+    StoreError,
+    UnknownError,
+)
 from digits.settings import Settings
 from digits.store import Store
 from training import interruption, job
 
-# Nobody waits for an answer, and what has been trained for hours is not lost to an outage of minutes.
+# Nobody waits for an answer, and what has been trained for hours is not lost to an
+# outage of minutes.
 PATIENCE = timedelta(minutes=5)
 
 logger = logging.getLogger(__name__)
@@ -22,14 +28,19 @@ def main() -> int:
     """Do one job.
 
     Returns:
-        The exit code: 0 when the job is done or was over before, 1 when it failed, 75 (`EX_TEMPFAIL`) when the store
-        does not answer, so that it should be run again.
+        The exit code: 0 when the job is done or was over before, 1 when it failed, 75
+            (`EX_TEMPFAIL`) when the store does not answer, so that it should be run
+            again.
     """
     interruption.install()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument("--job-id", default=os.environ.get("DIGITS_JOB_ID"), help="without it, DIGITS_JOB_ID")
+    parser.add_argument(
+        "--job-id",
+        default=os.environ.get("DIGITS_JOB_ID"),
+        help="without it, DIGITS_JOB_ID",
+    )
     job_id = parser.parse_args().job_id
     if not job_id:
         parser.error("give --job-id, or set DIGITS_JOB_ID")

@@ -22,12 +22,16 @@ VALIDATION_BUCKETS = 20
 _SHARDS_AT_ONCE = 4
 _PARSE_BATCH = 1024
 _EVALUATION_BATCH = 512
-# Never tf.data.AUTOTUNE: its thread sleeps in ever longer steps, and the end of a training waits until it wakes up.
+# Never tf.data.AUTOTUNE: its thread sleeps in ever longer steps, and the end of a
+# training waits until it wakes up.
 _PARALLEL = 4
 _PREFETCH = 2
 # The same upload would be taken for done.
 _REMEDY = "Delete this version from the store and upload the dataset again."
-_FEATURES = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
+_FEATURES = {
+    "image": tf.io.FixedLenFeature([], tf.string),
+    "label": tf.io.FixedLenFeature([], tf.int64),
+}
 
 
 # Changes (n, 28, 28, 1) float32 images in [0, 1] at random; the (2,) integers decide how.
@@ -86,8 +90,14 @@ def read(paths: Sequence[Path]) -> Examples:
         batches = list(parse(paths).as_numpy_iterator())
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         names = ", ".join(path.name for path in paths)
-        raise DamagedObjectError(f"A record is damaged, or no 28x28 image, in {names}. {_REMEDY}") from error
-    images, labels = zip(*batches, strict=True) if batches else ([np.empty((0, SIDE, SIDE), np.uint8)], [np.empty(0)])
+        raise DamagedObjectError(
+            f"A record is damaged, or no 28x28 image, in {names}. {_REMEDY}"
+        ) from error
+    images, labels = (
+        zip(*batches, strict=True)
+        if batches
+        else ([np.empty((0, SIDE, SIDE), np.uint8)], [np.empty(0)])
+    )
     return Examples(np.concatenate(images), np.concatenate(labels).astype(np.int64))
 
 
@@ -102,7 +112,11 @@ def parse(paths: Sequence[Path]) -> tf.data.Dataset:
         deterministic=True,
     )
     # Batches are parsed some 10 times faster than single examples.
-    return records.batch(_PARSE_BATCH).map(_parse_batch, _PARALLEL, deterministic=True).prefetch(_PREFETCH)
+    return (
+        records.batch(_PARSE_BATCH)
+        .map(_parse_batch, _PARALLEL, deterministic=True)
+        .prefetch(_PREFETCH)
+    )
 
 
 def hold_out(examples: Examples) -> tuple[Examples, Examples]:
@@ -113,32 +127,47 @@ def hold_out(examples: Examples) -> tuple[Examples, Examples]:
 
 
 def training_batches(
-    examples: Examples, batch_size: int, seed: int, epochs: range, change: Change | None = None
+    examples: Examples,
+    batch_size: int,
+    seed: int,
+    epochs: range,
+    change: Change | None = None,
 ) -> tf.data.Dataset:
     """Batches for `epochs`, one epoch after the other: (b, 28, 28, 1) float32 pixels in [0, 1], (b,) int64 labels.
 
-    Each epoch is shuffled as a whole. Its order and the changes depend on the seed and its number only, so a training
-    that resumes sees what it would have seen.
+    Each epoch is shuffled as a whole. Its order and the changes depend on the seed and
+    its number only, so a training that resumes sees what it would have seen.
     """
     images, labels = tf.constant(examples.images), tf.constant(examples.labels)
     steps = math.ceil(len(examples) / batch_size)
 
     def shuffled(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(examples)), seed=(seed, epoch))
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(examples)), seed=(seed, epoch)
+        )
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
     def gather(step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         pixels = scale(tf.gather(images, indices))
-        return change(pixels, tf.stack([seed, step])) if change else pixels, tf.gather(labels, indices)
+        return change(pixels, tf.stack([seed, step])) if change else pixels, tf.gather(
+            labels, indices
+        )
 
-    order = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(shuffled).enumerate(epochs.start * steps)
-    # In one thread, ahead of the training: determinism forbids more, and it is faster than any network here.
+    order = (
+        tf.data.Dataset.range(epochs.start, epochs.stop)
+        .flat_map(shuffled)
+        .enumerate(epochs.start * steps)
+    )
+    # In one thread, ahead of the training: determinism forbids more, and it is faster
+    # than any network here.
     return order.map(gather).prefetch(_PREFETCH)
 
 
 def evaluation_batches(examples: Examples) -> tf.data.Dataset:
     """All examples once, in their order, as `training_batches` gives them."""
-    pairs = tf.data.Dataset.from_tensor_slices((examples.images, examples.labels)).batch(_EVALUATION_BATCH)
+    pairs = tf.data.Dataset.from_tensor_slices(
+        (examples.images, examples.labels)
+    ).batch(_EVALUATION_BATCH)
     return pairs.map(lambda images, labels: (scale(images), labels)).prefetch(_PREFETCH)
 
 
@@ -149,5 +178,7 @@ def scale(images: npt.NDArray[np.uint8] | tf.Tensor) -> tf.Tensor:
 
 def _parse_batch(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     parsed = tf.io.parse_example(records, _FEATURES)
-    pixels = tf.ensure_shape(tf.io.decode_raw(parsed["image"], tf.uint8), (None, SIDE * SIDE))
+    pixels = tf.ensure_shape(
+        tf.io.decode_raw(parsed["image"], tf.uint8), (None, SIDE * SIDE)
+    )
     return tf.reshape(pixels, (-1, SIDE, SIDE)), parsed["label"]

@@ -20,9 +20,10 @@ _GRACE_SECONDS = 5.0
 def install() -> None:
     """Handle SIGTERM from now on. To be called before TensorFlow is imported, which takes seconds.
 
-    As process 1 of a container nothing else would end this one. Python runs a handler between two steps of the main
-    thread, which may be in a request to a store that does not answer for minutes, or where a library swallows what the
-    handler raises. So another thread ends the process when the main thread has not.
+    As process 1 of a container nothing else would end this one. Python runs a handler
+    between two steps of the main thread, which may be in a request to a store that does
+    not answer for minutes, or where a library swallows what the handler raises. So
+    another thread ends the process when the main thread has not.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)

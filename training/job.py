@@ -8,7 +8,12 @@ from datetime import UTC, datetime
 
 from digits import jobs, outcomes
 from digits.datasets import versions
-from digits.errors import DamagedObjectError, DigitsError, MissingObjectError, StoreError
+from digits.errors import (
+    DamagedObjectError,
+    DigitsError,
+    MissingObjectError,
+    StoreError,
+)
 from digits.jobs import Request, Result
 from digits.models import manifests
 from digits.store import Store
@@ -22,8 +27,8 @@ logger = logging.getLogger(__name__)
 def run(store: Store, job_id: str) -> Result:
     """Do the job, unless it is over, or was decided to be: then what is left of its end.
 
-    A failure is recorded as the job's result. An interruption (SIGTERM, SIGKILL) is not, and neither is a store that
-    does not answer, so that the job can be run again.
+    A failure is recorded as the job's result. An interruption (SIGTERM, SIGKILL) is
+    not, and neither is a store that does not answer, so that the job can be run again.
 
     Returns:
         How the job ended.
@@ -46,7 +51,9 @@ def _try(store: Store, job_id: str) -> Result:
         request = jobs.load_request(store, job_id)
     except DamagedObjectError as error:
         logger.error("Job %s: %s", job_id, error.detail)  # noqa: TRY400  the message says it all
-        return Result.failed(f"The job cannot be read. {error.detail} Start a new training.")
+        return Result.failed(
+            f"The job cannot be read. {error.detail} Start a new training."
+        )
     try:
         return _train(store, request)
     except (DamagedObjectError, MissingObjectError) as error:
@@ -57,7 +64,9 @@ def _try(store: Store, job_id: str) -> Result:
         return Result.failed(error.detail)
     except Exception as error:
         logger.exception("Job %s failed", job_id)
-        return Result.failed(f"The training failed unexpectedly ({type(error).__name__}). Its log says why.")
+        return Result.failed(
+            f"The training failed unexpectedly ({type(error).__name__}). Its log says why."
+        )
 
 
 def _train(store: Store, request: Request) -> Result:

@@ -1,7 +1,7 @@
 """The networks that can be trained, and how they are served.
 
-Each takes pixels in [0, 1], (n, 28, 28, 1) float32, and gives a logit for each digit and, if it has learnt that, an
-eleventh for what is none of them.
+Each takes pixels in [0, 1], (n, 28, 28, 1) float32, and gives a logit for each digit
+and, if it has learnt that, an eleventh for what is none of them.
 """
 
 from collections.abc import Callable
@@ -30,18 +30,21 @@ def build(architecture: str) -> keras.Model:
 def served(model: keras.Model, batch_size: int | None = None) -> keras.Model:
     """A network as it is asked: raw pixels in, so that no caller can forget to scale them.
 
-    The score is the best digit's logit, less the eleventh if there is one: how much likelier a digit is than none, or
-    without the eleventh the maximum logit (Hendrycks et al., "Scaling Out-of-Distribution Detection for Real-World
-    Settings", 2022).
+    The score is the best digit's logit, less the eleventh if there is one: how much
+    likelier a digit is than none, or without the eleventh the maximum logit (Hendrycks
+    et al., "Scaling Out-of-Distribution Detection for Real-World Settings", 2022).
 
     Args:
         model: a network of this module.
         batch_size: fixes the first dimension.
 
     Returns:
-        A model that takes (n, 28, 28) uint8 pixels and gives `logits`, (n, 10), and `score`, (n, 1), both float32.
+        A model that takes (n, 28, 28) uint8 pixels and gives `logits`, (n, 10), and
+        `score`, (n, 1), both float32.
     """
-    pixels = keras.Input((SIDE, SIDE), batch_size=batch_size, dtype="uint8", name="pixels")
+    pixels = keras.Input(
+        (SIDE, SIDE), batch_size=batch_size, dtype="uint8", name="pixels"
+    )
     scaled = layers.Rescaling(1 / 255, name="scale")(pixels)
     answer = model(layers.Reshape((SIDE, SIDE, 1), name="image")(scaled))
     logits = answer[:, :CLASSES]
@@ -59,7 +62,8 @@ def soften(model: keras.Model, temperature: float) -> None:
 
 def _lab() -> keras.Model:
     """The lab's CNN. Its softmax is left to the loss and to the caller, which is the same to the last weight."""
-    # Names of their own: Keras' automatic ones count up in a process, and would make equal exports differ.
+    # Names of their own: Keras' automatic ones count up in a process, and would make
+    # equal exports differ.
     return keras.Sequential(
         [
             keras.Input((SIDE, SIDE, 1), name="image"),
@@ -81,7 +85,9 @@ def _lite() -> keras.Model:
     image = keras.Input((SIDE, SIDE, 1), name="image")
     x = image
     for number, (channels, kernel, stride) in enumerate(_LITE, start=1):
-        x = layers.Conv2D(channels, kernel, stride, use_bias=False, name=f"conv_{number}")(x)
+        x = layers.Conv2D(
+            channels, kernel, stride, use_bias=False, name=f"conv_{number}"
+        )(x)
         x = layers.BatchNormalization(name=f"norm_{number}")(x)
         x = layers.ReLU(name=f"relu_{number}")(x)
     x = layers.Dropout(0.3, name="dropout")(layers.Flatten(name="flatten")(x))

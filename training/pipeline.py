@@ -31,7 +31,9 @@ class Made:
     objections: list[str]
 
 
-def make(store: Store, request: Request, dataset: DatasetVersion, phases: Phases) -> Made:
+def make(
+    store: Store, request: Request, dataset: DatasetVersion, phases: Phases
+) -> Made:
     """Make the model that a job asks for, from its last checkpoint if there is one.
 
     Raises:
@@ -43,12 +45,25 @@ def make(store: Store, request: Request, dataset: DatasetVersion, phases: Phases
     """
     parameters = request.training_parameters()
     examples, test = fetch(store, dataset, "train"), fetch(store, dataset, "test")
-    fitted = fit.train(examples, parameters, phases=phases, checkpoint=Checkpoint(store, request.job_id))
+    fitted = fit.train(
+        examples,
+        parameters,
+        phases=phases,
+        checkpoint=Checkpoint(store, request.job_id),
+    )
     phases.enter("exporting")
     package = pack(fitted.model, parameters.architecture, examples, test)
-    manifest = describe(package, dataset, parameters.model_dump(exclude={"dataset"}), request.created)
+    manifest = describe(
+        package, dataset, parameters.model_dump(exclude={"dataset"}), request.created
+    )
     phases.enter("evaluating")
     model, pictures = package.files[MODEL_FILE], Pictures.draw(test)
     trial = try_on(model, pictures, package.answers)
-    objections = gate.objections(store, model, package.thresholds[SCORE], pictures, trial)
-    return Made(manifest, package.files | report.on(store, manifest, package, pictures, trial), objections)
+    objections = gate.objections(
+        store, model, package.thresholds[SCORE], pictures, trial
+    )
+    return Made(
+        manifest,
+        package.files | report.on(store, manifest, package, pictures, trial),
+        objections,
+    )

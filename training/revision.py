@@ -12,7 +12,13 @@ def revision() -> str | None:
         return given
     command = ["git", "rev-parse", "--short", "HEAD"]
     try:
-        asked = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        asked = subprocess.run(
+            command,
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return asked.stdout.strip()

@@ -19,6 +19,10 @@ class Digits:
         self.model = tf.keras.models.load_model(f"{MODEL}.keras")
 
     @bentoml.api
-    def predict(self, image: Annotated[Path, ContentType("image/png")], /) -> dict[str, int]:
+    def predict(
+        self, image: Annotated[Path, ContentType("image/png")], /
+    ) -> dict[str, int]:
         """A PNG in the body."""
-        return {"prediction": int(np.argmax(self.model(pixels(image.read_bytes()))[0, :10]))}
+        return {
+            "prediction": int(np.argmax(self.model(pixels(image.read_bytes()))[0, :10]))
+        }

@@ -35,7 +35,9 @@ def main(module: str, started: str, warm: str, *events: str) -> None:
         "warm": [[], []],
         "timings": [[], []],
     }
-    for times, timings, event in zip(found["warm"], found["timings"], sent, strict=False):
+    for times, timings, event in zip(
+        found["warm"], found["timings"], sent, strict=False
+    ):
         for _ in range(int(warm)):
             start = time.perf_counter()
             answer = handler(event, None)

@@ -17,4 +17,7 @@ ask = model.predict if os.environ.get("CALL") == "predict" else model
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     """One image, one answer."""
     answer = ask(pixels(base64.b64decode(event["body"])))
-    return {"statusCode": 200, "body": json.dumps({"prediction": int(np.argmax(answer[0, :10]))})}
+    return {
+        "statusCode": 200,
+        "body": json.dumps({"prediction": int(np.argmax(answer[0, :10]))}),
+    }

@@ -8,11 +8,16 @@ import numpy as np
 import onnxruntime
 from picture import MODEL, pixels
 
-session = onnxruntime.InferenceSession(f"{MODEL}.onnx", providers=["CPUExecutionProvider"])
+session = onnxruntime.InferenceSession(
+    f"{MODEL}.onnx", providers=["CPUExecutionProvider"]
+)
 name = session.get_inputs()[0].name
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     """One image, one run."""
     (answer,) = session.run(None, {name: pixels(base64.b64decode(event["body"]))})
-    return {"statusCode": 200, "body": json.dumps({"prediction": int(np.argmax(answer[0, :10]))})}
+    return {
+        "statusCode": 200,
+        "body": json.dumps({"prediction": int(np.argmax(answer[0, :10]))}),
+    }

@@ -24,7 +24,8 @@ store = Store(settings.store)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Entry point: S3's "Object Created", by way of EventBridge.
 
-    Such events come at least once, late and in any order. So one only says where to look: what lies there now counts.
+    Such events come at least once, late and in any order. So one only says where to
+    look: what lies there now counts.
 
     Returns:
         What became of the upload; `status` is `converted`, `refused`, `gone` or `ignored`.
@@ -40,7 +41,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return {"status": "ignored", "key": key}
     converted = [0]
     try:
-        dataset = datasets.ingest(store, name, on_progress=lambda done, _total: converted.append(done))
+        dataset = datasets.ingest(
+            store, name, on_progress=lambda done, _total: converted.append(done)
+        )
     except UnknownError as error:
         logger.info(error.detail)
         return {"status": "gone", "dataset": name}
@@ -51,7 +54,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     # 0 when the same upload was converted before.
     metrics.add_metric("ConvertedExamples", MetricUnit.Count, converted[-1])
     logger.info("Dataset ready", dataset=documents.to_json(dataset))
-    return {"status": "converted", "dataset": dataset.name, "version": dataset.version, "counts": dataset.counts}
+    return {
+        "status": "converted",
+        "dataset": dataset.name,
+        "version": dataset.version,
+        "counts": dataset.counts,
+    }
 
 
 def upload_name(store_url: str, key: str) -> str | None:
@@ -60,6 +68,8 @@ def upload_name(store_url: str, key: str) -> str | None:
     Keys come from EventBridge as they are; only S3's own notifications encode them.
     """
     url = urlsplit(store_url)
-    prefix = f"{url.path.strip('/')}/" if url.scheme == "s3" and url.path.strip("/") else ""
+    prefix = (
+        f"{url.path.strip('/')}/" if url.scheme == "s3" and url.path.strip("/") else ""
+    )
     match = re.fullmatch(rf"{re.escape(prefix)}raw/(.+)\.npz", key)
     return match[1] if match else None

@@ -1,7 +1,7 @@
 """The data plane: `POST /predict`, `GET /health` and the page.
 
-Its three routes go without Powertools' resolver, whose import would make a cold start a third longer
-(docs/decisions/0006).
+Its three routes go without Powertools' resolver, whose import would make a cold start a
+third longer (docs/decisions/0006).
 """
 
 import base64
@@ -43,7 +43,13 @@ BUNDLED = Path(__file__).parent / "model"
 
 logger = Logger()
 metrics = Metrics()
-live_model = LiveModel(first_look.store, BUNDLED, first_look.settings.release_ttl, logger, first_look.served)
+live_model = LiveModel(
+    first_look.store,
+    BUNDLED,
+    first_look.settings.release_ttl,
+    logger,
+    first_look.served,
+)
 
 
 def handler(event: Event, _: object) -> Answer:
@@ -112,7 +118,9 @@ def health(_: Event) -> Answer:
         "reason": live_model.problem,
         "model_version": version,
         "release": live_model.release,
-        "checked": live_model.checked.isoformat(timespec="seconds") if live_model.checked else None,
+        "checked": live_model.checked.isoformat(timespec="seconds")
+        if live_model.checked
+        else None,
     }
     return _answer(json.dumps(state))
 
@@ -126,10 +134,16 @@ def show_page(_: Event) -> Answer:
 
 def unknown(event: Event) -> Answer:
     """What API Gateway would have stopped."""
-    raise UnknownError(f"There is no route {event['httpMethod']} {event['path']}. See GET /docs.")
+    raise UnknownError(
+        f"There is no route {event['httpMethod']} {event['path']}. See GET /docs."
+    )
 
 
-ROUTES = {("POST", "/predict"): predict, ("GET", "/health"): health, ("GET", "/"): show_page}
+ROUTES = {
+    ("POST", "/predict"): predict,
+    ("GET", "/health"): health,
+    ("GET", "/"): show_page,
+}
 
 
 def _answer(
@@ -139,13 +153,19 @@ def _answer(
     status: int = HTTPStatus.OK.value,
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    return {"statusCode": status, "headers": {"Content-Type": media_type, **(headers or {})}, "body": body}
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": media_type, **(headers or {})},
+        "body": body,
+    }
 
 
 def _accepts_any(event: Event) -> bool:
     accept = (event["queryStringParameters"] or {}).get("accept")
     if accept not in {None, "any"}:
-        raise InvalidParameterError(f"Expected accept to be any, or not to be given. Received {accept!r}.")
+        raise InvalidParameterError(
+            f"Expected accept to be any, or not to be given. Received {accept!r}."
+        )
     return accept is not None
 
 
@@ -153,16 +173,22 @@ def _png(event: Event) -> bytes:
     """The request's body."""
     received = media_type(event["headers"])
     if received != "image/png":
-        raise UnsupportedMediaTypeError(f"Expected Content-Type: image/png. Received {received or 'none'!r}.")
+        raise UnsupportedMediaTypeError(
+            f"Expected Content-Type: image/png. Received {received or 'none'!r}."
+        )
     body = event["body"] or ""
     if not body:
-        raise InvalidImageError("Expected a PNG as the request's body. Received nothing.")
+        raise InvalidImageError(
+            "Expected a PNG as the request's body. Received nothing."
+        )
     if not event["isBase64Encoded"]:
         raise InvalidImageError("Expected a PNG as the request's body. Received text.")
     # Base64 takes four characters for three bytes.
     if len(body) * 3 // 4 > MAX_BYTES + 2:
         size, limit = mebibytes(len(body) * 3 // 4), mebibytes(MAX_BYTES)
-        raise ImageTooLargeError(f"The PNG has {size}, and the limit is {limit}. Send a smaller one.")
+        raise ImageTooLargeError(
+            f"The PNG has {size}, and the limit is {limit}. Send a smaller one."
+        )
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:

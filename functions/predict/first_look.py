@@ -10,7 +10,8 @@ from digits.models import releases
 from digits.settings import Settings
 from digits.store import Store
 
-# NumPy's threads for products of matrices, of which there are none here, would be a third of a cold start.
+# NumPy's threads for products of matrices, of which there are none here, would be a
+# third of a cold start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings = Settings.from_environment()

@@ -22,4 +22,6 @@ def read() -> tuple[str, str]:
 
 def _source_hash(text: str, tag: str) -> str:
     inner = text.partition(f"<{tag}")[2].partition(">")[2].partition(f"</{tag}>")[0]
-    return "sha256-" + base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
+    return (
+        "sha256-" + base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
+    )

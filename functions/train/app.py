@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestValidationError,
+)
 from aws_lambda_powertools.event_handler.openapi.models import Server
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from aws_lambda_powertools.metrics import MetricUnit
@@ -37,7 +39,8 @@ from trainings import CANCELLED, Trainings
 
 UPLOAD_EXPIRES = timedelta(minutes=15)
 JSON = "application/json"
-# Who sends a key where the service is on one machine sends it to the upload's URL, too. S3's URLs are signed instead.
+# Who sends a key where the service is on one machine sends it to the upload's URL, too.
+# S3's URLs are signed instead.
 KEY_HEADERS = {"authorization", "x-api-key"}
 DEFAULTS = Parameters()
 
@@ -57,11 +60,17 @@ settings = Settings.from_environment()
 store = Store(settings.store)
 trainings = Trainings(store, Batch(settings.job_queue, settings.job_definition))
 
-bundled = manifests.parse_manifest((FilePath(__file__).parent / "bundled.json").read_bytes())
+bundled = manifests.parse_manifest(
+    (FilePath(__file__).parent / "bundled.json").read_bytes()
+)
 
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 After = Annotated[
-    str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Of the link `next` of the page before")
+    str | None,
+    Query(
+        pattern=r"^[A-Za-z0-9_-]{1,100}$",
+        description="Of the link `next` of the page before",
+    ),
 ]
 
 
@@ -112,32 +121,51 @@ def _check_body(event: dict[str, Any]) -> None:
     if not body:
         return
     received = media_type(event["headers"], JSON)
-    if received != JSON or event["isBase64Encoded"]:  # curl's -d alone claims to send a form.
-        raise UnsupportedMediaTypeError(f"The body is {received!r}. Send JSON, with Content-Type: {JSON}.")
+    if (
+        received != JSON or event["isBase64Encoded"]
+    ):  # curl's -d alone claims to send a form.
+        raise UnsupportedMediaTypeError(
+            f"The body is {received!r}. Send JSON, with Content-Type: {JSON}."
+        )
     try:
         document = json.loads(body)
     except ValueError as error:
-        raise InvalidRequestError(f"The body is not JSON that can be read: {error}.") from error
+        raise InvalidRequestError(
+            f"The body is not JSON that can be read: {error}."
+        ) from error
     except RecursionError as error:
-        raise InvalidRequestError("The body nests too deeply. Send a flat JSON object.") from error
+        raise InvalidRequestError(
+            "The body nests too deeply. Send a flat JSON object."
+        ) from error
     if not isinstance(document, dict):
-        raise InvalidParameterError("The body is JSON, but not an object. Send an object, such as {}.")
+        raise InvalidParameterError(
+            "The body is JSON, but not an object. Send an object, such as {}."
+        )
 
 
 @app.exception_handler(RequestValidationError)  # type: ignore[untyped-decorator]
 def answer_invalid_request(error: RequestValidationError) -> Response[str]:
     """What is wrong with the request, field by field."""
-    errors = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+    errors = [
+        {"field": ".".join(map(str, e["loc"])), "message": e["msg"]}
+        for e in error.errors()
+    ]
     text = "; ".join(f"{e['field']}: {e['message']}" for e in errors)
     if any(e["loc"][0] == "path" for e in error.errors()):
-        return problems.to_response(UnknownError("No such thing: its name is not one that can exist.", errors=errors))
+        return problems.to_response(
+            UnknownError(
+                "No such thing: its name is not one that can exist.", errors=errors
+            )
+        )
     return problems.to_response(InvalidParameterError(f"{text}.", errors=errors))
 
 
 @app.post("/train", status_code=HTTPStatus.ACCEPTED, summary="Start a training")
 def start_training(
     parameters: Annotated[Parameters, Body()] = DEFAULTS,
-    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)] = None,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)
+    ] = None,
     prefer: Annotated[str | None, Header(alias="Prefer", max_length=100)] = None,
 ) -> Response[dict[str, Any]]:
     """Train a model, release it, and answer at once; with `Prefer: wait=N` (seconds) when it is done, if in time."""
@@ -147,7 +175,10 @@ def start_training(
     metrics.flush_metrics()
     state = trainings.wait(job_id, wait) if wait else trainings.state(job_id)
     over = wait and state["status"] in ("SUCCEEDED", "FAILED")
-    headers = {"Location": f"{_path()}/{job_id}", **({"Preference-Applied": prefer} if wait and prefer else {})}
+    headers = {
+        "Location": f"{_path()}/{job_id}",
+        **({"Preference-Applied": prefer} if wait and prefer else {}),
+    }
     return _json(state, HTTPStatus.OK if over else HTTPStatus.ACCEPTED, headers)
 
 
@@ -177,8 +208,8 @@ def cancel_training(job_id: Name) -> Response[dict[str, Any]]:
 def list_models(after: After = None) -> Response[dict[str, Any]]:
     """Newest first, a page at a time, each with where it came from and its metrics; `next` is where the next page is.
 
-    `live` is the version that answers now. The model that comes with the service is `bundled`. Of a model with a
-    manifest that cannot be read, `problem` says why.
+    `live` is the version that answers now. The model that comes with the service is
+    `bundled`. Of a model with a manifest that cannot be read, `problem` says why.
     """
     live, page = parallel.both(_live, lambda: manifests.list_versions(store, after))
     listed = [it for it in parallel.each(_describe, page.ids) if it]
@@ -190,29 +221,49 @@ def list_models(after: After = None) -> Response[dict[str, Any]]:
 @app.get("/models/<version>", summary="Show a model")
 def show_model(version: Name) -> Response[dict[str, Any]]:
     """A model's manifest: dataset, parameters, metrics, files and their checksums."""
-    return _json(_bundled() if version == BUNDLED else documents.to_json(manifests.load_manifest(store, version)))
+    return _json(
+        _bundled()
+        if version == BUNDLED
+        else documents.to_json(manifests.load_manifest(store, version))
+    )
 
 
 @app.get("/models/<version>/report", summary="Read the report on a model")
 def show_report(version: Name) -> Response[str]:
     """An HTML page: how good the model is, and where it fails."""
-    headers = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    }
     report = manifests.load_report(store, version)
-    return Response(HTTPStatus.OK.value, "text/html; charset=utf-8", report.decode(), headers=headers)
+    return Response(
+        HTTPStatus.OK.value,
+        "text/html; charset=utf-8",
+        report.decode(),
+        headers=headers,
+    )
 
 
-@app.post("/models/<version>/release", status_code=HTTPStatus.CREATED, summary="Release a model, or roll back to it")
-def release_model(version: Name, new: Annotated[NewRelease, Body()]) -> Response[dict[str, Any]]:
+@app.post(
+    "/models/<version>/release",
+    status_code=HTTPStatus.CREATED,
+    summary="Release a model, or roll back to it",
+)
+def release_model(
+    version: Name, new: Annotated[NewRelease, Body()]
+) -> Response[dict[str, Any]]:
     """Make a model the one that answers."""
-    return _json(documents.to_json(releases.release(store, version, new.reason)), HTTPStatus.CREATED)
+    return _json(
+        documents.to_json(releases.release(store, version, new.reason)),
+        HTTPStatus.CREATED,
+    )
 
 
 @app.get("/datasets", summary="List the datasets")
 def list_datasets(after: After = None) -> Response[dict[str, Any]]:
     """By name, a page at a time, each with its ten newest versions; `next` is where the next page is.
 
-    `upload` is `converting` while the newest upload becomes a version, and `stalled` when that was given up. `problem`
-    says why it was refused.
+    `upload` is `converting` while the newest upload becomes a version, and `stalled`
+    when that was given up. `problem` says why it was refused.
     """
     page = listing.page(store, after)
     return _json({"datasets": page.datasets, "next": _next(page.next)})
@@ -231,8 +282,12 @@ def new_dataset(new: Annotated[NewDataset, Body()]) -> Response[dict[str, Any]]:
         "upload_url": presigned or _own_upload_url(new.name),
         "expires_seconds": int(UPLOAD_EXPIRES.total_seconds()),
     }
-    if not presigned and KEY_HEADERS & {name.lower() for name in app.current_event.headers}:
-        answer["note"] = "Send the API key with the upload, too, in the header Authorization or x-api-key."
+    if not presigned and KEY_HEADERS & {
+        name.lower() for name in app.current_event.headers
+    }:
+        answer["note"] = (
+            "Send the API key with the upload, too, in the header Authorization or x-api-key."
+        )
     return _json(answer)
 
 
@@ -269,7 +324,10 @@ def _describe(version: str) -> dict[str, Any] | None:
 
 
 def _bundled() -> dict[str, Any]:
-    return documents.to_json(bundled) | {"version": BUNDLED, "model_version": bundled.version}
+    return documents.to_json(bundled) | {
+        "version": BUNDLED,
+        "model_version": bundled.version,
+    }
 
 
 def _next(after: str | None) -> str | None:
@@ -283,6 +341,8 @@ def _path() -> str:
 
 
 def _json(
-    body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+    body: dict[str, Any],
+    status: HTTPStatus = HTTPStatus.OK,
+    headers: dict[str, str] | None = None,
 ) -> Response[dict[str, Any]]:
     return Response(status.value, JSON, body, headers=headers)

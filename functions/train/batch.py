@@ -51,7 +51,11 @@ class BatchJob:
         """From what DescribeJobs answers and EventBridge sends of a job, which is the same."""
         container = job.get("container", {})
         code = container.get("exitCode")
-        words = [job.get("statusReason"), container.get("reason"), f"exit code {code}" if code else None]
+        words = [
+            job.get("statusReason"),
+            container.get("reason"),
+            f"exit code {code}" if code else None,
+        ]
         reason = ", ".join(word for word in words if word)
         hint = next((hint for sign, hint in HINTS.items() if sign in reason), None)
         return cls(job["status"], f"{hint} ({reason})" if hint else reason)
@@ -73,9 +77,13 @@ class Batch:
         import boto3  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
 
-        # One try: after a second one nobody could say what became of the first. Two calls that hang must end before API
-        # Gateway gives up, after 29 s.
-        config = Config(connect_timeout=3, read_timeout=9, retries={"total_max_attempts": 1, "mode": "standard"})
+        # One try: after a second one nobody could say what became of the first. Two
+        # calls that hang must end before API Gateway gives up, after 29 s.
+        config = Config(
+            connect_timeout=3,
+            read_timeout=9,
+            retries={"total_max_attempts": 1, "mode": "standard"},
+        )
         return boto3.client("batch", config=config)
 
     def submit(self, job_id: str) -> str:
@@ -85,7 +93,9 @@ class Batch:
                 jobName=job_id,
                 jobQueue=self._queue,
                 jobDefinition=self._definition,
-                containerOverrides={"environment": [{"name": "DIGITS_JOB_ID", "value": job_id}]},
+                containerOverrides={
+                    "environment": [{"name": "DIGITS_JOB_ID", "value": job_id}]
+                },
             )
             return str(answer["jobId"])
 
@@ -102,7 +112,14 @@ class Batch:
         named = [{"name": "JOB_NAME", "values": [job_id]}]
         with _batch_errors():
             answer = self._client.list_jobs(jobQueue=self._queue, filters=named)
-            return next((str(job["jobId"]) for job in answer["jobSummaryList"] if job["jobName"] == job_id), None)
+            return next(
+                (
+                    str(job["jobId"])
+                    for job in answer["jobSummaryList"]
+                    if job["jobName"] == job_id
+                ),
+                None,
+            )
 
     def terminate(self, batch_job_id: str, reason: str) -> None:
         """Stop a job, whether it waits or runs."""
@@ -116,12 +133,20 @@ def _batch_errors() -> Iterator[None]:
 
     try:
         yield
-    except KeyError as error:  # botocore makes what it can of an answer that is cut off.
-        raise BatchError(f"The answer of AWS Batch has no {error}. Try again later.") from error
+    except (
+        KeyError
+    ) as error:  # botocore makes what it can of an answer that is cut off.
+        raise BatchError(
+            f"The answer of AWS Batch has no {error}. Try again later."
+        ) from error
     except (exceptions.BotoCoreError, exceptions.ClientError) as error:
-        unreached = isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError)
+        unreached = isinstance(
+            error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError
+        )
         kind = BatchRefusedError if unreached or _is_refusal(error) else BatchError
-        raise kind(f"AWS Batch could not be asked: {error}. Try again later.") from error
+        raise kind(
+            f"AWS Batch could not be asked: {error}. Try again later."
+        ) from error
 
 
 def _is_refusal(error: Any) -> bool:

@@ -1,6 +1,7 @@
 """The API's description: Powertools generates the control plane's, and the data plane's is written here.
 
-`/predict` takes raw bytes, for which Powertools has no parameter, and its function is kept free of pydantic.
+`/predict` takes raw bytes, for which Powertools has no parameter, and its function is
+kept free of pydantic.
 """
 
 from typing import Any
@@ -14,27 +15,54 @@ _PROBLEM: dict[str, Any] = {
     "properties": {
         "type": {"type": "string", "examples": ["urn:digits:invalid-image"]},
         "title": {"type": "string"},
-        "status": {"type": "integer", "description": "Absent from the gateway's own refusals"},
-        "detail": {"type": "string", "description": "What is wrong and what to do about it"},
+        "status": {
+            "type": "integer",
+            "description": "Absent from the gateway's own refusals",
+        },
+        "detail": {
+            "type": "string",
+            "description": "What is wrong and what to do about it",
+        },
     },
 }
 _NOT_A_DIGIT = {
     **_PROBLEM,
     "properties": {
         **_PROBLEM["properties"],
-        "score": {"type": "number", "description": "Of the picture; absent if it is blank"},
+        "score": {
+            "type": "number",
+            "description": "Of the picture; absent if it is blank",
+        },
         "threshold": {"type": "number", "description": "The lowest score of a digit"},
     },
 }
 _PREDICTION = {
     "type": "object",
-    "required": ["prediction", "confidence", "probabilities", "score", "accepted", "model_version"],
+    "required": [
+        "prediction",
+        "confidence",
+        "probabilities",
+        "score",
+        "accepted",
+        "model_version",
+    ],
     "properties": {
         "prediction": {"type": "integer", "minimum": 0, "maximum": 9},
         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
-        "probabilities": {"type": "array", "items": {"type": "number"}, "minItems": 10, "maxItems": 10},
-        "score": {"type": "number", "description": "The higher, the more the picture looks like a digit"},
-        "accepted": {"type": "boolean", "description": "false, with accept=any only: the picture looks like no digit"},
+        "probabilities": {
+            "type": "array",
+            "items": {"type": "number"},
+            "minItems": 10,
+            "maxItems": 10,
+        },
+        "score": {
+            "type": "number",
+            "description": "The higher, the more the picture looks like a digit",
+        },
+        "accepted": {
+            "type": "boolean",
+            "description": "false, with accept=any only: the picture looks like no digit",
+        },
         "model_version": {"type": "string"},
     },
 }
@@ -44,13 +72,21 @@ _HEALTH = {
         "status": {"type": "string", "enum": ["ok", "degraded"]},
         "reason": {"type": ["string", "null"]},
         "model_version": {"type": "string"},
-        "release": {"type": ["integer", "null"], "description": "null: the model bundled with the service answers"},
-        "checked": {"type": ["string", "null"], "description": "When the store last said which release is live"},
+        "release": {
+            "type": ["integer", "null"],
+            "description": "null: the model bundled with the service answers",
+        },
+        "checked": {
+            "type": ["string", "null"],
+            "description": "When the store last said which release is live",
+        },
     },
 }
 
 
-def _answer(description: str, schema: dict[str, Any], media_type: str = "application/json") -> dict[str, Any]:
+def _answer(
+    description: str, schema: dict[str, Any], media_type: str = "application/json"
+) -> dict[str, Any]:
     return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
@@ -73,7 +109,9 @@ _DATA_PLANE: dict[str, Any] = {
             ],
             "requestBody": {
                 "required": True,
-                "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+                "content": {
+                    "image/png": {"schema": {"type": "string", "format": "binary"}}
+                },
             },
             "responses": {
                 "200": _answer("The digit", _PREDICTION),

@@ -9,13 +9,19 @@ from typing import Any
 
 from batch import Batch, BatchError, BatchJob, BatchRefusedError
 from digits import datasets, documents, jobs, outcomes
-from digits.errors import ConflictError, DamagedObjectError, InvalidParameterError, StoreError, UnknownError
+from digits.errors import (
+    ConflictError,
+    DamagedObjectError,
+    InvalidParameterError,
+    StoreError,
+    UnknownError,
+)
 from digits.jobs import Records, Request, Result
 from digits.parameters import Parameters
 from digits.store import Store
 
-# A job younger than this may be on its way to Batch still: the function that submits it may run for 29 s. Or Batch does
-# not show it yet.
+# A job younger than this may be on its way to Batch still: the function that submits it
+# may run for 29 s. Or Batch does not show it yet.
 _SUBMISSION_GRACE = timedelta(seconds=60)
 _POLL_SECONDS = 0.5
 _KEYED = "key-"
@@ -35,7 +41,8 @@ class Trainings:
     def submit(self, parameters: Parameters, idempotency_key: str | None) -> str:
         """Start a training.
 
-        Batch has no idempotency token, so the key becomes the job id, and creating the job's record claims it.
+        Batch has no idempotency token, so the key becomes the job id, and creating the
+        job's record claims it.
 
         Returns:
             The job id: of the same training for the same key.
@@ -48,7 +55,9 @@ class Trainings:
             InvalidParameterError: the key was used for other parameters.
             UnknownError: there is no such dataset.
         """
-        request = Request.new(_job_id(idempotency_key), self._dataset(parameters.dataset), parameters)
+        request = Request.new(
+            _job_id(idempotency_key), self._dataset(parameters.dataset), parameters
+        )
         try:
             jobs.create(self._store, request)
         except ConflictError:
@@ -67,20 +76,30 @@ class Trainings:
         records = jobs.load(self._store, job_id)
         return self._state(records, self._describe([records]))
 
-    def states(self, after: str | None = None) -> tuple[list[dict[str, Any]], str | None]:
+    def states(
+        self, after: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
         """`state` of a page of jobs, newest first, and what to ask for the next page with.
 
         Of a job with a record that cannot be read there is `problem` instead.
         """
         page = jobs.list_ids(self._store, after)
         found = jobs.load_many(self._store, page.ids)
-        known = self._describe([records for records in found.values() if isinstance(records, Records)])
-        return [self._state_or_problem(job_id, records, known) for job_id, records in found.items()], page.next
+        known = self._describe(
+            [records for records in found.values() if isinstance(records, Records)]
+        )
+        return [
+            self._state_or_problem(job_id, records, known)
+            for job_id, records in found.items()
+        ], page.next
 
     def wait(self, job_id: str, seconds: float) -> dict[str, Any]:
         """`state` when the job is over, or after this many seconds."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and jobs.load_result(self._store, job_id) is None:
+        while (
+            time.monotonic() < deadline
+            and jobs.load_result(self._store, job_id) is None
+        ):
             time.sleep(_POLL_SECONDS)
         return self.state(job_id)
 
@@ -121,7 +140,9 @@ class Trainings:
         """See that a job is the one that is asked for, and that it goes its way."""
         records = jobs.load(self._store, job_id)
         self._check_repeat(records.request, parameters)
-        jobs.note(self._store, records.request)  # Whoever claimed the key may have come no further.
+        jobs.note(
+            self._store, records.request
+        )  # Whoever claimed the key may have come no further.
         self._state(records, self._describe([records]))
 
     def _check_repeat(self, request: Request, parameters: Parameters) -> None:
@@ -145,13 +166,16 @@ class Trainings:
         try:
             jobs.update(self._store, request.in_batch(batch_job_id))
         except StoreError as error:
-            logger.warning("The Batch id of job %s was not kept: %s", request.job_id, error.detail)
+            logger.warning(
+                "The Batch id of job %s was not kept: %s", request.job_id, error.detail
+            )
 
     def _recover(self, request: Request) -> Result | None:
         """See to a job of which it is not known whether Batch has it.
 
-        One with an idempotency key is handed over now: its caller may have been told that it is accepted, and repeats
-        the key if not. The caller of another one was told of a failure, and does not know it.
+        One with an idempotency key is handed over now: its caller may have been told
+            that it is accepted, and repeats the key if not. The caller of another one
+            was told of a failure, and does not know it.
         """
         batch_job_id = self._batch.find(request.job_id)
         if batch_job_id:
@@ -167,15 +191,25 @@ class Trainings:
         if name:
             return datasets.latest(self._store, name)
         present = self._store.folders("datasets")
-        return datasets.latest(self._store, next((n for n in DEFAULT_DATASETS if n in present), DEFAULT_DATASETS[0]))
+        return datasets.latest(
+            self._store,
+            next((n for n in DEFAULT_DATASETS if n in present), DEFAULT_DATASETS[0]),
+        )
 
     def _describe(self, found: list[Records]) -> dict[str, BatchJob]:
         """What Batch knows of the jobs that are not over, by its id."""
-        open_ids = [records.request.batch_job_id for records in found if records.result is None]
-        return self._batch.describe([batch_job_id for batch_job_id in open_ids if batch_job_id])
+        open_ids = [
+            records.request.batch_job_id for records in found if records.result is None
+        ]
+        return self._batch.describe(
+            [batch_job_id for batch_job_id in open_ids if batch_job_id]
+        )
 
     def _state_or_problem(
-        self, job_id: str, records: Records | DamagedObjectError, known: dict[str, BatchJob]
+        self,
+        job_id: str,
+        records: Records | DamagedObjectError,
+        known: dict[str, BatchJob],
     ) -> dict[str, Any]:
         try:
             if isinstance(records, DamagedObjectError):
@@ -188,7 +222,11 @@ class Trainings:
         request, progress = records.request, records.progress
         job = known.get(request.batch_job_id or "")
         result = records.result or self._result(request, job)
-        parameters = {name: value for name, value in request.parameters.items() if name != "dataset"}
+        parameters = {
+            name: value
+            for name, value in request.parameters.items()
+            if name != "dataset"
+        }
         return {
             "job_id": request.job_id,
             "status": result.status if result else job.status if job else "SUBMITTED",
@@ -211,7 +249,11 @@ class Trainings:
             return None
         if request.batch_job_id is None:
             return self._recover(request)
-        return outcomes.end(self._store, request.job_id, Result.failed("AWS Batch does not know this job."))
+        return outcomes.end(
+            self._store,
+            request.job_id,
+            Result.failed("AWS Batch does not know this job."),
+        )
 
     def _end(self, request: Request, job: BatchJob) -> Result | None:
         """The result of a job that Batch says is over. A container that could not say it itself gets one from us."""
@@ -221,7 +263,9 @@ class Trainings:
             reason = "The training container ended without a result."
         else:
             return None
-        jobs.delete_checkpoint(self._store, request.job_id)  # A cancelled training saves its last epoch, too.
+        jobs.delete_checkpoint(
+            self._store, request.job_id
+        )  # A cancelled training saves its last epoch, too.
         return outcomes.end(self._store, request.job_id, Result.failed(reason))
 
 

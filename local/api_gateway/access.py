@@ -19,7 +19,13 @@ from local.api_gateway.keys import ApiKey
 PREDICT_VARIABLE = "DIGITS_PREDICT_KEY"
 PREDICT = "/predict"
 # The method that is open, by path. All else wants the key.
-OPEN = {PREDICT: "POST", "/": "GET", "/health": "GET", "/docs": "GET", "/openapi.json": "GET"}
+OPEN = {
+    PREDICT: "POST",
+    "/": "GET",
+    "/health": "GET",
+    "/docs": "GET",
+    "/openapi.json": "GET",
+}
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
@@ -52,11 +58,13 @@ class Access:
     is_predict_open: bool
 
     @classmethod
-    def read(cls, variables: Mapping[str, str], folder: Path, *, is_exposed: bool) -> "Access":
+    def read(
+        cls, variables: Mapping[str, str], folder: Path, *, is_exposed: bool
+    ) -> "Access":
         """Read the settings.
 
-        A server that only this machine reaches wants no key, unless any of the settings is given: then a proxy will
-        bring requests from elsewhere.
+        A server that only this machine reaches wants no key, unless any of the settings
+            is given: then a proxy will bring requests from elsewhere.
 
         Args:
             variables: of the environment. An empty variable is as good as none.
@@ -70,20 +78,25 @@ class Access:
         given = variables.get(keys.VARIABLE)
         predict = variables.get(PREDICT_VARIABLE)
         if predict not in (None, "", "required"):
-            raise AccessError(f"{PREDICT_VARIABLE} is {predict!r}. Set it to required, or leave it unset.")
+            raise AccessError(
+                f"{PREDICT_VARIABLE} is {predict!r}. Set it to required, or leave it unset."
+            )
         key = None
         if given:
             key = keys.given(given)
         elif is_exposed or names or predict:
             key = keys.kept(folder / "api-key")
-        return cls(is_exposed=is_exposed, names=names, key=key, is_predict_open=not predict)
+        return cls(
+            is_exposed=is_exposed, names=names, key=key, is_predict_open=not predict
+        )
 
     def guard(self, app: ASGIApp, own_path: str) -> ASGIApp:
         """An ASGI app around another one, that lets in who may call.
 
         Args:
             app: the one to guard.
-            own_path: a secret. Requests under it are from the server's own functions, which have no key.
+            own_path: a secret. Requests under it are from the server's own functions,
+                which have no key.
         """
         if self.key:
             closed = () if self.is_predict_open else (PREDICT,)
@@ -94,10 +107,13 @@ class Access:
 class KeyRequired:
     """An ASGI app around another one, that wants the key where a request is for nothing open.
 
-    It answers before it reads a body, and before anyone looks whether there is what the request is for.
+    It answers before it reads a body, and before anyone looks whether there is what the
+    request is for.
     """
 
-    def __init__(self, app: ASGIApp, key: str, closed: Collection[str], own_path: str) -> None:
+    def __init__(
+        self, app: ASGIApp, key: str, closed: Collection[str], own_path: str
+    ) -> None:
         self._app = app
         self._key = key.encode()
         self._own_path = f"{own_path}/".encode()
@@ -124,7 +140,10 @@ class KeyRequired:
 
     def _has_key(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        sent = [headers.get("x-api-key", ""), token.strip() if scheme.lower() == "bearer" else ""]
+        sent = [
+            headers.get("x-api-key", ""),
+            token.strip() if scheme.lower() == "bearer" else "",
+        ]
         return any([hmac.compare_digest(key.encode(), self._key) for key in sent])  # noqa: C419  both, in constant time
 
 

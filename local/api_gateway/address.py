@@ -25,8 +25,8 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that takes connections.
 
     Args:
-        host: an address of this machine, or a name of such an address. `0.0.0.0` is every IPv4 address, `::` is every
-            address.
+        host: an address of this machine, or a name of such an address. `0.0.0.0` is
+            every IPv4 address, `::` is every address.
         port: 0 takes any free one.
 
     Raises:
@@ -66,7 +66,9 @@ def _resolve(host: str) -> tuple[int, tuple[Any, ...]]:
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise _wrong_address(host, getattr(error, "strerror", None) or str(error)) from error
+        raise _wrong_address(
+            host, getattr(error, "strerror", None) or str(error)
+        ) from error
     family, _, _, _, address = min(found, key=lambda it: it[0] != socket.AF_INET)
     return family, address
 

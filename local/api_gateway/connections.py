@@ -9,7 +9,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 # From the connection's start, or the last answer, to the end of a request's head.
 HEAD_SECONDS = 10.0
-# For a body to go on, and an answer to be read on. A body may take longer in all, at no less than this rate.
+# For a body to go on, and an answer to be read on. A body may take longer in all, at no
+# less than this rate.
 BODY_SECONDS = 30.0
 MIN_BYTES_PER_SECOND = 1024
 MAX_CONNECTIONS = 512
@@ -20,7 +21,8 @@ _NOT_READING = object()
 class Protocol(H11Protocol):
     """uvicorn's own, which closes a connection only when that stays silent after an answer.
 
-    When there is no room for another connection, one that waits for its client is closed to make room.
+    When there is no room for another connection, one that waits for its client is
+    closed to make room.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -41,7 +43,9 @@ class Protocol(H11Protocol):
         """Take what the client has sent."""
         if self._awaited is h11.SEND_BODY:
             latest = self.loop.time() + BODY_SECONDS  # No credit for having been fast.
-            self._deadline = min(self._deadline + len(data) / MIN_BYTES_PER_SECOND, latest)
+            self._deadline = min(
+                self._deadline + len(data) / MIN_BYTES_PER_SECOND, latest
+            )
         super().data_received(data)
         self._watch()
 
@@ -96,8 +100,16 @@ class Protocol(H11Protocol):
 
     def _make_room(self) -> None:
         """Close the connection that has waited longest for a request; without one, the slowest; else this one."""
-        others = [it for it in self.connections if isinstance(it, Protocol) and it is not self and it._timer]  # noqa: SLF001
-        closest = min(others, key=lambda it: (it._awaited is not h11.IDLE, it._deadline), default=self)  # noqa: SLF001
+        others = [
+            it
+            for it in self.connections
+            if isinstance(it, Protocol) and it is not self and it._timer  # noqa: SLF001
+        ]
+        closest = min(
+            others,
+            key=lambda it: (it._awaited is not h11.IDLE, it._deadline),  # noqa: SLF001
+            default=self,
+        )
         closest._abort()  # noqa: SLF001
 
     def _abort(self) -> None:

@@ -16,21 +16,32 @@ from local.aws_lambda.pool import FunctionFailedError
 STAGE = "local"
 
 
-def to_event(request: Request, resource: str, body: bytes, binary_media_types: frozenset[str]) -> dict[str, Any]:
+def to_event(
+    request: Request, resource: str, body: bytes, binary_media_types: frozenset[str]
+) -> dict[str, Any]:
     """The event for a request.
 
     Args:
         request: its path parameters are those of `resource`.
         resource: the route's path, such as `/train/{job_id}`.
         body: the request's body, whole.
-        binary_media_types: content types whose bodies are base64-encoded. Other bodies are text, in which bytes that
-            are not UTF-8 become U+FFFD, as API Gateway does.
+        binary_media_types: content types whose bodies are base64-encoded. Other bodies
+            are text, in which bytes that are not UTF-8 become U+FFFD, as API Gateway
+            does.
     """
     path = request.scope["raw_path"].decode("ascii")
     headers = request.headers.items()
-    query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    is_binary = bool(body) and not binary_media_types.isdisjoint({"*/*", _media_type(request)})
-    text = base64.b64encode(body).decode("ascii") if is_binary else body.decode("utf-8", "replace")
+    query = parse_qsl(
+        request.scope["query_string"].decode("latin-1"), keep_blank_values=True
+    )
+    is_binary = bool(body) and not binary_media_types.isdisjoint(
+        {"*/*", _media_type(request)}
+    )
+    text = (
+        base64.b64encode(body).decode("ascii")
+        if is_binary
+        else body.decode("utf-8", "replace")
+    )
     return {
         "resource": resource,
         "path": path,
@@ -55,7 +66,11 @@ def to_response(answer: Any) -> Response:
     """
     try:
         body = answer.get("body") or ""
-        content = base64.b64decode(body, validate=True) if answer.get("isBase64Encoded") else body.encode()
+        content = (
+            base64.b64decode(body, validate=True)
+            if answer.get("isBase64Encoded")
+            else body.encode()
+        )
         response = Response(content, _final_status(answer["statusCode"]))
         for name, value in (answer.get("headers") or {}).items():
             response.headers[name] = str(value)
@@ -63,7 +78,9 @@ def to_response(answer: Any) -> Response:
             for value in values:
                 response.headers.append(name, str(value))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FunctionFailedError(f"The function's answer is not a proxy response: {error!r}.") from error
+        raise FunctionFailedError(
+            f"The function's answer is not a proxy response: {error!r}."
+        ) from error
     response.headers.setdefault("content-type", "application/json")
     return response
 

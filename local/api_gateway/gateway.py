@@ -39,11 +39,13 @@ class BodyTooLargeError(DigitsError):
 class Resource:
     """One path of the API, as an ASGI app: each method goes to its function.
 
-    HEAD is answered as GET, without the body. API Gateway knows no HEAD where only GET is defined and refuses it, but
-    here browsers, curl -I and link checkers call.
+    HEAD is answered as GET, without the body. API Gateway knows no HEAD where only GET
+    is defined and refuses it, but here browsers, curl -I and link checkers call.
     """
 
-    def __init__(self, path: str, pools: Mapping[str, Pool], binary_media_types: frozenset[str]) -> None:
+    def __init__(
+        self, path: str, pools: Mapping[str, Pool], binary_media_types: frozenset[str]
+    ) -> None:
         self._path = path
         self._pools = pools
         self._binary_media_types = binary_media_types
@@ -55,7 +57,10 @@ class Resource:
         request = Request(scope, receive)
         pool = self._pools.get(request.method) or self._pools.get("ANY")
         if pool is None:
-            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(self._methods())})
+            raise HTTPException(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                headers={"Allow": ", ".join(self._methods())},
+            )
         body = b"".join([piece async for piece in limited(request, MAX_BODY_BYTES)])
         event = events.to_event(request, self._path, body, self._binary_media_types)
         response = events.to_response(await pool.invoke(event))
@@ -82,10 +87,13 @@ def application(
     """
     app = Starlette(
         routes=[*extra_routes, *_routes(template, pools)],
-        exception_handlers=dict.fromkeys((DigitsError, HTTPException, ClientDisconnect), _on_error),
+        exception_handlers=dict.fromkeys(
+            (DigitsError, HTTPException, ClientDisconnect), _on_error
+        ),
         lifespan=lifespan,
     )
-    # A path with a slash at its end has a route of its own. Nothing is redirected, and so no body is sent twice.
+    # A path with a slash at its end has a route of its own. Nothing is redirected, and
+    # so no body is sent twice.
     app.router.redirect_slashes = False
     return app
 
@@ -94,19 +102,24 @@ async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
     """The request's body in pieces.
 
     Raises:
-        BodyTooLargeError: as soon as more than `limit` bytes have come, whatever the headers promise.
+        BodyTooLargeError: as soon as more than `limit` bytes have come, whatever the
+            headers promise.
     """
     received = 0
     async for piece in request.stream():
         received += len(piece)
         if received > limit:
-            raise BodyTooLargeError(f"The body is larger than {limit // 2**20} MiB. Send a smaller one.")
+            raise BodyTooLargeError(
+                f"The body is larger than {limit // 2**20} MiB. Send a smaller one."
+            )
         yield piece
 
 
 def problem(error: DigitsError, headers: Mapping[str, str] | None = None) -> Response:
     """The error as an HTTP response."""
-    return JSONResponse(error.problem(), error.status, headers, media_type="application/problem+json")
+    return JSONResponse(
+        error.problem(), error.status, headers, media_type="application/problem+json"
+    )
 
 
 def _routes(template: Template, pools: Mapping[str, Pool]) -> list[BaseRoute]:
@@ -114,14 +127,23 @@ def _routes(template: Template, pools: Mapping[str, Pool]) -> list[BaseRoute]:
     for route in template.routes:
         methods.setdefault(route.path, {})[route.method] = pools[route.function]
     # "{" sorts after letters, so /models/latest comes before /models/{version}, as in API Gateway.
-    return [route for path in sorted(methods) for route in _routes_of(path, methods[path], template.binary_media_types)]
+    return [
+        route
+        for path in sorted(methods)
+        for route in _routes_of(path, methods[path], template.binary_media_types)
+    ]
 
 
-def _routes_of(path: str, pools: Mapping[str, Pool], binary_media_types: frozenset[str]) -> list[BaseRoute]:
+def _routes_of(
+    path: str, pools: Mapping[str, Pool], binary_media_types: frozenset[str]
+) -> list[BaseRoute]:
     """The path's own route and, as in API Gateway, the same with a slash at its end."""
     resource = Resource(path, pools, binary_media_types)
     pattern = path.replace("+}", ":path}")
-    return [Route(pattern, resource), *([] if path == "/" else [Route(f"{pattern}/", resource)])]
+    return [
+        Route(pattern, resource),
+        *([] if path == "/" else [Route(f"{pattern}/", resource)]),
+    ]
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
@@ -129,10 +151,19 @@ async def _on_error(request: Request, error: Exception) -> Response:
         case DigitsError():
             return problem(error)
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
-            return problem(UnknownError(f"There is no route {request.url.path}. See GET /docs."))
+            return problem(
+                UnknownError(f"There is no route {request.url.path}. See GET /docs.")
+            )
         case HTTPException():
-            methods = (error.headers or {}).get("Allow", "").replace(", HEAD", "").replace(", ", " or ")
-            detail = f"{request.url.path} does not take {request.method}. Use {methods}."
+            methods = (
+                (error.headers or {})
+                .get("Allow", "")
+                .replace(", HEAD", "")
+                .replace(", ", " or ")
+            )
+            detail = (
+                f"{request.url.path} does not take {request.method}. Use {methods}."
+            )
             return problem(MethodNotAllowedError(detail), error.headers)
         case _:  # The client is gone, and hears nothing.
             return Response(status_code=HTTPStatus.BAD_REQUEST)

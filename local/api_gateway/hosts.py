@@ -1,8 +1,10 @@
 """Which names the server answers to, and which pages may call it.
 
-A page of another site can send requests through a browser that reaches the server. The browser says in `Origin` where
-the page is from. But the site can lead its own name to the server's address by DNS (DNS rebinding), and then page and
-server have the same origin. So the server answers only to the names that it knows. An IP address cannot be rebound.
+A page of another site can send requests through a browser that reaches the server. The
+browser says in `Origin` where the page is from. But the site can lead its own name to
+the server's address by DNS (DNS rebinding), and then page and server have the same
+origin. So the server answers only to the names that it knows. An IP address cannot be
+rebound.
 """
 
 import re
@@ -62,7 +64,9 @@ class Hosts:
         is_exposed: whether other machines reach the server, by any of its addresses.
     """
 
-    def __init__(self, app: ASGIApp, names: AbstractSet[str], *, is_exposed: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, names: AbstractSet[str], *, is_exposed: bool
+    ) -> None:
         self._app = app
         self._names = LOCAL | names
         self._is_exposed = is_exposed
@@ -80,7 +84,9 @@ class Hosts:
             return ForeignRequestError(self._advice(host))
         origin = headers.get("origin")
         if origin is not None and not _is_origin_of(host, origin):
-            return ForeignRequestError(f"A page of {origin} may not call {host}. Use the page that is served here.")
+            return ForeignRequestError(
+                f"A page of {origin} may not call {host}. Use the page that is served here."
+            )
         return None
 
     def _is_allowed(self, host: str) -> bool:
@@ -88,7 +94,11 @@ class Hosts:
         if match is None:
             return False
         name = match["name"]
-        return name in self._names or ANY in self._names or self._is_allowed_address(name.strip("[]"))
+        return (
+            name in self._names
+            or ANY in self._names
+            or self._is_allowed_address(name.strip("[]"))
+        )
 
     def _is_allowed_address(self, name: str) -> bool:
         try:
@@ -100,7 +110,9 @@ class Hosts:
     def _advice(self, host: str) -> str:
         match = _HOST.fullmatch(host)
         if match is None:
-            return f"{host!r} is not the name of a host. Call this server by its address."
+            return (
+                f"{host!r} is not the name of a host. Call this server by its address."
+            )
         return (
             f"This server does not go by the name {match['name']}. Call it by its address, such as http://127.0.0.1, "
             f"or start it with {VARIABLE}={match['name']}."
@@ -110,9 +122,10 @@ class Hosts:
 def _is_origin_of(host: str, origin: str) -> bool:
     """Whether a page is from where the request goes to.
 
-    Host and port are enough. Behind a proxy that speaks TLS the page is https, and the request arrives here as http.
-    Only who controls the browser's network could make a page of the same host with the other scheme, and that page has
-    no access to the API key, which the browser keeps by scheme, too.
+    Host and port are enough. Behind a proxy that speaks TLS the page is https, and the
+    request arrives here as http. Only who controls the browser's network could make a
+    page of the same host with the other scheme, and that page has no access to the API
+    key, which the browser keeps by scheme, too.
     """
     match = _ORIGIN.fullmatch(origin.lower())
     return match is not None and match["host"] == host

@@ -51,8 +51,8 @@ def given(value: str) -> ApiKey:
 def kept(path: Path) -> ApiKey:
     """The key in a file, which is made where there is none.
 
-    The file is there whole or not at all, and no other user could read it at any moment. Servers that start at once
-    agree on one key.
+    The file is there whole or not at all, and no other user could read it at any
+    moment. Servers that start at once agree on one key.
 
     Raises:
         ApiKeyError: the file cannot be read or written, or what it holds is no key.
@@ -67,7 +67,9 @@ def kept(path: Path) -> ApiKey:
             f"Make the file readable and its folder writable for this user, or set {VARIABLE}."
         ) from error
     if not _KEY.fullmatch(value):
-        raise ApiKeyError(f"{path} holds no API key. Delete the file, and the next start makes a new key.")
+        raise ApiKeyError(
+            f"{path} holds no API key. Delete the file, and the next start makes a new key."
+        )
     return ApiKey(value, path)
 
 

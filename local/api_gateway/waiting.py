@@ -1,7 +1,8 @@
 """`Prefer: wait=N` (RFC 7240): one request that is answered when the work that it started is over.
 
-A function that waits holds an environment, and a few such requests would hold them all. So none waits here. The
-preference is taken out of the request, and what the function accepts (202 with a Location) is followed from outside.
+A function that waits holds an environment, and a few such requests would hold them all.
+So none waits here. The preference is taken out of the request, and what the function
+accepts (202 with a Location) is followed from outside.
 """
 
 import asyncio
@@ -19,7 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from digits.requests import wait_seconds
 
 POLL_SECONDS = 0.5
-# Of all that wait together: looking one at a time and this often leaves the machine to other requests.
+# Of all that wait together: looking one at a time and this often leaves the machine to
+# other requests.
 MAX_POLLS_PER_SECOND = 20
 OVER = ("SUCCEEDED", "FAILED")
 
@@ -45,13 +47,20 @@ class Waiting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        prefer = ", ".join(Headers(scope=scope).getlist("prefer")) if scope["type"] == "http" else ""
+        prefer = (
+            ", ".join(Headers(scope=scope).getlist("prefer"))
+            if scope["type"] == "http"
+            else ""
+        )
         seconds = min(wait_seconds(prefer), self._max_seconds)
         if not seconds or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         response = await _ask(self._app, _without(scope, b"prefer"), receive)
-        if response.status_code == HTTPStatus.ACCEPTED and "location" in response.headers:
+        if (
+            response.status_code == HTTPStatus.ACCEPTED
+            and "location" in response.headers
+        ):
             response.body = await self._follow(scope, receive, response, seconds)
             response.headers["content-length"] = str(len(response.body))
             response.headers["preference-applied"] = prefer
@@ -59,16 +68,25 @@ class Waiting:
                 response.status_code = HTTPStatus.OK
         await response(scope, receive, send)
 
-    async def _follow(self, scope: Scope, receive: Receive, accepted: Response, seconds: float) -> bytes:
+    async def _follow(
+        self, scope: Scope, receive: Receive, accepted: Response, seconds: float
+    ) -> bytes:
         """The state of the work once it is over, or the last one seen when time is up or the client is gone."""
         state = bytes(accepted.body)
         deadline = time.monotonic() + seconds
-        endings = {asyncio.create_task(_disconnect(receive)), asyncio.create_task(self._closed.wait())}
+        endings = {
+            asyncio.create_task(_disconnect(receive)),
+            asyncio.create_task(self._closed.wait()),
+        }
         self._waiting += 1
         try:
             while not _is_over(state) and (left := deadline - time.monotonic()) > 0:
                 pause = max(POLL_SECONDS, self._waiting / MAX_POLLS_PER_SECOND)
-                ended, _ = await asyncio.wait(endings, timeout=min(pause, left), return_when=asyncio.FIRST_COMPLETED)
+                ended, _ = await asyncio.wait(
+                    endings,
+                    timeout=min(pause, left),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
                 if ended:
                     break
                 state = await self._look(scope, accepted.headers["location"]) or state
@@ -86,7 +104,9 @@ class Waiting:
             "path": unquote(location),
             "raw_path": location.encode(),
             "query_string": b"",
-            "headers": [(name, value) for name, value in scope["headers"] if name == b"host"],
+            "headers": [
+                (name, value) for name, value in scope["headers"] if name == b"host"
+            ],
         }
         async with self._turn:
             response = await _ask(self._app, get, _empty_body)
@@ -94,7 +114,12 @@ class Waiting:
 
 
 def _without(scope: Scope, header: bytes) -> Scope:
-    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != header]}
+    return {
+        **scope,
+        "headers": [
+            (name, value) for name, value in scope["headers"] if name != header
+        ],
+    }
 
 
 async def _ask(app: ASGIApp, scope: Scope, receive: Receive) -> Response:

@@ -48,8 +48,9 @@ class Listing(Document):
 def secret_path() -> str:
     """A path that nobody can guess, for `routes`.
 
-    Only the path tells the server's own functions from other callers: the id of an access key is no secret, and behind
-    a reverse proxy every request comes from this machine.
+    Only the path tells the server's own functions from other callers: the id of an
+    access key is no secret, and behind a reverse proxy every request comes from this
+    machine.
     """
     return f"{PATH}/{secrets.token_urlsafe()}"
 
@@ -67,10 +68,16 @@ def routes(jobs: Jobs, path: str = PATH) -> Mount:
         return {"jobArn": job.job_arn, "jobName": job.job_name, "jobId": job.job_id}
 
     def describe(description: Description) -> dict[str, Any]:
-        return {"jobs": [job.to_json() for job in map(jobs.load, description.jobs) if job]}
+        return {
+            "jobs": [job.to_json() for job in map(jobs.load, description.jobs) if job]
+        }
 
     def list_named(listing: Listing) -> dict[str, Any]:
-        return {"jobSummaryList": [_summary(job) for job in jobs.named(listing.filters[0].values)]}
+        return {
+            "jobSummaryList": [
+                _summary(job) for job in jobs.named(listing.filters[0].values)
+            ]
+        }
 
     def terminate(termination: Termination) -> dict[str, Any]:
         if jobs.load(termination.job_id) is None:
@@ -88,10 +95,14 @@ def routes(jobs: Jobs, path: str = PATH) -> Mount:
 
 
 def _summary(job: Job) -> dict[str, Any]:
-    return job.model_dump(by_alias=True, exclude_none=True, exclude={"attempts", "container"})
+    return job.model_dump(
+        by_alias=True, exclude_none=True, exclude={"attempts", "container"}
+    )
 
 
-def _operation(path: str, kind: type[Input], operate: Callable[[Input], dict[str, Any]]) -> Route:
+def _operation(
+    path: str, kind: type[Input], operate: Callable[[Input], dict[str, Any]]
+) -> Route:
     async def endpoint(request: Request) -> JSONResponse:
         body = b"".join([piece async for piece in limited(request, MAX_BODY_BYTES)])
         try:

@@ -69,7 +69,9 @@ class Container:
             return f"Installing TensorFlow, once{_amount()}"
         self._process = None
         if exit_code:
-            raise PullError(f"TensorFlow cannot be installed. {_last_line()} All that was said is in {LOG}.")
+            raise PullError(
+                f"TensorFlow cannot be installed. {_last_line()} All that was said is in {LOG}."
+            )
         self.installation = ()
         return ""
 
@@ -83,7 +85,9 @@ def find() -> Container | None:
     command = [installers.python_of(MARKER.parent), *MODULE]
     if installation.is_installed(LAYER, MARKER):
         return Container(command)
-    return Container(command, [sys.executable, "-m", "local.setup.installation", LAYER, str(MARKER)])
+    return Container(
+        command, [sys.executable, "-m", "local.setup.installation", LAYER, str(MARKER)]
+    )
 
 
 def require_tensorflow() -> None:
@@ -105,9 +109,13 @@ def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
     # It goes on when the server stops, for the next one to find. Two wait for each other.
     try:
         with LOG.open("wb") as log:
-            return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+            return subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            )
     except OSError as error:
-        raise PullError(f"TensorFlow cannot be installed: {error}. Mend this, then train again.") from error
+        raise PullError(
+            f"TensorFlow cannot be installed: {error}. Mend this, then train again."
+        ) from error
 
 
 def _amount() -> str:

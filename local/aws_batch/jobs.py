@@ -131,24 +131,33 @@ class Jobs:
         if not re.fullmatch(_ID_PATTERN, job_id):
             return None
         try:
-            return Job.model_validate_json((self.folder(job_id) / "job.json").read_bytes())
+            return Job.model_validate_json(
+                (self.folder(job_id) / "job.json").read_bytes()
+            )
         except (FileNotFoundError, ValidationError):
             return None
 
     def named(self, names: Collection[str]) -> list[Job]:
         """The jobs of these names, newest first."""
-        jobs = [job for job in map(self.load, self._ids()) if job and job.job_name in names]
+        jobs = [
+            job for job in map(self.load, self._ids()) if job and job.job_name in names
+        ]
         return sorted(jobs, key=lambda job: job.created_at, reverse=True)
 
     def save(self, job: Job) -> None:
         """Replace the job's record."""
-        replace(self.folder(job.job_id) / "job.json", job.model_dump_json(by_alias=True, exclude_none=True, indent=2))
+        replace(
+            self.folder(job.job_id) / "job.json",
+            job.model_dump_json(by_alias=True, exclude_none=True, indent=2),
+        )
 
     def unfinished(self) -> list[Job]:
         """The jobs that are not over, oldest first."""
         jobs = [job for job in map(self.load, self._ids() - self._over) if job]
         self._over.update(job.job_id for job in jobs if job.is_over)
-        return sorted((job for job in jobs if not job.is_over), key=lambda job: job.created_at)
+        return sorted(
+            (job for job in jobs if not job.is_over), key=lambda job: job.created_at
+        )
 
     def terminate(self, job_id: str, reason: str) -> None:
         """Ask for the job's end. Nothing happens to one that is over."""

@@ -9,16 +9,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-# The shell stays beside the training to note how it ended, which only a parent can learn. It notes numbers as names of
-# empty files: a disk that is full takes no content, but a file can still be renamed.
+# The shell stays beside the training to note how it ended, which only a parent can
+# learn. It notes numbers as names of empty files: a disk that is full takes no content,
+# but a file can still be renamed.
 _SCRIPT = ': >"$0/pid.$$"; "$@"; mv "$0/pid.$$" "$0/exit.$?"'
 
 
 class Process:
     """What runs for a job, known by the files in the job's folder.
 
-    The processes hold a lock on the file `lock` through a descriptor that they inherit. The kernel takes it from them
-    when the last one ends, however it ends.
+    The processes hold a lock on the file `lock` through a descriptor that they inherit.
+    The kernel takes it from them when the last one ends, however it ends.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,7 +36,9 @@ class Process:
         """Remove what a command that is over has left in its temporary folder, as one that is killed does."""
         shutil.rmtree(self._temporary, ignore_errors=True)
 
-    def start(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def start(
+        self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
         """Run a command in a session of its own, after `forget`. Its output is added to the file `log`.
 
         Its temporary files go to a folder of its own, `TMPDIR`.
@@ -44,7 +47,10 @@ class Process:
             OSError: it cannot be started.
         """
         self._temporary.mkdir(exist_ok=True)
-        with (self._folder / "lock").open("ab") as lock, (self._folder / "log").open("ab") as log:
+        with (
+            (self._folder / "lock").open("ab") as lock,
+            (self._folder / "log").open("ab") as log,
+        ):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return subprocess.Popen(
                 ["/bin/sh", "-c", _SCRIPT, str(self._folder), *command],

@@ -14,13 +14,16 @@ from local.aws_batch.jobs import Attempt, Exit, Job, Jobs, Status, now
 from local.aws_batch.process import Process
 from local.backoff import pause
 
-# A training goes on from its checkpoint after a fault that passes. The job definition has the same rule.
+# A training goes on from its checkpoint after a fault that passes. The job definition
+# has the same rule.
 MAX_ATTEMPTS = 5
-# Batch does not try a crash again, but here a machine that is short of memory kills the training alone.
+# Batch does not try a crash again, but here a machine that is short of memory kills the
+# training alone.
 MAX_CRASHES = 2
 # What a training exits with when the object store did not answer: EX_TEMPFAIL.
 STORE_UNAVAILABLE = 75
-# A machine that ended a training after this long is no reason to give the job up: the training had got on.
+# A machine that ended a training after this long is no reason to give the job up: the
+# training had got on.
 LONG_SECONDS = 600
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 300.0
@@ -40,8 +43,9 @@ logger = logging.getLogger(__name__)
 class Runner:
     """Takes every job from SUBMITTED to its end.
 
-    It remembers nothing that matters: each step goes by what is on disk and by which processes are alive. So the next
-    runner goes on where a killed one stopped, and a training that is alive is followed rather than started again.
+    It remembers nothing that matters: each step goes by what is on disk and by which
+        processes are alive. So the next runner goes on where a killed one stopped, and
+        a training that is alive is followed rather than started again.
 
     Args:
         jobs: the queue.
@@ -71,8 +75,9 @@ class Runner:
     async def run(self) -> None:
         """Run jobs until cancelled. Processes that run then go on.
 
-        Of several gateways on the same folder one runs the jobs; another takes over when it ends. A folder that cannot
-        be written, as on a full disk, is tried again for as long as it takes.
+        Of several gateways on the same folder one runs the jobs; another takes over
+        when it ends. A folder that cannot be written, as on a full disk, is tried again
+        for as long as it takes.
         """
         failures = 0
         while True:
@@ -97,16 +102,23 @@ class Runner:
         for job in jobs:
             if job.status == "SUBMITTED":
                 await self._change(job, "RUNNABLE")
-            if job.status == "RUNNABLE" and (reason := self._jobs.termination(job.job_id)) is not None:
+            if (
+                job.status == "RUNNABLE"
+                and (reason := self._jobs.termination(job.job_id)) is not None
+            ):
                 await self._change(job, "FAILED", reason)
             elif job.status in ("STARTING", "RUNNING"):
                 await self._follow(job)
-        runnable = [job for job in jobs if job.status == "RUNNABLE" and self._is_due(job)]
+        runnable = [
+            job for job in jobs if job.status == "RUNNABLE" and self._is_due(job)
+        ]
         if runnable and not any(job.status in ("STARTING", "RUNNING") for job in jobs):
             await self._start(runnable[0])
 
     async def _start(self, job: Job) -> None:
-        self._process(job).forget()  # Before STARTING is on disk: from then on an exit status is this attempt's.
+        self._process(
+            job
+        ).forget()  # Before STARTING is on disk: from then on an exit status is this attempt's.
         await self._change(job, "STARTING")
         await self._launch(job)
 
@@ -121,9 +133,13 @@ class Runner:
             self._tell(job, pending)
             return
         process = self._process(job)
-        variables: dict[str, str] = {variable.name: variable.value for variable in job.container.environment}
+        variables: dict[str, str] = {
+            variable.name: variable.value for variable in job.container.environment
+        }
         try:
-            self._child = process.start(self._container.command, self._cwd, {**self._environment, **variables})
+            self._child = process.start(
+                self._container.command, self._cwd, {**self._environment, **variables}
+            )
         except OSError as error:
             await self._retry(job, None, f"CannotStartContainerError: {error}")
         else:
@@ -137,28 +153,46 @@ class Runner:
                 await self._change(job, "RUNNING")
             if termination is not None:
                 self._end(job, process)
-        elif job.status == "STARTING" and process.exit_code() is None and termination is None:
+        elif (
+            job.status == "STARTING"
+            and process.exit_code() is None
+            and termination is None
+        ):
             process.forget()
             await self._launch(job)
         else:
             process.remove_temporary()
             await self._conclude(job, process.exit_code(), termination)
 
-    async def _conclude(self, job: Job, exit_code: int | None, termination: str | None) -> None:
+    async def _conclude(
+        self, job: Job, exit_code: int | None, termination: str | None
+    ) -> None:
         if exit_code == 0:
             await self._change(job, "SUCCEEDED", EXITED)
         elif termination is not None:
             await self._change(job, "FAILED", termination)
-        elif exit_code is None and job.started_at and now() - job.started_at > LONG_SECONDS * 1000:
+        elif (
+            exit_code is None
+            and job.started_at
+            and now() - job.started_at > LONG_SECONDS * 1000
+        ):
             await self._change(job, "RUNNABLE", TERMINATED)
         else:
-            await self._retry(job, exit_code, TERMINATED if exit_code is None else EXITED)
+            await self._retry(
+                job, exit_code, TERMINATED if exit_code is None else EXITED
+            )
 
     async def _retry(self, job: Job, exit_code: int | None, reason: str) -> None:
-        attempt = Attempt(started_at=job.started_at, stopped_at=now(), container=Exit(exit_code=exit_code))
+        attempt = Attempt(
+            started_at=job.started_at,
+            stopped_at=now(),
+            container=Exit(exit_code=exit_code),
+        )
         job.attempts.append(attempt)
         if _is_worth_another(job.attempts):
-            seconds = pause(len(job.attempts), FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            seconds = pause(
+                len(job.attempts), FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+            )
             self._not_before[job.job_id] = time.monotonic() + seconds
             await self._change(job, "RUNNABLE", reason)
         else:
@@ -175,7 +209,9 @@ class Runner:
         elif time.monotonic() - asked > GRACE_SECONDS:
             process.send(signal.SIGKILL)
 
-    async def _change(self, job: Job, status: Status, reason: str | None = None) -> None:
+    async def _change(
+        self, job: Job, status: Status, reason: str | None = None
+    ) -> None:
         job.status = status
         job.status_reason = reason
         if status in ("STARTING", "RUNNING"):
@@ -196,7 +232,11 @@ class Runner:
 
 
 def _is_worth_another(attempts: list[Attempt]) -> bool:
-    crashes = [attempt for attempt in attempts if attempt.container.exit_code not in (None, STORE_UNAVAILABLE)]
+    crashes = [
+        attempt
+        for attempt in attempts
+        if attempt.container.exit_code not in (None, STORE_UNAVAILABLE)
+    ]
     return len(attempts) < MAX_ATTEMPTS and len(crashes) < MAX_CRASHES
 
 

@@ -1,8 +1,9 @@
 """One Lambda execution environment: a process of its own that answers one event at a time.
 
-`environments.py` starts it with the descriptor of a socket as its argument and with Lambda's own variables. An empty
-line says that the handler is loaded; then each line in is an event, each line out its answer, both JSON. Standard
-output stays free for logs and metrics. Nothing of this project is imported: the path is the function's alone.
+`environments.py` starts it with the descriptor of a socket as its argument and with
+Lambda's own variables. An empty line says that the handler is loaded; then each line in
+is an event, each line out its answer, both JSON. Standard output stays free for logs
+and metrics. Nothing of this project is imported: the path is the function's alone.
 """
 
 import importlib
@@ -35,7 +36,9 @@ class Context:
         self.aws_request_id = str(uuid.uuid4())
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
         self.memory_limit_in_mb = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
-        self.invoked_function_arn = f"arn:aws:lambda:us-east-1:123456789012:function:{self.function_name}"
+        self.invoked_function_arn = (
+            f"arn:aws:lambda:us-east-1:123456789012:function:{self.function_name}"
+        )
         self._deadline = time.monotonic() + _TIMEOUT_SECONDS
 
     def get_remaining_time_in_millis(self) -> int:

@@ -70,9 +70,13 @@ class Environment:
         try:
             line = await self._reader.readline()
         except (OSError, ValueError) as error:
-            raise FunctionFailedError(f"The function's answer cannot be read: {error}.") from error
+            raise FunctionFailedError(
+                f"The function's answer cannot be read: {error}."
+            ) from error
         if not line.endswith(b"\n"):
-            raise FunctionFailedError("The function's process ended. The server's log says why.")
+            raise FunctionFailedError(
+                "The function's process ended. The server's log says why."
+            )
         return line
 
     async def invoke(self, event: bytes) -> Any:
@@ -105,7 +109,9 @@ class Pool:
         limit: how many events may be handled at once. Others wait their turn.
     """
 
-    def __init__(self, function: Function, root: Path, variables: dict[str, str], limit: int) -> None:
+    def __init__(
+        self, function: Function, root: Path, variables: dict[str, str], limit: int
+    ) -> None:
         self._function = function
         self._root = root
         self._variables = variables
@@ -124,7 +130,8 @@ class Pool:
         """What the handler returns for an event.
 
         Raises:
-            FunctionFailedError: the handler raised, or its process ended. The next event gets a new process.
+            FunctionFailedError: the handler raised, or its process ended. The next
+                event gets a new process.
             FunctionBusyError: no environment came free.
         """
         async with self._slot():
@@ -142,7 +149,9 @@ class Pool:
 
     async def close(self) -> None:
         """End all environments, those at work too."""
-        await asyncio.gather(*(self._discard(environment) for environment in list(self._all)))
+        await asyncio.gather(
+            *(self._discard(environment) for environment in list(self._all))
+        )
         self._idle.clear()
 
     @asynccontextmanager
@@ -151,7 +160,9 @@ class Pool:
             async with asyncio.timeout(MAX_QUEUE_SECONDS):
                 await self._slots.acquire()
         except TimeoutError as error:
-            raise FunctionBusyError(f"{self._function.name} is busy. Try again later.") from error
+            raise FunctionBusyError(
+                f"{self._function.name} is busy. Try again later."
+            ) from error
         try:
             yield
         finally:
@@ -169,7 +180,9 @@ class Pool:
         try:
             environment = await _spawn(self._function, self._root, self._variables)
         except OSError as error:
-            raise FunctionFailedError(f"The function's process cannot be started: {error}.") from error
+            raise FunctionFailedError(
+                f"The function's process cannot be started: {error}."
+            ) from error
         self._all.add(environment)
         try:
             await environment.read_line()
@@ -183,9 +196,12 @@ class Pool:
         await environment.stop()
 
 
-async def _spawn(function: Function, root: Path, variables: dict[str, str]) -> Environment:
+async def _spawn(
+    function: Function, root: Path, variables: dict[str, str]
+) -> Environment:
     folder = root / function.folder
-    # The process removes the folder itself where the gateway is killed. It may be the first to do so.
+    # The process removes the folder itself where the gateway is killed. It may be the
+    # first to do so.
     temporary = TemporaryDirectory(prefix="digits-", ignore_cleanup_errors=True)
     own = {
         "_HANDLER": function.handler,
@@ -207,4 +223,8 @@ async def _spawn(function: Function, root: Path, variables: dict[str, str]) -> E
             stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the gateway, which then ends its environments.
         )
-    return Environment(process, temporary, *await asyncio.open_unix_connection(sock=ours, limit=MAX_ANSWER_BYTES))
+    return Environment(
+        process,
+        temporary,
+        *await asyncio.open_unix_connection(sock=ours, limit=MAX_ANSWER_BYTES),
+    )

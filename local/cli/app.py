@@ -57,7 +57,10 @@ def _show_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
 def options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Say which it is"
+        ),
     ] = False,
 ) -> None:
     """Read handwritten digits, and train models to."""
@@ -65,9 +68,15 @@ def options(
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option(help="Any free one if 0", envvar="PORT", min=0, max=65535)] = 3000,
+    port: Annotated[
+        int, typer.Option(help="Any free one if 0", envvar="PORT", min=0, max=65535)
+    ] = 3000,
     host: Annotated[
-        str, typer.Option(help="Address to listen on: 0.0.0.0 for the whole network", envvar="DIGITS_HOST")
+        str,
+        typer.Option(
+            help="Address to listen on: 0.0.0.0 for the whole network",
+            envvar="DIGITS_HOST",
+        ),
     ] = address.LOOPBACK,
 ) -> None:
     """Serve the whole service on this machine."""
@@ -89,26 +98,40 @@ def data() -> None:
 
 @app.command()
 def convert(
-    path: Annotated[Path | None, typer.Argument(help="An npz; data/mnist.npz, or the starter set without it")] = None,
-    name: Annotated[str | None, typer.Option(help="The dataset's name; the file's without it")] = None,
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="An npz; data/mnist.npz, or the starter set without it"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The dataset's name; the file's without it")
+    ] = None,
 ) -> None:
     """Convert an npz to TFRecords in the store."""
     started = time.perf_counter()
     dataset = _convert(open_store(), path or npz(), name)
     rate = sum(dataset.counts.values()) / (time.perf_counter() - started)
     counts = ", ".join(f"{count:,} {split}" for split, count in dataset.counts.items())
-    typer.echo(f"{dataset.name} {dataset.version}: {counts} examples ({rate:,.0f} images/s)")
+    typer.echo(
+        f"{dataset.name} {dataset.version}: {counts} examples ({rate:,.0f} images/s)"
+    )
 
 
 @app.command()
 def train(  # noqa: PLR0913, PLR0917  one option a parameter
-    dataset: Annotated[str | None, typer.Option(help="A dataset in the store; the data present without it")] = None,
-    architecture: Annotated[str | None, typer.Option(help="lite, or the lab's: lab")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="A dataset in the store; the data present without it"),
+    ] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="lite, or the lab's: lab")
+    ] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
     learning_rate: Annotated[float | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,
-    job_id: Annotated[str | None, typer.Option(help="Go on with this job, from its last checkpoint")] = None,
+    job_id: Annotated[
+        str | None, typer.Option(help="Go on with this job, from its last checkpoint")
+    ] = None,
 ) -> None:
     """Train as `POST /train` does, in this process, and release the model. Exit status 1 if the training failed."""
     container.require_tensorflow()
@@ -135,13 +158,17 @@ def predict(
     paths: Annotated[list[Path], typer.Argument(help="PNG files")],
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="For programs: a JSON object for each file, in a line")
+        bool,
+        typer.Option(
+            "--json", help="For programs: a JSON object for each file, in a line"
+        ),
     ] = False,
 ) -> None:
     """Read digits with the live model.
 
-    Exit status 0 if each file is a picture of a digit, and 1 if not. Digits are printed on stdout, and on stderr the
-    files without one, with the reason; as JSON, all of them on stdout.
+    Exit status 0 if each file is a picture of a digit, and 1 if not. Digits are printed
+    on stdout, and on stderr the files without one, with the reason; as JSON, all of
+    them on stdout.
     """
     with without_notices():
         classifier = load_live(open_store(), BUNDLED_FOLDER)
@@ -158,10 +185,21 @@ def predict(
 
 @app.command()
 def evaluate(
-    version: Annotated[str | None, typer.Argument(help="A model, or bundled; the live one without it")] = None,
-    negatives: Annotated[list[Path] | None, typer.Option(help="A folder of PNG files, none of them a digit")] = None,
-    samples: Annotated[int | None, typer.Option(help="Digits to damage in each way, and to render in each")] = None,
-    output: Annotated[Path | None, typer.Option(help="A folder for report.html and metrics.json; it is made")] = None,
+    version: Annotated[
+        str | None, typer.Argument(help="A model, or bundled; the live one without it")
+    ] = None,
+    negatives: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder of PNG files, none of them a digit"),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(help="Digits to damage in each way, and to render in each"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="A folder for report.html and metrics.json; it is made"),
+    ] = None,
 ) -> None:
     """Measure a model on the test part of the data it was trained on, on pictures of it, and on others of no digits."""
     container.require_tensorflow()
@@ -182,28 +220,38 @@ def _new_job(store: Store, parameters: Parameters) -> str:
     found = datasets.latest(store, name) if name else _convert(store, npz(), None)
     job_id = str(uuid.uuid4())
     jobs.create(store, Request.new(job_id, found, parameters))
-    typer.echo(f"Job {job_id} trains on {found.name} {found.version}. Stopped, it goes on with")
+    typer.echo(
+        f"Job {job_id} trains on {found.name} {found.version}. Stopped, it goes on with"
+    )
     typer.echo(f"  digits train --job-id {job_id}")
     return job_id
 
 
 def _convert(store: Store, path: Path, name: str | None) -> DatasetVersion:
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task(f"Converting {path.name}", total=None)
         return datasets.convert(
             store,
             name or path.stem,
             path,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_progress=lambda done, total: progress.update(
+                task, completed=done, total=total
+            ),
         )
 
 
 def _parameters(**options: Any) -> Parameters:
     try:
-        return Parameters.model_validate({name: value for name, value in options.items() if value is not None})
+        return Parameters.model_validate(
+            {name: value for name, value in options.items() if value is not None}
+        )
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
+        )
         raise InvalidParameterError(f"{wrong}.") from error
 
 

@@ -25,14 +25,18 @@ class Listed:
         if self.manifest is None:
             return {"version": self.name, "problem": self.problem}
         document = documents.to_json(self.manifest) | {"version": self.name}
-        return document | ({"model_version": self.manifest.version} if self.name == BUNDLED else {})
+        return document | (
+            {"model_version": self.manifest.version} if self.name == BUNDLED else {}
+        )
 
 
 def listed(store: Store) -> Iterator[Listed]:
     """Every model, newest first, the bundled one last."""
     page = manifests.list_versions(store)
     while True:
-        yield from filter(None, parallel.each(lambda name: _list(store, name), page.ids))
+        yield from filter(
+            None, parallel.each(lambda name: _list(store, name), page.ids)
+        )
         if page.next is None:
             break
         page = manifests.list_versions(store, page.next)
@@ -60,7 +64,9 @@ def load(store: Store, name: str) -> tuple[Manifest, bytes]:
     """
     manifest = load_manifest(store, name)
     if name == BUNDLED:
-        return manifest, manifest.check(MODEL_FILE, (BUNDLED_FOLDER / MODEL_FILE).read_bytes())
+        return manifest, manifest.check(
+            MODEL_FILE, (BUNDLED_FOLDER / MODEL_FILE).read_bytes()
+        )
     return manifest, manifests.load_file(store, manifest, MODEL_FILE)
 
 

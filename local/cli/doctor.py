@@ -13,7 +13,11 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def doctor(
-    *, as_json: Annotated[bool, typer.Option("--json", help="For programs: findings, and what was checked")] = False
+    *,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="For programs: findings, and what was checked"),
+    ] = False,
 ) -> None:
     """Check that everything in the store is whole, and say what to do where it is not; exit code 1 then."""
     from digits import doctor  # noqa: PLC0415  It loads NumPy and protobuf, as no other command does at its start.
@@ -24,9 +28,15 @@ def doctor(
         console.print_json(json.dumps(asdict(report)))
     else:
         for finding in report.findings:
-            console.print(f"{finding.key}: {finding.problem} {finding.remedy}", markup=False)
-        checked = ", ".join(f"{kind} {count:,}" for kind, count in report.checked.items())
+            console.print(
+                f"{finding.key}: {finding.problem} {finding.remedy}", markup=False
+            )
+        checked = ", ".join(
+            f"{kind} {count:,}" for kind, count in report.checked.items()
+        )
         console.print(f"Findings: {len(report.findings):,}. Checked: {checked}.")
         if store.url.startswith("s3:"):
-            console.print("Unfinished multipart uploads cannot be seen from here; the bucket deletes them after a day.")
+            console.print(
+                "Unfinished multipart uploads cannot be seen from here; the bucket deletes them after a day."
+            )
     raise typer.Exit(1 if report.findings else 0)

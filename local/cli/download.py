@@ -32,7 +32,9 @@ class DataError(DigitsError):
     title = "No data"
 
 
-def download(target: Path, url: str = URL, sha256: str = SHA256, timeout: float = TIMEOUT) -> None:
+def download(
+    target: Path, url: str = URL, sha256: str = SHA256, timeout: float = TIMEOUT
+) -> None:
     """Download a file, through the proxy that the environment names, if any.
 
     Args:
@@ -51,7 +53,9 @@ def download(target: Path, url: str = URL, sha256: str = SHA256, timeout: float 
                 digest.update(chunk)
                 file.write(chunk)
         if digest.hexdigest() != sha256:
-            raise DataError(f"{url} is not the file that was expected: its SHA-256 is {digest.hexdigest()}. {_REMEDY}")
+            raise DataError(
+                f"{url} is not the file that was expected: its SHA-256 is {digest.hexdigest()}. {_REMEDY}"
+            )
 
 
 def copy(source: Path, target: Path) -> None:
@@ -94,13 +98,23 @@ def _chunks(url: str, timeout: float) -> Iterator[bytes]:
             missing = answer.length or 0
     except HTTPError as error:
         error.close()
-        raise DataError(f"{url} cannot be downloaded: the server answered {error.code}. {_REMEDY}") from error
+        raise DataError(
+            f"{url} cannot be downloaded: the server answered {error.code}. {_REMEDY}"
+        ) from error
     except (OSError, HTTPException) as error:
-        raise DataError(f"{url} cannot be downloaded: {_cause(error)}. {_REMEDY}") from error
+        raise DataError(
+            f"{url} cannot be downloaded: {_cause(error)}. {_REMEDY}"
+        ) from error
     if missing:
-        raise DataError(f"{url} cannot be downloaded: it ended {missing:,} bytes early. {_REMEDY}")
+        raise DataError(
+            f"{url} cannot be downloaded: it ended {missing:,} bytes early. {_REMEDY}"
+        )
 
 
 def _cause(error: OSError | HTTPException) -> str:
     cause = error.reason if isinstance(error, URLError) else error
-    return reason(cause) if isinstance(cause, OSError) else str(cause) or type(cause).__name__
+    return (
+        reason(cause)
+        if isinstance(cause, OSError)
+        else str(cause) or type(cause).__name__
+    )

@@ -28,7 +28,10 @@ class Evaluated:
     def lines(self) -> Iterator[str]:
         """What is to be told of it, line by line."""
         figures = self.study.figures
-        kept, calibration = figures["rejection"]["kept"], figures["calibration"]["error"]
+        kept, calibration = (
+            figures["rejection"]["kept"],
+            figures["calibration"]["error"],
+        )
         yield f"{self.manifest.version} on {len(self.study.test):,} digits of {self._dataset}"
         yield f"accuracy {_interval(figures['accuracy'])}"
         yield f"loss {figures['loss']:.4f}, calibration error {calibration:.4f}"
@@ -55,25 +58,31 @@ class Evaluated:
             (folder / name).write_bytes(data)
 
 
-def evaluate(store: Store, version: str | None, negatives: Sequence[Path], count: int | None) -> Evaluated:
+def evaluate(
+    store: Store, version: str | None, negatives: Sequence[Path], count: int | None
+) -> Evaluated:
     """Study a model.
 
     Args:
-        store: has the version of the dataset that the model was trained on, and the model, unless it is bundled.
+        store: has the version of the dataset that the model was trained on, and the
+            model, unless it is bundled.
         version: the model, or `bundled`; without one, the live one.
         negatives: folders of PNG files, none of them a digit.
-        count: digits for each corruption and severity, and for each kind of picture; as a training takes, without it.
+        count: digits for each corruption and severity, and for each kind of picture; as
+            a training takes, without it.
 
     Raises:
         InvalidParameterError: a folder holds no PNG files.
-        UnknownError: there is no such model, or the store lacks the version of the dataset that it was trained on.
+        UnknownError: there is no such model, or the store lacks the version of the
+            dataset that it was trained on.
     """
     others = {folder.name: _pngs(folder) for folder in negatives}
     manifest, model = catalogue.load(store, version or releases.live_version(store))
     dataset = versions.find(store, manifest.dataset, manifest.dataset_version)
     with without_notices():
         threshold = Classifier(manifest, model).threshold
-    # They load TensorFlow: seconds, and notices of its own, for which nobody waits who mistyped a name.
+    # They load TensorFlow: seconds, and notices of its own, for which nobody waits who
+    # mistyped a name.
     from training.evaluation import baselines  # noqa: PLC0415
     from training.evaluation.study import samples, study  # noqa: PLC0415
     from training.input import fetch  # noqa: PLC0415
@@ -94,7 +103,9 @@ def evaluate(store: Store, version: str | None, negatives: Sequence[Path], count
 def _pngs(folder: Path) -> list[bytes]:
     pngs = [path.read_bytes() for path in sorted(folder.glob("*.png"))]
     if not pngs:
-        raise InvalidParameterError(f"The folder {folder} holds no PNG files. Give one that does.")
+        raise InvalidParameterError(
+            f"The folder {folder} holds no PNG files. Give one that does."
+        )
     return pngs
 
 

@@ -18,14 +18,19 @@ from local.checkout import npz, open_store
 from local.cli import catalogue
 from local.cli.catalogue import Listed
 
-app = typer.Typer(no_args_is_help=True, help="List, show, release, import and export models.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, show, release, import and export models."
+)
 console = Console(highlight=False)
 Version = Annotated[str, typer.Argument(help="A model's version, or bundled")]
 
 
 @app.command("list")
 def list_models(
-    *, as_json: Annotated[bool, typer.Option("--json", help="For programs, as GET /models answers")] = False
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs, as GET /models answers")
+    ] = False,
 ) -> None:
     """The models in the store, newest first, and the one bundled with the code; the live one is marked."""
     store = open_store()
@@ -37,10 +42,15 @@ def list_models(
     listed = list(catalogue.listed(store))
     if as_json:
         document = {"live": live, "models": [model.to_json() for model in listed]}
-        console.print_json(json.dumps(document | ({"problem": problem} if problem else {})))
+        console.print_json(
+            json.dumps(document | ({"problem": problem} if problem else {}))
+        )
         return
     console.print(_table(listed, live))
-    for line in [problem, *(f"{model.name}: {model.problem}" for model in listed if model.problem)]:
+    for line in [
+        problem,
+        *(f"{model.name}: {model.problem}" for model in listed if model.problem),
+    ]:
         if line:
             typer.echo(line)
 
@@ -54,14 +64,20 @@ def show(version: Version) -> None:
 
 
 @app.command()
-def release(version: Version, reason: Annotated[str, typer.Option(help="Why")] = "digits models release") -> None:
+def release(
+    version: Version,
+    reason: Annotated[str, typer.Option(help="Why")] = "digits models release",
+) -> None:
     """Make a model live: promote it, or roll back to it."""
     made = releases.release(open_store(), version, reason)
     typer.echo(f"Release {made.number}: {made.version} is live.")
 
 
 @app.command()
-def export(version: Version, folder: Annotated[Path, typer.Argument(help="Where to; it is made")]) -> None:
+def export(
+    version: Version,
+    folder: Annotated[Path, typer.Argument(help="Where to; it is made")],
+) -> None:
     """Copy what the predict function serves: this made the model bundled with it, functions/predict/model."""
     manifest, model = catalogue.load(open_store(), version)
     _write(folder, {MODEL_FILE: model, MANIFEST_FILE: documents.to_bytes(manifest)})
@@ -69,9 +85,18 @@ def export(version: Version, folder: Annotated[Path, typer.Argument(help="Where 
 
 @app.command("import")
 def import_weights(
-    path: Annotated[Path, typer.Argument(help="Keras weights in HDF5: of Keras 3, or Keras 2's such as weights.h5")],
-    dataset: Annotated[str | None, typer.Option(help="Measure it on this dataset in the store")] = None,
-    architecture: Annotated[Literal["lab", "lite"], typer.Option(help="The network that the weights are of")] = "lab",
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="Keras weights in HDF5: of Keras 3, or Keras 2's such as weights.h5"
+        ),
+    ],
+    dataset: Annotated[
+        str | None, typer.Option(help="Measure it on this dataset in the store")
+    ] = None,
+    architecture: Annotated[
+        Literal["lab", "lite"], typer.Option(help="The network that the weights are of")
+    ] = "lab",
 ) -> None:
     """Make a model of a weights file: exported, measured, published, and not released."""
     path.open("rb").close()  # Say at once if that cannot be done.
@@ -82,19 +107,28 @@ def import_weights(
 
     manifest = importing.publish(store, path, architecture, found)
     accuracy = manifest.metrics["accuracy"]
-    typer.echo(f"{manifest.version}: accuracy {accuracy:.4f}. Release it: digits models release {manifest.version}")
+    typer.echo(
+        f"{manifest.version}: accuracy {accuracy:.4f}. Release it: digits models release {manifest.version}"
+    )
 
 
 def _table(listed: list[Listed], live: str | None) -> Table:
     table = Table("", "version", "dataset", "architecture", "accuracy", box=None)
     for model in listed:
         mark = "live" if model.name == live else ""
-        table.add_row(mark, model.name, *(_facts(model.manifest) if model.manifest else ["cannot be read"]))
+        table.add_row(
+            mark,
+            model.name,
+            *(_facts(model.manifest) if model.manifest else ["cannot be read"]),
+        )
     return table
 
 
 def _facts(manifest: Manifest) -> list[str]:
-    architecture, accuracy = manifest.parameters.get("architecture"), manifest.metrics.get("accuracy")
+    architecture, accuracy = (
+        manifest.parameters.get("architecture"),
+        manifest.metrics.get("accuracy"),
+    )
     return [
         f"{manifest.dataset} {manifest.dataset_version}",
         str(architecture or "unknown"),

@@ -13,8 +13,9 @@ _STDERR = 2
 def without_notices() -> Iterator[None]:
     """Hold back what is written to stderr, and pass it on afterwards without LiteRT's notices.
 
-    With the first model, LiteRT says that it created its XNNPACK delegate. It does so from C++, and its level is a
-    variable that the library keeps to itself. For commands with one thread: in a server, others write there meanwhile.
+    With the first model, LiteRT says that it created its XNNPACK delegate. It does so
+    from C++, and its level is a variable that the library keeps to itself. For commands
+    with one thread: in a server, others write there meanwhile.
     """
     stderr = os.dup(_STDERR)
     with tempfile.TemporaryFile() as held:

@@ -44,7 +44,11 @@ class Reading:
         if self.prediction is None:
             return f"{name}: {self.problem}"
         best = f"{self.prediction} ({self.confidence:.1%})"
-        return f"{name}: {best}" if self.accepted else f"{name}: {self.problem} The closest digit is {best}."
+        return (
+            f"{name}: {best}"
+            if self.accepted
+            else f"{name}: {self.problem} The closest digit is {best}."
+        )
 
 
 def read(classifier: Classifier, path: Path) -> Reading:
@@ -64,7 +68,9 @@ def read(classifier: Classifier, path: Path) -> Reading:
 def _find_digit(path: Path) -> tuple[Pixels, str | None]:
     """What is most like a digit, and why not to take it for one, if so."""
     with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)  # One byte more is refused, and an endless file ends.
+        data = file.read(
+            MAX_BYTES + 1
+        )  # One byte more is refused, and an endless file ends.
     try:
         return read_digit(data), None
     except NotADigitError as error:

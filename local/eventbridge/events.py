@@ -16,7 +16,8 @@ from local.backoff import pause
 _ACCOUNT, _REGION = "123456789012", "us-east-1"
 # What a folder is called where S3 would name a bucket.
 _FOLDER_BUCKET = "local"
-# Within two minutes. EventBridge and Lambda go on for longer, but the train function also asks Batch itself.
+# Within two minutes. EventBridge and Lambda go on for longer, but the train function
+# also asks Batch itself.
 MAX_TRIES = 6
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -27,11 +28,19 @@ logger = logging.getLogger(__name__)
 def object_created(store_url: str, entry: Entry) -> dict[str, Any]:
     """Amazon S3's "Object Created" for an object of the store."""
     url = urlsplit(store_url)
-    bucket, prefix = (url.netloc, url.path.strip("/")) if url.scheme == "s3" else (_FOLDER_BUCKET, "")
+    bucket, prefix = (
+        (url.netloc, url.path.strip("/"))
+        if url.scheme == "s3"
+        else (_FOLDER_BUCKET, "")
+    )
     detail = {
         "version": "0",
         "bucket": {"name": bucket},
-        "object": {"key": f"{prefix}/{entry.key}".lstrip("/"), "size": entry.size, "etag": entry.etag.strip('"')},
+        "object": {
+            "key": f"{prefix}/{entry.key}".lstrip("/"),
+            "size": entry.size,
+            "etag": entry.etag.strip('"'),
+        },
         "reason": "PutObject",
     }
     return _envelope("aws.s3", "Object Created", f"arn:aws:s3:::{bucket}", detail)
@@ -42,7 +51,9 @@ def job_state_change(job: Job) -> dict[str, Any]:
     return _envelope("aws.batch", "Batch Job State Change", job.job_arn, job.to_json())
 
 
-def _envelope(source: str, detail_type: str, resource: str, detail: dict[str, Any]) -> dict[str, Any]:
+def _envelope(
+    source: str, detail_type: str, resource: str, detail: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -99,7 +110,11 @@ class Deliveries:
         for failures in range(1, MAX_TRIES):
             if handled:
                 return
-            await asyncio.sleep(pause(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
+            await asyncio.sleep(
+                pause(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            )
             handled = await invoke(self._pool, event)
         if not handled:
-            logger.error("%s was given up after %d tries.", event["detail-type"], MAX_TRIES)
+            logger.error(
+                "%s was given up after %d tries.", event["detail-type"], MAX_TRIES
+            )

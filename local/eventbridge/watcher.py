@@ -31,15 +31,18 @@ class _Failure:
 class Watcher:
     """Announces each upload, and each change of one: once it is the same in two polls, so no half-copied file.
 
-    What is there at the start is announced too: it may have come while nobody watched. An upload that could not be
-    handled is announced again after a pause, which grows, until it can be.
+    What is there at the start is announced too: it may have come while nobody watched.
+        An upload that could not be handled is announced again after a pause, which
+        grows, until it can be.
 
     Args:
         store: whose `raw/` to watch.
         announce: takes an upload, and returns whether it was handled.
     """
 
-    def __init__(self, store: Store, announce: Callable[[Entry], Awaitable[bool]]) -> None:
+    def __init__(
+        self, store: Store, announce: Callable[[Entry], Awaitable[bool]]
+    ) -> None:
         self._store = store
         self._announce = announce
         self._previous: set[Entry] = set()
@@ -57,7 +60,11 @@ class Watcher:
                 failures += 1
                 if failures == 1:
                     logger.warning("Uploads cannot be seen: %s", error.detail)
-            await asyncio.sleep(pause(failures, POLL_SECONDS, LONGEST_PAUSE_SECONDS) if failures else POLL_SECONDS)
+            await asyncio.sleep(
+                pause(failures, POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+                if failures
+                else POLL_SECONDS
+            )
 
     async def poll(self) -> None:
         """Look once, and announce what has settled since the last look."""
@@ -66,7 +73,11 @@ class Watcher:
         settled = uploads & self._previous - self._handled
         self._previous = uploads
         self._handled &= uploads
-        self._failures = {entry: failure for entry, failure in self._failures.items() if entry in uploads}
+        self._failures = {
+            entry: failure
+            for entry, failure in self._failures.items()
+            if entry in uploads
+        }
         for entry in sorted(settled):
             if self._failures.get(entry, _Failure()).due <= time.monotonic():
                 await self.announce(entry)

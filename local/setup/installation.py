@@ -1,7 +1,8 @@
 """Installs the packages of a lock into an environment.
 
-`make` runs this before anything is installed, and on Pythons that the service does not run on:
-`python -m local.setup.installation serve .venv/.serve` makes the environment .venv, and the file when it is done.
+`make` runs this before anything is installed, and on Pythons that the service does not
+run on: `python -m local.setup.installation serve .venv/.serve` makes the environment
+.venv, and the file when it is done.
 """
 
 from __future__ import annotations  # Runs on older Pythons too.
@@ -35,7 +36,8 @@ class Layer(NamedTuple):
     Attributes:
         purpose: in words.
         megabytes: what uv writes of it on x86_64 (10**6 bytes).
-        has_project: whether this project itself belongs into the environment, and is to start fast there.
+        has_project: whether this project itself belongs into the environment, and is to
+            start fast there.
     """
 
     purpose: str
@@ -69,7 +71,8 @@ def main(name: str, marker: Path) -> int:
 def install(name: str, marker: Path) -> None:
     """Install a layer into the environment that is the folder of `marker`, and make the marker.
 
-    An environment whose Python is gone is made again. What an interrupted installation has left is replaced.
+    An environment whose Python is gone is made again. What an interrupted installation
+    has left is replaced.
 
     Raises:
         InstallationError: it cannot be installed.
@@ -82,14 +85,20 @@ def install(name: str, marker: Path) -> None:
             return
         layer = LAYERS[name]
         started = time.monotonic()
-        _tell(f"Installing {layer.purpose} into {folder}: {_count(name)} packages, {layer.megabytes:,} MB.")
+        _tell(
+            f"Installing {layer.purpose} into {folder}: {_count(name)} packages, {layer.megabytes:,} MB."
+        )
         _install(name, marker)
         _tell(f"Installed in {time.monotonic() - started:.0f} s.")
 
 
 def is_installed(name: str, marker: Path) -> bool:
     """Whether the environment has what the lock lists now."""
-    return marker.exists() and marker.read_text() == _digest(name) and _has_python(marker.parent)
+    return (
+        marker.exists()
+        and marker.read_text() == _digest(name)
+        and _has_python(marker.parent)
+    )
 
 
 def _install(name: str, marker: Path) -> None:
@@ -144,7 +153,10 @@ def _watch(installer: Installer, arguments: Sequence[str], megabytes: int) -> st
     """
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
-            [*installer.command, *arguments], env=installer.environment, stdout=output, stderr=subprocess.STDOUT
+            [*installer.command, *arguments],
+            env=installer.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
             _tell_progress(process, megabytes)
@@ -167,7 +179,9 @@ def _tell_progress(process: subprocess.Popen[bytes], megabytes: int) -> None:
         written = min(_megabytes_written(process.pid), megabytes)
         if written > told:
             told = written
-            _tell(f"  {written:,} of {megabytes:,} MB", end="\r" if on_terminal else "\n")
+            _tell(
+                f"  {written:,} of {megabytes:,} MB", end="\r" if on_terminal else "\n"
+            )
 
 
 def _megabytes_written(process_id: int) -> int:

@@ -39,7 +39,8 @@ class Installer(NamedTuple):
 
     Attributes:
         command: installs what is added to it.
-        locked: options for a lock: its checksums are compared, and it lists all there is to install.
+        locked: options for a lock: its checksums are compared, and it lists all there
+            is to install.
         reinstall: option to replace what is there.
         compiling: options by whether modules are to be compiled now.
         environment: variables for it.
@@ -60,7 +61,12 @@ def python_of(folder: Path) -> str:
 def works(*command: str, environment: dict[str, str] | None = None) -> bool:
     """Whether a command can be run, and ends well."""
     try:
-        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(
+                command, env=environment, capture_output=True, check=False
+            ).returncode
+            == 0
+        )
     except OSError:
         return False
 
@@ -100,8 +106,16 @@ def last_lines(output: str) -> str:
 def _as_uv(uv: str, folder: Path) -> Installer:
     settings = _pip_settings()
     return Installer(
-        [uv, "pip", "install", "--python", python_of(folder), *pip_settings.options(settings)],
-        # With --require-hashes uv would refuse the constraints of pip's settings. The locks have a checksum for all.
+        [
+            uv,
+            "pip",
+            "install",
+            "--python",
+            python_of(folder),
+            *pip_settings.options(settings),
+        ],
+        # With --require-hashes uv would refuse the constraints of pip's settings. The
+        # locks have a checksum for all.
         locked=["--verify-hashes", "--no-deps"],
         reinstall="--reinstall",
         compiling={True: ["--compile-bytecode"], False: []},
@@ -111,7 +125,13 @@ def _as_uv(uv: str, folder: Path) -> Installer:
 
 def _as_pip(folder: Path) -> Installer:
     return Installer(
-        [*_pip(), "--python", python_of(folder), "install", "--disable-pip-version-check"],
+        [
+            *_pip(),
+            "--python",
+            python_of(folder),
+            "install",
+            "--disable-pip-version-check",
+        ],
         locked=["--require-hashes", "--no-deps"],
         reinstall="--force-reinstall",
         compiling={True: ["--compile"], False: ["--no-compile"]},
@@ -134,7 +154,13 @@ def _uv() -> str | None:
     for candidate in (shutil.which("uv"), own):
         if candidate and works(candidate, "--version"):
             return candidate
-    options = ["--quiet", "--no-compile", "--only-binary=:all:", "--require-hashes", "--no-deps"]
+    options = [
+        "--quiet",
+        "--no-compile",
+        "--only-binary=:all:",
+        "--require-hashes",
+        "--no-deps",
+    ]
     target = ["--upgrade", "--target", str(TOOLS / "uv"), "--requirement", str(UV_LOCK)]
     is_there = works(*_pip(), "install", *options, *target) and works(own, "--version")
     return own if is_there else None
@@ -151,7 +177,9 @@ def _pip() -> list[str]:
         return present
     if not works(sys.executable, "-m", "venv", "--clear", str(TOOLS / "pip")):
         shutil.rmtree(TOOLS / "pip", ignore_errors=True)
-        raise InstallationError("Python's venv and pip are needed. On Debian and Ubuntu: apt-get install python3-venv")
+        raise InstallationError(
+            "Python's venv and pip are needed. On Debian and Ubuntu: apt-get install python3-venv"
+        )
     return _present_pip()
 
 
@@ -170,5 +198,7 @@ def _run(*command: str) -> str:
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise InstallationError(f"{' '.join(command)} failed.\n{last_lines(done.stderr or done.stdout)}")
+        raise InstallationError(
+            f"{' '.join(command)} failed.\n{last_lines(done.stderr or done.stdout)}"
+        )
     return done.stdout

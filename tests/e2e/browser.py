@@ -9,7 +9,9 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 CAPABILITIES = {
     "browserName": "chrome",
     # Chromium has no sandbox for root, as whom containers run.
-    "goog:chromeOptions": {"args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"]},
+    "goog:chromeOptions": {
+        "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"]
+    },
     "goog:loggingPrefs": {"browser": "ALL"},
 }
 
@@ -40,21 +42,45 @@ class Browser:
         self._post(f"/element/{element}/value", text=keys)
 
     def press(self, keys: str) -> None:
-        strokes = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
-        self._post("/actions", actions=[{"type": "key", "id": "keyboard", "actions": strokes}])
+        strokes = [
+            {"type": kind, "value": key}
+            for key in keys
+            for kind in ("keyDown", "keyUp")
+        ]
+        self._post(
+            "/actions", actions=[{"type": "key", "id": "keyboard", "actions": strokes}]
+        )
 
     def drag(self, *points: tuple[int, int]) -> None:
         """Press the mouse button at the first point, in CSS pixels, and release it at the last."""
-        first, *others = [{"type": "pointerMove", "x": x, "y": y, "duration": 50} for x, y in points]
-        moves = [first, {"type": "pointerDown", "button": 0}, *others, {"type": "pointerUp", "button": 0}]
-        self._post("/actions", actions=[{"type": "pointer", "id": "mouse", "actions": moves}])
+        first, *others = [
+            {"type": "pointerMove", "x": x, "y": y, "duration": 50} for x, y in points
+        ]
+        moves = [
+            first,
+            {"type": "pointerDown", "button": 0},
+            *others,
+            {"type": "pointerUp", "button": 0},
+        ]
+        self._post(
+            "/actions", actions=[{"type": "pointer", "id": "mouse", "actions": moves}]
+        )
 
     def log(self) -> list[str]:
         return [entry["message"] for entry in self._post("/se/log", type="browser")]
 
     def set_width(self, pixels: int) -> None:
-        metrics = {"width": pixels, "height": 800, "deviceScaleFactor": 2, "mobile": True}
-        self._post("/goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=metrics)
+        metrics = {
+            "width": pixels,
+            "height": 800,
+            "deviceScaleFactor": 2,
+            "mobile": True,
+        }
+        self._post(
+            "/goog/cdp/execute",
+            cmd="Emulation.setDeviceMetricsOverride",
+            params=metrics,
+        )
 
     def _post(self, command: str, **body: Any) -> Any:
         answer = self._driver.post(self._path + command, json=body)

@@ -24,14 +24,19 @@ class Cloud:
 
     def upload(self, name: str, npz: bytes) -> Any:
         """Upload a dataset, and let the event arrive that S3 would send. Returns what became of it."""
-        answer = self.api.post("/datasets", json={"name": name}).raise_for_status().json()
-        # This name of the host is known to containers only. The URL is signed for it, but moto checks no signature.
+        answer = (
+            self.api.post("/datasets", json={"name": name}).raise_for_status().json()
+        )
+        # This name of the host is known to containers only. The URL is signed for it,
+        # but moto checks no signature.
         url = answer["upload_url"].replace(self.aws.endpoint, self.aws.url)
         httpx.put(url, content=npz).raise_for_status()
         return self.sam.invoke("Convert", self.aws.upload_event(f"raw/{name}.npz"))
 
     def predict(self, png: bytes, media_type: str = "image/png") -> httpx.Response:
-        return self.api.post("/predict", content=png, headers={"Content-Type": media_type})
+        return self.api.post(
+            "/predict", content=png, headers={"Content-Type": media_type}
+        )
 
     def train(self, **parameters: Any) -> str:
         """Start a training. Returns its id."""
@@ -40,7 +45,9 @@ class Cloud:
         return str(answer.json()["job_id"])
 
     def state(self, job_id: str) -> dict[str, Any]:
-        state: dict[str, Any] = self.api.get(f"/train/{job_id}").raise_for_status().json()
+        state: dict[str, Any] = (
+            self.api.get(f"/train/{job_id}").raise_for_status().json()
+        )
         return state
 
     def follow(self, job_id: str) -> Iterator[dict[str, Any]]:

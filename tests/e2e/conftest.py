@@ -47,7 +47,10 @@ def docker(environment: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     try:
         shell.output("docker", "version")
     except shell.CloudError as error:
-        pytest.exit(f"These tests need Docker, with its engine running (on Debian, docker.io). {error}", returncode=1)
+        pytest.exit(
+            f"These tests need Docker, with its engine running (on Debian, docker.io). {error}",
+            returncode=1,
+        )
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +85,9 @@ def aws(
     scratch = folder / "scratch"
     scratch.mkdir()
     scratch.chmod(0o777)  # The container's user is nobody here.
-    with serve([sys.executable, "-m", "moto.server"], host_address(), folder / "moto.log") as url:
+    with serve(
+        [sys.executable, "-m", "moto.server"], host_address(), folder / "moto.log"
+    ) as url:
         environment.setenv("AWS_ENDPOINT_URL", url)
         with closing(Aws(url, f"e2e{uuid.uuid4().hex}", scratch)) as running:
             yield running
@@ -102,7 +107,10 @@ def sam(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Sam:
 @pytest.fixture(scope="session")
 def cloud(aws: Aws, sam: Sam) -> Iterator[Cloud]:
     # Warm, as Lambda keeps them.
-    with sam.start_api("--warm-containers", "LAZY") as url, httpx.Client(base_url=url, timeout=60) as api:
+    with (
+        sam.start_api("--warm-containers", "LAZY") as url,
+        httpx.Client(base_url=url, timeout=60) as api,
+    ):
         yield Cloud(api, aws, sam)
 
 

@@ -51,7 +51,9 @@ class Container:
     def client(self) -> httpx.Client:
         """A client that sends the key, which the log has told."""
         (key,) = KEY.findall(self.log())
-        return httpx.Client(base_url=self.own(), headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        return httpx.Client(
+            base_url=self.own(), headers={"Authorization": f"Bearer {key}"}, timeout=60
+        )
 
     def catches(self, number: signal.Signals) -> bool:
         """Whether its first process has a handler for a signal. Until then the kernel drops the signal."""
@@ -63,7 +65,9 @@ class Container:
         """What a command in it prints."""
         return shell.output("docker", "exec", self.name, *command)
 
-    def wait(self, condition: Callable[[], bool], seconds: float = START_SECONDS) -> None:
+    def wait(
+        self, condition: Callable[[], bool], seconds: float = START_SECONDS
+    ) -> None:
         """Wait until something is so."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -104,4 +108,6 @@ def running(image: str, *options: str) -> Iterator[Container]:
 def predict(url: str) -> httpx.Response:
     """What a server answers to the picture of an 8."""
     png = (ROOT / "example" / "8.png").read_bytes()
-    return httpx.post(f"{url}/predict", content=png, headers={"Content-Type": "image/png"}, timeout=60)
+    return httpx.post(
+        f"{url}/predict", content=png, headers={"Content-Type": "image/png"}, timeout=60
+    )

@@ -19,7 +19,9 @@ def serve(command: list[str], host: str, log: Path) -> Iterator[str]:
         probe.bind((host, 0))
         port = probe.getsockname()[1]
     with log.open("ab") as out:
-        process = subprocess.Popen([*command, "--host", host, "--port", str(port)], stdout=out, stderr=out)
+        process = subprocess.Popen(
+            [*command, "--host", host, "--port", str(port)], stdout=out, stderr=out
+        )
     try:
         deadline = time.monotonic() + START_SECONDS
         while not _listens(host, port):

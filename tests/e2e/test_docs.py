@@ -17,7 +17,11 @@ READY = "Digits is ready"
 
 
 @pytest.fixture
-def shell(images: None, environment: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shell]:  # noqa: ARG001
+def shell(
+    images: None,  # noqa: ARG001
+    environment: pytest.MonkeyPatch,  # noqa: ARG001
+    tmp_path: Path,
+) -> Iterator[Shell]:
     opened = Shell(ROOT, tmp_path / "log", {})
     yield opened
     opened.close()
@@ -40,7 +44,9 @@ def test_one_machine_with_docker_runs_as_pasted(shell: Shell) -> None:
     api, moto = str(free_port()), str(free_port())
     # sam's own port is 3000.
     ports = {"start-api": f"start-api --port {api}", "3000": api, "5000": moto}
-    texts = [block.text for block in blocks("docs/deploy.md") if block.section == SECTION]
+    texts = [
+        block.text for block in blocks("docs/deploy.md") if block.section == SECTION
+    ]
     for written, used in ports.items():
         texts = [text.replace(written, used) for text in texts]
     served, invoked = map(shell.run, texts)
@@ -48,7 +54,9 @@ def test_one_machine_with_docker_runs_as_pasted(shell: Shell) -> None:
     assert '"statusCode": 200' in invoked
 
 
-def test_the_whole_service_in_a_container_runs_as_pasted(open_shell: Callable[[], Shell], tmp_path: Path) -> None:
+def test_the_whole_service_in_a_container_runs_as_pasted(
+    open_shell: Callable[[], Shell], tmp_path: Path
+) -> None:
     name, port = f"digits-{uuid.uuid4().hex}", str(free_port())
     # A container, a volume and a folder of the reader's may have these names.
     used = {
@@ -60,7 +68,11 @@ def test_the_whole_service_in_a_container_runs_as_pasted(open_shell: Callable[[]
         "127.0.0.1:3000": f"127.0.0.1:{port}",
         "/data backup": f"/data {tmp_path}/backup",
     }
-    (block,) = [block for block in blocks("docs/self-hosting.md") if block.section == IN_A_CONTAINER]
+    (block,) = [
+        block
+        for block in blocks("docs/self-hosting.md")
+        if block.section == IN_A_CONTAINER
+    ]
     text = block.text
     for written, replaced in used.items():
         assert written in text
@@ -72,7 +84,10 @@ def test_the_whole_service_in_a_container_runs_as_pasted(open_shell: Callable[[]
         shell = open_shell()
         for command, expected in others:
             answer = shell.run(command)
-            assert not expected or re.fullmatch(pattern(expected), answer), (command, answer)
+            assert not expected or re.fullmatch(pattern(expected), answer), (
+                command,
+                answer,
+            )
         assert (tmp_path / "backup" / ".batch" / "api-key").exists()
     finally:
         output("docker", "rm", "--force", "--volumes", name)

@@ -18,10 +18,16 @@ EPOCHS = 200
 
 
 @contextmanager
-def changed(cloud: Cloud, part: str, change: Callable[[bytes], bytes | None]) -> Iterator[None]:
+def changed(
+    cloud: Cloud, part: str, change: Callable[[bytes], bytes | None]
+) -> Iterator[None]:
     """For a while, objects with this in their keys are as `change` makes them; None deletes one."""
     store = cloud.aws.store
-    kept = {entry.key: store.read(entry.key) for entry in store.entries("datasets") if part in entry.key}
+    kept = {
+        entry.key: store.read(entry.key)
+        for entry in store.entries("datasets")
+        if part in entry.key
+    }
     assert kept
     for key, data in kept.items():
         store.delete(key) if (new := change(data)) is None else store.write(key, new)
@@ -53,41 +59,61 @@ def test_a_damaged_record_is_named(cloud: Cloud, starter: str) -> None:
     assert "upload the dataset again" in failed["reason"]
 
 
-def test_a_dataset_that_is_deleted_before_the_training_starts_is_missed(cloud: Cloud, starter: str) -> None:
+def test_a_dataset_that_is_deleted_before_the_training_starts_is_missed(
+    cloud: Cloud, starter: str
+) -> None:
     job_id = cloud.train(dataset=starter)
     with changed(cloud, f"/{starter}/", lambda _: None):
         failed = end_of(cloud, job_id)
     assert failed["status"] == "FAILED"
-    assert failed["reason"] == f"There is no dataset '{starter}' 1.0.0. List the datasets with GET /datasets."
+    assert (
+        failed["reason"]
+        == f"There is no dataset '{starter}' 1.0.0. List the datasets with GET /datasets."
+    )
 
 
 def test_a_training_is_cancelled(cloud: Cloud, starter: str) -> None:
     before = cloud.api.get("/models").json()["live"]
     # The answer comes before the function's time is up, however long the caller would wait.
-    answer = cloud.api.post("/train", json={"dataset": starter, "epochs": EPOCHS}, headers={"Prefer": "wait=600"})
+    answer = cloud.api.post(
+        "/train",
+        json={"dataset": starter, "epochs": EPOCHS},
+        headers={"Prefer": "wait=600"},
+    )
     assert answer.status_code == httpx.codes.ACCEPTED
     job_id = answer.json()["job_id"]
     assert answer.headers["location"] == f"/train/{job_id}"
     eventually(lambda: cloud.aws.container(job_id))
 
     cancelled = cloud.api.delete(f"/train/{job_id}").raise_for_status().json()
-    assert (cancelled["status"], cancelled["reason"]) == ("FAILED", f"Cancelled by DELETE /train/{job_id}")
+    assert (cancelled["status"], cancelled["reason"]) == (
+        "FAILED",
+        f"Cancelled by DELETE /train/{job_id}",
+    )
     eventually(lambda: not cloud.aws.container(job_id))
     assert cloud.state(job_id)["reason"] == cancelled["reason"]
     assert cloud.api.get("/models").json()["live"] == before
 
 
 def test_a_timeout_is_explained(cloud: Cloud, starter: str) -> None:
-    event = sample_event("train") | {"body": json.dumps({"dataset": starter, "epochs": EPOCHS})}
-    answer = cloud.sam.invoke("Train", event, DIGITS_JOB_DEFINITION=cloud.aws.short_definition)
+    event = sample_event("train") | {
+        "body": json.dumps({"dataset": starter, "epochs": EPOCHS})
+    }
+    answer = cloud.sam.invoke(
+        "Train", event, DIGITS_JOB_DEFINITION=cloud.aws.short_definition
+    )
     job_id = json.loads(answer["body"])["job_id"]
     assert answer["multiValueHeaders"]["Location"] == [f"/v1/train/{job_id}"]
     wait_until_batch_failed(cloud, job_id)
 
-    cloud.sam.invoke("Train", cloud.aws.job_event(job_id, "Job attempt duration exceeded timeout"))
+    cloud.sam.invoke(
+        "Train", cloud.aws.job_event(job_id, "Job attempt duration exceeded timeout")
+    )
     failed = cloud.state(job_id)
     assert failed["status"] == "FAILED"
-    assert failed["reason"].startswith("The training took longer than it may. Ask for fewer epochs")
+    assert failed["reason"].startswith(
+        "The training took longer than it may. Ask for fewer epochs"
+    )
 
 
 def test_running_out_of_memory_is_explained(cloud: Cloud, starter: str) -> None:
@@ -97,16 +123,22 @@ def test_running_out_of_memory_is_explained(cloud: Cloud, starter: str) -> None:
 
     # moto's job does not say how its container ended. ECS does, in these words.
     reason = "OutOfMemoryError: Container killed due to memory usage"
-    event = cloud.aws.job_event(job_id, "Essential container in task exited", exitCode=137, reason=reason)
+    event = cloud.aws.job_event(
+        job_id, "Essential container in task exited", exitCode=137, reason=reason
+    )
     cloud.sam.invoke("Train", event)
     failed = cloud.state(job_id)
     assert failed["status"] == "FAILED"
-    assert failed["reason"].startswith("The training ran out of memory. Deploy with more TrainingMemory.")
+    assert failed["reason"].startswith(
+        "The training ran out of memory. Deploy with more TrainingMemory."
+    )
     assert "exit code 137" in failed["reason"]
 
 
 @pytest.mark.parametrize(("name", "make"), BAD_UPLOADS)
-def test_a_bad_upload_is_refused(cloud: Cloud, name: str, make: Callable[[], bytes]) -> None:
+def test_a_bad_upload_is_refused(
+    cloud: Cloud, name: str, make: Callable[[], bytes]
+) -> None:
     refused = cloud.upload(name, make())
     assert refused["status"] == "refused"
     problem = assert_problem(cloud.api.post("/train", json={"dataset": name}), 422)

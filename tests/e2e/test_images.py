@@ -15,7 +15,9 @@ pytestmark = pytest.mark.usefixtures("images")
 
 
 def size(image: str) -> int:
-    layers = shell.output("docker", "history", "--human=false", "--format", "{{.Size}}", image)
+    layers = shell.output(
+        "docker", "history", "--human=false", "--format", "{{.Size}}", image
+    )
     return sum(map(int, layers.split()))
 
 

@@ -22,7 +22,9 @@ def measure(api: httpx.Client) -> float:
     return milliseconds
 
 
-def test_cold_and_warm_latency(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cold_and_warm_latency(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     with cloud.sam.start_api() as url, httpx.Client(base_url=url, timeout=60) as api:
         cold = [measure(api) for _ in range(COLD)]
     warm = [measure(cloud.api) for _ in range(WARM)]

@@ -32,10 +32,18 @@ ENTER, TAB = "\ue007", "\ue004"
 def driver() -> Iterator[httpx.Client]:
     program = shutil.which("chromedriver")
     if program is None:
-        pytest.fail("The page's tests need a browser: apt-get install chromium chromium-driver")
-    with subprocess.Popen([program, "--port=0"], stdout=subprocess.PIPE, text=True) as process:
+        pytest.fail(
+            "The page's tests need a browser: apt-get install chromium chromium-driver"
+        )
+    with subprocess.Popen(
+        [program, "--port=0"], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
-        port = next(found[1] for line in process.stdout if (found := re.search(r"on port (\d+)\.", line)))
+        port = next(
+            found[1]
+            for line in process.stdout
+            if (found := re.search(r"on port (\d+)\.", line))
+        )
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             yield client
         process.terminate()
@@ -85,7 +93,10 @@ def test_a_drawn_one_is_read(page: Browser) -> None:
     shares = re.findall(r"^(\d)\s+>?([\d.]+)%$", page.text("#bars"), re.MULTILINE)
     assert [digit for digit, _ in shares] == [*"0123456789"]
     assert max(shares, key=lambda share: float(share[1]))[0] == "1"
-    assert re.search(r"Model \S+\nAnswered in \d+ ms · decode [\d.]+ ms · infer [\d.]+ ms", page.text("#meta"))
+    assert re.search(
+        r"Model \S+\nAnswered in \d+ ms · decode [\d.]+ ms · infer [\d.]+ ms",
+        page.text("#meta"),
+    )
     assert page.log() == []
 
 
@@ -114,7 +125,8 @@ def test_clear_resets_from_the_keyboard(page: Browser) -> None:
 
 
 def test_clear_forgets_a_stroke_that_was_not_sent_yet(page: Browser) -> None:
-    # Within the page, because a command from here may take longer than the pause before a drawing is sent.
+    # Within the page, because a command from here may take longer than the pause before
+    # a drawing is sent.
     page.run(f"""
         {RECORD}
         const [board, clear] = document.querySelectorAll("canvas, #clear");
@@ -130,7 +142,9 @@ def test_a_new_stroke_aborts_the_request_before(page: Browser) -> None:
     wait_until(lambda: page.run("return window.requests.length") == 1)
     draw_one(page)
     wait_until(lambda: page.run("return window.requests.length") == 2)
-    assert page.run("return window.requests.map((request) => request.signal.aborted)") == [True, False]
+    assert page.run(
+        "return window.requests.map((request) => request.signal.aborted)"
+    ) == [True, False]
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/"])
@@ -141,7 +155,9 @@ def test_the_request_stays_below_the_stage(page: Browser, path: str) -> None:
     assert page.run("return window.requests[0].url") == "/v1/predict?accept=any"
 
 
-def test_a_picture_of_something_else_is_said_to_be_no_digit(page: Browser, tmp_path: Path) -> None:
+def test_a_picture_of_something_else_is_said_to_be_no_digit(
+    page: Browser, tmp_path: Path
+) -> None:
     (tmp_path / "scene.png").write_bytes(scene())
     page.type("#file", str(tmp_path / "scene.png"))
     assert wait_for(page, "#headline") == "Not a digit"
@@ -170,7 +186,9 @@ def test_a_refusal_asks_for_the_api_key_and_sends_it(page: Browser) -> None:
     wait_until(lambda: page.run("return window.key") == "secret")
 
 
-def test_the_api_key_is_asked_for_until_it_is_right(page: Browser, keyed_url: str) -> None:
+def test_the_api_key_is_asked_for_until_it_is_right(
+    page: Browser, keyed_url: str
+) -> None:
     page.open(keyed_url)
     draw_one(page)
     assert wait_for(page, "#headline") == "API key needed"
@@ -198,7 +216,11 @@ def test_the_drawing_is_sent_as_a_small_png_in_mnists_colours(page: Browser) -> 
     png = base64.b64decode(page.run("return window.sent"))
     assert len(png) < 10_000
     drawing = Image.open(io.BytesIO(png)).convert("L")
-    assert (drawing.size, drawing.getpixel((0, 0)), drawing.getpixel((140, 140))) == ((280, 280), 0, 255)
+    assert (drawing.size, drawing.getpixel((0, 0)), drawing.getpixel((140, 140))) == (
+        (280, 280),
+        0,
+        255,
+    )
 
 
 def test_a_screen_320_pixels_wide_needs_no_sideways_scrolling(page: Browser) -> None:

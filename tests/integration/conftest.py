@@ -28,19 +28,25 @@ class Service:
         variables: settings that the server gets, besides the environment.
     """
 
-    def __init__(self, folder: Path, store_url: str | None = None, **variables: str) -> None:
+    def __init__(
+        self, folder: Path, store_url: str | None = None, **variables: str
+    ) -> None:
         self._variables = variables
         self.store_url = store_url or (folder / "store").as_uri()
         self.log = folder / "log"
         self.port = free_port()
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120)
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}", timeout=120
+        )
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "local.cli", "serve", "--port", str(self.port)]
         environment = os.environ | {"DIGITS_STORE": self.store_url} | self._variables
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
         self.wait(self._answers, START_SECONDS)
 
     def wait(self, condition: Callable[[], bool], seconds: float) -> None:
@@ -62,12 +68,18 @@ class Service:
 
     def variables(self) -> dict[str, str]:
         """The environment variables of a function, as the kernel shows them to the function's own user."""
-        functions = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        functions = (
+            Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+            .read_text()
+            .split()
+        )
         lines = Path(f"/proc/{functions[0]}/environ").read_text().split("\0")
         return dict(line.split("=", 1) for line in lines if line)
 
     def upload(self, name: str, npz: Path) -> None:
-        answer = self.client.post("/datasets", json={"name": name}).raise_for_status().json()
+        answer = (
+            self.client.post("/datasets", json={"name": name}).raise_for_status().json()
+        )
         httpx.put(answer["upload_url"], content=npz.read_bytes()).raise_for_status()
 
     def dataset(self, name: str) -> dict[str, object]:
@@ -97,5 +109,7 @@ def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "tiny.npz"
     with np.load(ROOT / "data" / "starter.npz") as starter:
         counts = {"x_train": 2000, "y_train": 2000, "x_test": 300, "y_test": 300}
-        np.savez_compressed(path, **{name: starter[name][:count] for name, count in counts.items()})
+        np.savez_compressed(
+            path, **{name: starter[name][:count] for name, count in counts.items()}
+        )
     return path

@@ -28,5 +28,7 @@ def test_it_reads_each_kind_of_picture(kind: str, starter: Examples) -> None:
     right = 0
     for digit, label, rng in zip(starter.images, starter.labels, rngs, strict=True):
         with suppress(NotADigitError):
-            right += model.answer(read_digit(render(kind, digit, rng)))[0].argmax() == label
+            right += (
+                model.answer(read_digit(render(kind, digit, rng)))[0].argmax() == label
+            )
     assert right > 90

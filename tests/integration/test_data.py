@@ -79,7 +79,9 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_download_of_the_right_checksum_takes_its_place(server: str, target: Path) -> None:
+def test_a_download_of_the_right_checksum_takes_its_place(
+    server: str, target: Path
+) -> None:
     download.download(target, f"{server}/whole", SHA256)
     assert target.read_bytes() == CONTENT
     assert list(target.parent.iterdir()) == [target]
@@ -94,7 +96,9 @@ def test_a_download_of_the_right_checksum_takes_its_place(server: str, target: P
         ("/hanging", SHA256, "timed out"),
     ],
 )
-def test_a_download_that_fails_changes_nothing(server: str, target: Path, path: str, sha256: str, told: str) -> None:
+def test_a_download_that_fails_changes_nothing(
+    server: str, target: Path, path: str, sha256: str, told: str
+) -> None:
     before = _files(target.parent)
     with pytest.raises(DataError, match=re.escape(told)) as failed:
         download.download(target, server + path, sha256, timeout=HANG_SECONDS)
@@ -111,16 +115,25 @@ def test_what_is_downloaded_is_keras_file() -> None:
     assert all(part in source for part in (f'"{folder}/"', name, download.SHA256))
 
 
-def test_without_a_network_one_line_says_what_to_do(tmp_path: Path, refused_url: str) -> None:
+def test_without_a_network_one_line_says_what_to_do(
+    tmp_path: Path, refused_url: str
+) -> None:
     target = tmp_path / "mnist.npz"
     done = _data(target, refused_url)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "connection refused. Use a copy: MNIST_NPZ=path/to/mnist.npz make data" in done.stderr
+    assert (
+        "connection refused. Use a copy: MNIST_NPZ=path/to/mnist.npz make data"
+        in done.stderr
+    )
     assert _files(tmp_path) == {}
 
 
-def test_a_download_goes_through_the_proxy_of_the_environment(tmp_path: Path, refused_url: str) -> None:
-    done = _data(tmp_path / "mnist.npz", download.URL, HTTPS_PROXY=refused_url, NO_PROXY="")
+def test_a_download_goes_through_the_proxy_of_the_environment(
+    tmp_path: Path, refused_url: str
+) -> None:
+    done = _data(
+        tmp_path / "mnist.npz", download.URL, HTTPS_PROXY=refused_url, NO_PROXY=""
+    )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert f"{download.URL} cannot be downloaded: connection refused" in done.stderr
 
@@ -141,12 +154,18 @@ def test_a_file_of_the_users_is_copied(tmp_path: Path, small_npz: Path) -> None:
         ("page.npz", "cannot be used. Expected an npz file"),
     ],
 )
-def test_a_file_that_is_no_npz_is_refused_in_one_line(tmp_path: Path, small_npz: Path, given: str, told: str) -> None:
+def test_a_file_that_is_no_npz_is_refused_in_one_line(
+    tmp_path: Path, small_npz: Path, given: str, told: str
+) -> None:
     (tmp_path / "folder.npz").mkdir()
     (tmp_path / "cut.npz").write_bytes(small_npz.read_bytes()[:-100])
     (tmp_path / "page.npz").write_text("<html>")
     (tmp_path / "data").mkdir()
-    done = _data(tmp_path / "data" / "mnist.npz", "http://nowhere.invalid", MNIST_NPZ=str(tmp_path / given))
+    done = _data(
+        tmp_path / "data" / "mnist.npz",
+        "http://nowhere.invalid",
+        MNIST_NPZ=str(tmp_path / given),
+    )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert f"{given} {told}" in done.stderr
     assert _files(tmp_path / "data") == {}
@@ -165,9 +184,19 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _data(target: Path, url: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy")
+    }
     inherited.pop("MNIST_NPZ", None)
     command = [sys.executable, "-c", COMMAND, str(target), url, "data"]
     return subprocess.run(
-        command, cwd=ROOT, env=inherited | variables, capture_output=True, text=True, check=False, timeout=100
+        command,
+        cwd=ROOT,
+        env=inherited | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
     )

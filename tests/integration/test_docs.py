@@ -29,7 +29,10 @@ def port() -> int:
 def shells(folder: Path, port: int, tiny_npz: Path) -> Iterator[list[Shell]]:
     """Two of them, as the reader has: one for the service."""
     variables = {"PORT": str(port), "MNIST_NPZ": str(tiny_npz)}
-    opened = [Shell(folder, folder.with_name(f"log{number}"), variables) for number in range(2)]
+    opened = [
+        Shell(folder, folder.with_name(f"log{number}"), variables)
+        for number in range(2)
+    ]
     yield opened
     for shell in opened:
         shell.close()
@@ -38,9 +41,15 @@ def shells(folder: Path, port: int, tiny_npz: Path) -> Iterator[list[Shell]]:
 @pytest.mark.long
 def test_the_readme_runs_as_pasted(shells: list[Shell], port: int) -> None:
     server, shell = shells
-    here = [block for block in blocks("README.md") if block.section not in (ON_AWS, IN_CONTAINER)]
+    here = [
+        block
+        for block in blocks("README.md")
+        if block.section not in (ON_AWS, IN_CONTAINER)
+    ]
     session = [command for block in here for command in block.commands()]
-    served, *others = [(command.replace(":3000", f":{port}"), output) for command, output in session]
+    served, *others = [
+        (command.replace(":3000", f":{port}"), output) for command, output in session
+    ]
     assert served[0].startswith(SERVE)
     server.start(served[0], "Digits is ready")
     for command, output in others:
@@ -48,5 +57,7 @@ def test_the_readme_runs_as_pasted(shells: list[Shell], port: int) -> None:
             continue
         answer = shell.run(command)
         if output:
-            expected = output.replace(":3000", f":{port}").replace(ACCURACY, ACCURACY_OF_FEW)
+            expected = output.replace(":3000", f":{port}").replace(
+                ACCURACY, ACCURACY_OF_FEW
+            )
             assert re.fullmatch(pattern(expected), answer), (command, answer)

@@ -26,7 +26,9 @@ def test_a_sound_store_and_a_damaged_one(store: Store, small_npz: Path) -> None:
     datasets.convert(store, "tiny", small_npz)
     sound = doctor(store)
     assert sound.returncode == 0, sound.stderr
-    assert sound.stdout.startswith("Findings: 0. Checked: models 0, releases 0, dataset versions 1, jobs 0, ")
+    assert sound.stdout.startswith(
+        "Findings: 0. Checked: models 0, releases 0, dataset versions 1, jobs 0, "
+    )
     assert ("multipart uploads" in sound.stdout) == store.url.startswith("s3:")
     store.write("releases/1.json", b"[damaged]")
     damaged = doctor(store)
@@ -40,6 +42,11 @@ def test_findings_for_a_program(file_store: Store) -> None:
     answer = doctor(file_store, "--json")
     assert answer.returncode == 1
     report = json.loads(answer.stdout)
-    assert [finding["key"] for finding in report["findings"]] == ["releases/1.json", "releases/2.json"]
-    assert all(finding["problem"] and finding["remedy"] for finding in report["findings"])
+    assert [finding["key"] for finding in report["findings"]] == [
+        "releases/1.json",
+        "releases/2.json",
+    ]
+    assert all(
+        finding["problem"] and finding["remedy"] for finding in report["findings"]
+    )
     assert report["checked"]["releases"] == 1

@@ -32,7 +32,9 @@ def url(s3_store: Store, faults: FaultProxy) -> str:
     return f"{faults.url}/{s3_store.url.removeprefix('s3://')}/object"
 
 
-def test_what_no_rule_harms_passes(url: str, client: httpx.Client, faults: FaultProxy) -> None:
+def test_what_no_rule_harms_passes(
+    url: str, client: httpx.Client, faults: FaultProxy
+) -> None:
     faults.add(Fault.RESET, method="PUT")
     faults.add(Fault.RESET, key="another")
     answer = client.get(url)
@@ -71,8 +73,12 @@ def test_errors_are_answered_as_s3_does_and_nothing_takes_effect(
     assert client.get(url).content == b"0123456789"
 
 
-@pytest.mark.parametrize(("fault", "after"), [(Fault.RESET, b"0123456789"), (Fault.LOST_REPLY, b"new")])
-def test_resets(fault: Fault, after: bytes, url: str, client: httpx.Client, faults: FaultProxy) -> None:
+@pytest.mark.parametrize(
+    ("fault", "after"), [(Fault.RESET, b"0123456789"), (Fault.LOST_REPLY, b"new")]
+)
+def test_resets(
+    fault: Fault, after: bytes, url: str, client: httpx.Client, faults: FaultProxy
+) -> None:
     faults.add(fault, method="PUT")
     with pytest.raises(httpx.ReadError):
         client.put(url, content=b"new")
@@ -88,7 +94,9 @@ def test_truncated_body(url: str, client: httpx.Client, faults: FaultProxy) -> N
     assert client.get(url).content == b"0123456789"
 
 
-def test_latency_comes_before_another_fault(url: str, client: httpx.Client, faults: FaultProxy) -> None:
+def test_latency_comes_before_another_fault(
+    url: str, client: httpx.Client, faults: FaultProxy
+) -> None:
     faults.add(Fault.LATENCY, seconds=0.2)
     faults.add(Fault.SLOW_DOWN)
     begun = time.monotonic()
@@ -97,7 +105,9 @@ def test_latency_comes_before_another_fault(url: str, client: httpx.Client, faul
     assert faults.requests()[0].faults == (Fault.LATENCY, Fault.SLOW_DOWN)
 
 
-def test_hang_lasts_until_the_client_gives_up(url: str, client: httpx.Client, faults: FaultProxy) -> None:
+def test_hang_lasts_until_the_client_gives_up(
+    url: str, client: httpx.Client, faults: FaultProxy
+) -> None:
     faults.add(Fault.HANG)
     with pytest.raises(httpx.ReadTimeout):
         client.put(url, content=b"new", timeout=0.2)
@@ -115,7 +125,9 @@ def test_hang_ends_with_the_proxy(moto_server: str) -> None:
         assert isinstance(request.exception(), httpx.TransportError)
 
 
-def test_rules_count_and_draw_alike_with_the_same_seed(url: str, client: httpx.Client, faults: FaultProxy) -> None:
+def test_rules_count_and_draw_alike_with_the_same_seed(
+    url: str, client: httpx.Client, faults: FaultProxy
+) -> None:
     def draws(seed: int) -> list[bool]:
         faults.clear()
         faults.add(Fault.SLOW_DOWN, probability=0.5, seed=seed)
@@ -126,12 +138,20 @@ def test_rules_count_and_draw_alike_with_the_same_seed(url: str, client: httpx.C
     assert first == draws(1) != draws(2)
     faults.clear()
     rule = faults.add(Fault.SLOW_DOWN, key=r"/object\?tagging=a b$", times=2)
-    assert [client.get(f"{url}?tagging=a%20b").status_code for _ in range(3)] == [503, 503, 200]
+    assert [client.get(f"{url}?tagging=a%20b").status_code for _ in range(3)] == [
+        503,
+        503,
+        200,
+    ]
     assert rule.hits == 2
 
 
-@pytest.mark.parametrize("fault", [Fault.SLOW_DOWN, Fault.INTERNAL_ERROR, Fault.RESET, Fault.LOST_REPLY])
-def test_the_store_survives_one_fault(fault: Fault, faulty_store: Store, faults: FaultProxy) -> None:
+@pytest.mark.parametrize(
+    "fault", [Fault.SLOW_DOWN, Fault.INTERNAL_ERROR, Fault.RESET, Fault.LOST_REPLY]
+)
+def test_the_store_survives_one_fault(
+    fault: Fault, faulty_store: Store, faults: FaultProxy
+) -> None:
     rule = faults.add(fault, method="PUT|GET", key="/document", times=1)
     faulty_store.write("document", b"whole")
     assert faulty_store.read("document") == b"whole"
@@ -139,14 +159,18 @@ def test_the_store_survives_one_fault(fault: Fault, faulty_store: Store, faults:
     assert len(faults.requests(key="/document")) == 3
 
 
-def test_the_store_reports_a_lasting_fault(faulty_store: Store, faults: FaultProxy) -> None:
+def test_the_store_reports_a_lasting_fault(
+    faulty_store: Store, faults: FaultProxy
+) -> None:
     faults.add(Fault.SLOW_DOWN)
     impatient = Store(faulty_store.url, PATIENCE)
     with pytest.raises(StoreError, match="document"):
         impatient.read("document")
 
 
-def test_the_store_writes_large_objects_through_the_proxy(faulty_store: Store, s3_store: Store) -> None:
+def test_the_store_writes_large_objects_through_the_proxy(
+    faulty_store: Store, s3_store: Store
+) -> None:
     with faulty_store.writer("large") as write:
         for _ in range(6):
             write(bytes(2 << 20))

@@ -26,7 +26,9 @@ SLOWEST_SECONDS = 0.5
 MOST_REQUESTS = 100
 
 
-async def ask_and_freeze(environment: Environment, pid: int) -> tuple[dict[str, Any], float]:
+async def ask_and_freeze(
+    environment: Environment, pid: int
+) -> tuple[dict[str, Any], float]:
     """One request to a process that stands still before and after."""
     os.kill(pid, signal.SIGCONT)
     started = time.monotonic()
@@ -45,7 +47,9 @@ async def swap(store: Store, variables: dict[str, str]) -> list[float]:
     try:
         await environment.read_line()
         body, first = await ask_and_freeze(environment, pid)
-        while body["model_version"] != VERSION:  # The first request waits a second, which may not be enough.
+        while (
+            body["model_version"] != VERSION
+        ):  # The first request waits a second, which may not be enough.
             body, _ = await ask_and_freeze(environment, pid)
         await asyncio.to_thread(releases.release, store, manifests.BUNDLED, "roll back")
         times = [first]
@@ -64,13 +68,24 @@ def test_a_release_arrives_though_the_process_is_frozen_between_requests(
 ) -> None:
     model = Path(BUNDLED_FOLDER / MODEL_FILE).read_bytes()
     bundled = manifests.parse_manifest((BUNDLED_FOLDER / "manifest.json").read_bytes())
-    manifest = replace(bundled, version=VERSION, files={MODEL_FILE: manifests.describe(model)})
+    manifest = replace(
+        bundled, version=VERSION, files={MODEL_FILE: manifests.describe(model)}
+    )
     manifests.publish(s3_store, manifest, {MODEL_FILE: model})
     releases.release(s3_store, VERSION, "test")
     faults.add(Fault.LATENCY, seconds=latency)
-    variables = os.environ | {"DIGITS_STORE": faulty_store.url, "DIGITS_RELEASE_TTL": "0"}
-    variables |= {"POWERTOOLS_METRICS_NAMESPACE": "Digits", "POWERTOOLS_SERVICE_NAME": "digits"}
+    variables = os.environ | {
+        "DIGITS_STORE": faulty_store.url,
+        "DIGITS_RELEASE_TTL": "0",
+    }
+    variables |= {
+        "POWERTOOLS_METRICS_NAMESPACE": "Digits",
+        "POWERTOOLS_SERVICE_NAME": "digits",
+    }
     first, *others = asyncio.run(swap(s3_store, variables))
-    print(f"{latency} s a request: first {first:.3f} s, then", *(f"{seconds:.3f}" for seconds in others))  # noqa: T201
+    print(  # noqa: T201
+        f"{latency} s a request: first {first:.3f} s, then",
+        *(f"{seconds:.3f}" for seconds in others),
+    )
     assert first < 1 + SLOWEST_SECONDS
     assert all(seconds < SLOWEST_SECONDS for seconds in others)

@@ -51,14 +51,19 @@ class Index:
         }
         record = f"{name}-1.0.dist-info/RECORD"
         content = files | metadata
-        rows = [f"{path},sha256={_checksum(text)},{len(text.encode())}" for path, text in content.items()]
+        rows = [
+            f"{path},sha256={_checksum(text)},{len(text.encode())}"
+            for path, text in content.items()
+        ]
         with zipfile.ZipFile(wheel, "w") as archive:
             for path, text in content.items():
                 entry = zipfile.ZipInfo(path)
                 entry.external_attr = 0o100755 << 16
                 archive.writestr(entry, text)
             archive.writestr(record, "\n".join([*rows, f"{record},,"]) + "\n")
-        (wheel.parent / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
+        (wheel.parent / "index.html").write_text(
+            f'<a href="{wheel.name}">{wheel.name}</a>'
+        )
         return f"{name}==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
@@ -80,7 +85,9 @@ def url(index: Index) -> Iterator[str]:
         def log_message(self, _: str, *args: object) -> None:
             index.asked.append(str(args[0]))
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=index.folder))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Handler, directory=index.folder)
+    )
     threading.Thread(target=server.serve_forever).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
@@ -111,10 +118,16 @@ class Checkout:
         (self.programs / "uv").symlink_to(UV)
 
     def install(self, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
-        settings = "".join(f"{name} = {value}\n" for name, value in self.pip_settings.items())
+        settings = "".join(
+            f"{name} = {value}\n" for name, value in self.pip_settings.items()
+        )
         (self.folder / "pip.conf").write_text(f"[global]\n{settings}")
         foreign = ("PIP_", "UV_")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(foreign)
+        }
         own = {
             "PATH": str(self.programs),
             "HOME": str(self.folder),
@@ -122,17 +135,38 @@ class Checkout:
             "UV_CACHE_DIR": str(self.folder / "cache"),
             "UV_PYTHON_DOWNLOADS": "never",
         }
-        command = [python, "-m", "local.setup.installation", "training", str(self.marker)]
-        return subprocess.run(command, cwd=self.folder, env=kept | own, capture_output=True, text=True, check=False)
+        command = [
+            python,
+            "-m",
+            "local.setup.installation",
+            "training",
+            str(self.marker),
+        ]
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=kept | own,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def colour(self) -> str:
         """What the installed package says."""
-        command = [str(self.marker.parent / "bin" / "python"), "-c", "import ink; print(ink.COLOUR)"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        command = [
+            str(self.marker.parent / "bin" / "python"),
+            "-c",
+            "import ink; print(ink.COLOUR)",
+        ]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     def installer(self) -> str:
         """Who installed the package."""
-        (found,) = self.marker.parent.glob("lib/*/site-packages/ink-1.0.dist-info/INSTALLER")
+        (found,) = self.marker.parent.glob(
+            "lib/*/site-packages/ink-1.0.dist-info/INSTALLER"
+        )
         return found.read_text().strip()
 
 
@@ -147,7 +181,9 @@ def test_uv_installs_from_the_index_that_pip_is_set_up_with(checkout: Checkout) 
     assert done.returncode == 0, done.stderr
     assert (checkout.colour(), checkout.installer()) == ("blue", "uv")
     first, last = done.stderr.splitlines()
-    assert first.startswith(f"Installing TensorFlow into {checkout.marker.parent}: 1 packages, ")
+    assert first.startswith(
+        f"Installing TensorFlow into {checkout.marker.parent}: 1 packages, "
+    )
     assert last.startswith("Installed in ")
 
 
@@ -183,13 +219,18 @@ def test_another_lock_is_installed_over_the_old_one(checkout: Checkout) -> None:
     checkout.have_uv()
     checkout.install()
     pen = checkout.index.add("pen", {"pen.py": ""})
-    checkout.lock("training", (checkout.folder / "requirements" / "training.txt").read_text() + pen)
+    checkout.lock(
+        "training",
+        (checkout.folder / "requirements" / "training.txt").read_text() + pen,
+    )
     assert checkout.install().returncode == 0
     assert list(checkout.marker.parent.glob("lib/*/site-packages/pen.py"))
 
 
 @pytest.mark.parametrize("has_uv", [True, False])
-def test_another_checksum_than_the_locked_one_is_refused(checkout: Checkout, *, has_uv: bool) -> None:
+def test_another_checksum_than_the_locked_one_is_refused(
+    checkout: Checkout, *, has_uv: bool
+) -> None:
     if has_uv:
         checkout.have_uv()
     checkout.index.add("ink", {"ink.py": "COLOUR = 'red'\n"})
@@ -201,7 +242,9 @@ def test_another_checksum_than_the_locked_one_is_refused(checkout: Checkout, *, 
 
 
 @pytest.mark.parametrize("has_uv", [True, False])
-def test_what_an_interrupted_installation_left_is_replaced(checkout: Checkout, *, has_uv: bool) -> None:
+def test_what_an_interrupted_installation_left_is_replaced(
+    checkout: Checkout, *, has_uv: bool
+) -> None:
     if has_uv:
         checkout.have_uv()
     checkout.install()
@@ -222,7 +265,9 @@ def test_an_environment_whose_python_is_gone_is_made_again(checkout: Checkout) -
     assert checkout.colour() == "blue"
 
 
-def test_constraints_and_other_places_of_pip_count(checkout: Checkout, tmp_path: Path) -> None:
+def test_constraints_and_other_places_of_pip_count(
+    checkout: Checkout, tmp_path: Path
+) -> None:
     checkout.have_uv()
     constraints = tmp_path / "constraints.txt"
     constraints.write_text("ink<1\n")

@@ -16,7 +16,8 @@ from digits.models.manifests import MODEL_FILE, WEIGHTS_FILE
 from digits.store import Store
 from tests.integration.conftest import Service
 
-# The phases in which to kill, each later than the one before: so what is seen of a phase is of the running attempt.
+# The phases in which to kill, each later than the one before: so what is seen of a
+# phase is of the running attempt.
 MOMENTS: list[set[str | None]] = [
     {None, "fetching", "preparing"},
     {"fitting"},
@@ -43,7 +44,9 @@ def check(store: Store, name: str) -> None:
 
 
 def state(service: Service, job_id: str) -> dict[str, Any]:
-    answer: dict[str, Any] = service.client.get(f"/train/{job_id}").raise_for_status().json()
+    answer: dict[str, Any] = (
+        service.client.get(f"/train/{job_id}").raise_for_status().json()
+    )
     return answer
 
 
@@ -62,7 +65,10 @@ def test_kill_9_in_a_loop_loses_nothing(service: Service, tiny_npz: Path) -> Non
     releases_seen = 0
 
     def is_running_in(moment: set[str | None]) -> bool:
-        return state(service, job_id)["status"] == "RUNNING" and phase(store, job_id) in moment
+        return (
+            state(service, job_id)["status"] == "RUNNING"
+            and phase(store, job_id) in moment
+        )
 
     for moment in MOMENTS:
         service.wait(partial(is_running_in, moment), 60)
@@ -74,14 +80,24 @@ def test_kill_9_in_a_loop_loses_nothing(service: Service, tiny_npz: Path) -> Non
         releases_seen = releases.newest_number(store)
         service.start()
         check(store, "tiny")
-    service.wait(lambda: state(service, job_id)["status"] in ("SUCCEEDED", "FAILED"), 120)
+    service.wait(
+        lambda: state(service, job_id)["status"] in ("SUCCEEDED", "FAILED"), 120
+    )
     done = state(service, job_id)
     assert done["status"] == "SUCCEEDED", done
     listed = service.client.get("/models").raise_for_status().json()["models"]
     assert {model["version"] for model in listed} == {"bundled", done["model_version"]}
     # Better than the bundled model it need not be, so it may not be live yet.
-    made = service.client.post(f"/models/{done['model_version']}/release", json={"reason": "It is whole."})
+    made = service.client.post(
+        f"/models/{done['model_version']}/release", json={"reason": "It is whole."}
+    )
     made.raise_for_status()
     check(store, "tiny")
     # A request waits 50 ms for the look for a release, and a busy machine takes longer.
-    service.wait(lambda: service.client.get("/health").json()["model_version"] == done["model_version"], 10)
+    service.wait(
+        lambda: (
+            service.client.get("/health").json()["model_version"]
+            == done["model_version"]
+        ),
+        10,
+    )

@@ -21,7 +21,10 @@ convert(Store(sys.argv[1]), "mnist", Path(sys.argv[2]), on_progress=lambda *_: p
 
 
 def content(store: Store) -> dict[str, bytes]:
-    return {entry.key: store.read(entry.key) for entry in store.entries("datasets/mnist/1.0.0")}
+    return {
+        entry.key: store.read(entry.key)
+        for entry in store.entries("datasets/mnist/1.0.0")
+    }
 
 
 def kill_after(chunks: int, delay: float, store: Store, npz: Path) -> None:

@@ -24,7 +24,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the content of the wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     build = ["hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run([sys.executable, "-m", *build], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", *build], cwd=ROOT, check=True, capture_output=True
+    )
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
@@ -44,7 +46,9 @@ def url(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
     log = tmp_path / "log"
     with log.open("wb") as output:
         command = [sys.executable, "-P", "-c", COMMAND, "serve", "--port", "0"]
-        server = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=output, stderr=output)
+        server = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=output, stderr=output
+        )
     yield eventually(lambda: "".join(re.findall(r"ready: (\S+)", log.read_text())), 60)
     server.terminate()
     assert server.wait(30) == 0
@@ -52,21 +56,37 @@ def url(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
 
 def test_it_serves_from_wherever_it_is(url: str, tmp_path: Path) -> None:
     png = (ROOT / "example" / "8.png").read_bytes()
-    answer = httpx.post(f"{url}/predict", content=png, headers={"Content-Type": "image/png"})
+    answer = httpx.post(
+        f"{url}/predict", content=png, headers={"Content-Type": "image/png"}
+    )
     assert answer.json()["prediction"] == 8
     assert "<canvas" in httpx.get(url).text
-    assert [dataset["name"] for dataset in httpx.get(f"{url}/datasets").json()["datasets"]] == ["starter"]
+    assert [
+        dataset["name"] for dataset in httpx.get(f"{url}/datasets").json()["datasets"]
+    ] == ["starter"]
     assert (tmp_path / ".local" / "share" / "digits" / "datasets").is_dir()
 
 
-def test_it_keeps_data_in_the_users_folder(environment: dict[str, str], tmp_path: Path, tiny_npz: Path) -> None:
+def test_it_keeps_data_in_the_users_folder(
+    environment: dict[str, str], tmp_path: Path, tiny_npz: Path
+) -> None:
     command = [sys.executable, "-P", "-c", COMMAND, "data"]
-    subprocess.run(command, cwd=tmp_path, env=environment | {"MNIST_NPZ": str(tiny_npz)}, check=True)
-    assert (tmp_path / ".local" / "share" / "digits" / "mnist.npz").read_bytes() == tiny_npz.read_bytes()
+    subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment | {"MNIST_NPZ": str(tiny_npz)},
+        check=True,
+    )
+    assert (
+        tmp_path / ".local" / "share" / "digits" / "mnist.npz"
+    ).read_bytes() == tiny_npz.read_bytes()
 
 
 def test_it_holds_no_more_than_it_uses(installed: Path) -> None:
-    assert {path.name for path in installed.iterdir() if path.is_dir()} == {"digits_app", "digits-0.1.0.dist-info"}
+    assert {path.name for path in installed.iterdir() if path.is_dir()} == {
+        "digits_app",
+        "digits-0.1.0.dist-info",
+    }
     assert not list(installed.rglob("Dockerfile"))
     assert not list(installed.rglob("mnist.npz"))
 

@@ -12,10 +12,21 @@ import pytest
 from local.checkout import ROOT
 from tests.conftest import sample_event
 
-FORBIDDEN = ("tensorflow", "keras", "botocore", "boto3", "pydantic", "aws_xray_sdk", "scipy", "asyncio")
+FORBIDDEN = (
+    "tensorflow",
+    "keras",
+    "botocore",
+    "boto3",
+    "pydantic",
+    "aws_xray_sdk",
+    "scipy",
+    "asyncio",
+)
 EVENT = sample_event("predict")
 VARIABLES = {
-    "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("layers/shared", "functions/predict")),
+    "PYTHONPATH": os.pathsep.join(
+        str(ROOT / part) for part in ("layers/shared", "functions/predict")
+    ),
     "POWERTOOLS_SERVICE_NAME": "predict",
     "POWERTOOLS_METRICS_NAMESPACE": "digits",
 }
@@ -45,7 +56,9 @@ def answers(tmp_path: Path) -> Any:
             text=True,
             check=True,
         )
-        return [json.loads(line) for line in run.stderr.splitlines() if line.startswith("{")]
+        return [
+            json.loads(line) for line in run.stderr.splitlines() if line.startswith("{")
+        ]
 
     return ask
 
@@ -57,7 +70,10 @@ def test_a_digit_is_read_without_what_would_slow_the_first_answer(answers: Any) 
 
 
 def test_headers_count_in_any_case(answers: Any) -> None:
-    events = [{**EVENT, "headers": {name: "image/png; a=b"}} for name in ("content-type", "CONTENT-TYPE")]
+    events = [
+        {**EVENT, "headers": {name: "image/png; a=b"}}
+        for name in ("content-type", "CONTENT-TYPE")
+    ]
     assert [answer["statusCode"] for answer in answers(*events)] == [200, 200]
 
 
@@ -75,5 +91,11 @@ def test_a_fault_of_ours_is_lambdas_to_log_and_to_count(answers: Any) -> None:
 def test_numpy_comes_after_it_was_told_to_start_no_threads(tmp_path: Path) -> None:
     tell = "import first_look, os, sys; print('numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'])"
     variables = VARIABLES | {"DIGITS_STORE": tmp_path.as_uri()}
-    run = subprocess.run([sys.executable, "-c", tell], env=variables, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", tell],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert run.stdout.split() == ["False", "1"]

@@ -24,7 +24,9 @@ READY = "Digits is ready"
 NAME = "digits.example.org"
 CADDYFILE = re.compile(r"```caddyfile\n(.*?)```", re.DOTALL)
 # No certificate of the outside world's, no port of the system's, and nothing installed.
-CADDY_OPTIONS = "{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n}\n"
+CADDY_OPTIONS = (
+    "{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n}\n"
+)
 START_SECONDS = 20
 
 
@@ -44,7 +46,11 @@ def open_shell(folder: Path, ports: list[int]) -> Iterator[Callable[[], Shell]]:
     opened: list[Shell] = []
 
     def open_shell() -> Shell:
-        opened.append(Shell(folder, folder.with_name(f"log{len(opened)}"), {"PORT": str(ports[0])}))
+        opened.append(
+            Shell(
+                folder, folder.with_name(f"log{len(opened)}"), {"PORT": str(ports[0])}
+            )
+        )
         return opened[-1]
 
     yield open_shell
@@ -54,7 +60,12 @@ def open_shell(folder: Path, ports: list[int]) -> Iterator[Callable[[], Shell]]:
 
 def commands(*, with_tls: bool) -> list[tuple[str, str]]:
     found = [block for block in blocks(DOCUMENT) if block.section != IN_CONTAINER]
-    return [command for block in found if (block.section == WITH_TLS) is with_tls for command in block.commands()]
+    return [
+        command
+        for block in found
+        if (block.section == WITH_TLS) is with_tls
+        for command in block.commands()
+    ]
 
 
 def test_it_runs_as_pasted(open_shell: Callable[[], Shell], ports: list[int]) -> None:
@@ -64,7 +75,9 @@ def test_it_runs_as_pasted(open_shell: Callable[[], Shell], ports: list[int]) ->
     for command, output in others:
         answer = shell.run(command.replace(":3000", f":{ports[0]}"))
         if output:
-            assert re.fullmatch(pattern(output.replace(":3000", f":{ports[0]}")), answer), (command, answer)
+            assert re.fullmatch(
+                pattern(output.replace(":3000", f":{ports[0]}")), answer
+            ), (command, answer)
 
 
 @contextmanager
@@ -76,10 +89,25 @@ def caddy(folder: Path, to: int, port: int) -> Iterator[Path]:
     """
     found = CADDYFILE.search((ROOT / DOCUMENT).read_text())
     assert found
-    site = found[1].replace(f"{NAME} {{", f"{NAME}:{port} {{\n\ttls internal").replace(":3000", f":{to}")
+    site = (
+        found[1]
+        .replace(f"{NAME} {{", f"{NAME}:{port} {{\n\ttls internal")
+        .replace(":3000", f":{to}")
+    )
     (folder / "Caddyfile").write_text(CADDY_OPTIONS + site)
-    data = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "PATH": os.environ["PATH"]}
-    command = ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    data = {
+        "XDG_DATA_HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+        "PATH": os.environ["PATH"],
+    }
+    command = [
+        "caddy",
+        "run",
+        "--config",
+        str(folder / "Caddyfile"),
+        "--adapter",
+        "caddyfile",
+    ]
     with (folder / "caddy.log").open("wb") as log:
         process = subprocess.Popen(command, env=data, stdout=log, stderr=log)
     try:
@@ -99,7 +127,9 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.skipif(shutil.which("caddy") is None, reason="needs Caddy: apt-get install caddy")
+@pytest.mark.skipif(
+    shutil.which("caddy") is None, reason="needs Caddy: apt-get install caddy"
+)
 def test_behind_caddy_it_is_https(
     open_shell: Callable[[], Shell], folder: Path, ports: list[int], tmp_path: Path
 ) -> None:
@@ -115,7 +145,12 @@ def test_behind_caddy_it_is_https(
         refused = f"{curl} {origin}/train || true"  # Caddy's address is this machine's, and opens nothing.
         assert "urn:digits:unauthorized" in shell.run(refused)
         named = "-H 'Content-Type: application/json' -d '{\"name\": \"mine\"}'"
-        upload = json.loads(shell.run(f"{curl} -H 'x-api-key: {key}' {named} {origin}/datasets"))["upload_url"]
+        upload = json.loads(
+            shell.run(f"{curl} -H 'x-api-key: {key}' {named} {origin}/datasets")
+        )["upload_url"]
         assert upload == f"{origin}/raw/mine.npz"
-        assert shell.run(f"{curl} -T data/starter.npz -H 'x-api-key: {key}' {upload}") == ""
+        assert (
+            shell.run(f"{curl} -T data/starter.npz -H 'x-api-key: {key}' {upload}")
+            == ""
+        )
         assert (folder / ".digits" / "raw" / "mine.npz").exists()

@@ -16,7 +16,10 @@ from digits.store import Store
 Arrays = dict[str, npt.NDArray[Any]]
 
 BATCH = 1024
-PARSED = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
+PARSED = {
+    "image": tf.io.FixedLenFeature([], tf.string),
+    "label": tf.io.FixedLenFeature([], tf.int64),
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,9 @@ def builder(folder: Path, dataset: DatasetVersion) -> tfds.core.DatasetBuilder:
 
 def gathered(batches: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     pairs = list(batches.as_numpy_iterator())
-    return np.concatenate([images for images, _ in pairs]), np.concatenate([labels for _, labels in pairs])
+    return np.concatenate([images for images, _ in pairs]), np.concatenate(
+        [labels for _, labels in pairs]
+    )
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -51,47 +56,73 @@ def test_tensorflow_reads_every_image_and_label(
 ) -> None:
     def parse(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         parsed = tf.io.parse_example(examples, PARSED)
-        return tf.reshape(tf.io.decode_raw(parsed["image"], tf.uint8), (-1, 28, 28)), parsed["label"]
+        return tf.reshape(
+            tf.io.decode_raw(parsed["image"], tf.uint8), (-1, 28, 28)
+        ), parsed["label"]
 
-    files = [str(folder / key) for key in shard_keys(Store(folder.as_uri()), dataset, split)]
+    files = [
+        str(folder / key) for key in shard_keys(Store(folder.as_uri()), dataset, split)
+    ]
     images, labels = gathered(tf.data.TFRecordDataset(files).batch(BATCH).map(parse))
     np.testing.assert_array_equal(images, expected[f"x_{split}"])
     np.testing.assert_array_equal(labels, expected[f"y_{split}"])
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_tfds_reads_every_image_and_label(builder: tfds.core.DatasetBuilder, expected: Arrays, split: Split) -> None:
+def test_tfds_reads_every_image_and_label(
+    builder: tfds.core.DatasetBuilder, expected: Arrays, split: Split
+) -> None:
     in_order = tfds.ReadConfig(interleave_cycle_length=1)
     images, labels = gathered(
-        builder.as_dataset(split=split, batch_size=BATCH, read_config=in_order, as_supervised=True)
+        builder.as_dataset(
+            split=split, batch_size=BATCH, read_config=in_order, as_supervised=True
+        )
     )
     np.testing.assert_array_equal(images, expected[f"x_{split}"][..., np.newaxis])
     np.testing.assert_array_equal(labels, expected[f"y_{split}"])
 
 
-def test_tfds_may_shuffle_the_files(builder: tfds.core.DatasetBuilder, expected: Arrays) -> None:
-    _, labels = gathered(builder.as_dataset(split="train", batch_size=BATCH, shuffle_files=True, as_supervised=True))
+def test_tfds_may_shuffle_the_files(
+    builder: tfds.core.DatasetBuilder, expected: Arrays
+) -> None:
+    _, labels = gathered(
+        builder.as_dataset(
+            split="train", batch_size=BATCH, shuffle_files=True, as_supervised=True
+        )
+    )
     np.testing.assert_array_equal(np.bincount(labels), np.bincount(expected["y_train"]))
 
 
-def test_tfds_describes_it_as_it_would_its_own(builder: tfds.core.DatasetBuilder, dataset: DatasetVersion) -> None:
+def test_tfds_describes_it_as_it_would_its_own(
+    builder: tfds.core.DatasetBuilder, dataset: DatasetVersion
+) -> None:
     features = tfds.features.FeaturesDict(
         {
-            "image": tfds.features.Tensor(shape=(28, 28, 1), dtype=np.uint8, encoding="bytes"),
+            "image": tfds.features.Tensor(
+                shape=(28, 28, 1), dtype=np.uint8, encoding="bytes"
+            ),
             "label": tfds.features.ClassLabel(num_classes=10),
         }
     )
     assert builder.info.features.to_json() == features.to_json()
     assert builder.info.features["label"].names == list("0123456789")
     assert (builder.name, str(builder.version)) == (dataset.name, dataset.version)
-    assert {split: info.num_examples for split, info in builder.info.splits.items()} == dataset.counts
+    assert {
+        split: info.num_examples for split, info in builder.info.splits.items()
+    } == dataset.counts
     assert builder.info.supervised_keys == ("image", "label")
 
 
-def test_the_sizes_are_those_that_tfds_writes(builder: tfds.core.DatasetBuilder, expected: Arrays) -> None:
+def test_the_sizes_are_those_that_tfds_writes(
+    builder: tfds.core.DatasetBuilder, expected: Arrays
+) -> None:
     """The same examples, serialised by TFDS."""
-    serializer = tfds.core.example_serializer.ExampleSerializer(builder.info.features.get_serialized_info())
-    example = builder.info.features.encode_example({"image": expected["x_train"][0][..., np.newaxis], "label": 5})
+    serializer = tfds.core.example_serializer.ExampleSerializer(
+        builder.info.features.get_serialized_info()
+    )
+    example = builder.info.features.encode_example(
+        {"image": expected["x_train"][0][..., np.newaxis], "label": 5}
+    )
     size = len(serializer.serialize_example(example))
     assert {split: info.num_bytes for split, info in builder.info.splits.items()} == {
         split: size * info.num_examples for split, info in builder.info.splits.items()
@@ -99,7 +130,9 @@ def test_the_sizes_are_those_that_tfds_writes(builder: tfds.core.DatasetBuilder,
 
 
 @pytest.mark.parametrize("position", [0, 8, 12, 400, 833, 834, 837])
-def test_a_flipped_byte_is_noticed(file_store: Store, small_npz: Path, tmp_path: Path, position: int) -> None:
+def test_a_flipped_byte_is_noticed(
+    file_store: Store, small_npz: Path, tmp_path: Path, position: int
+) -> None:
     """A record is 838 bytes: length, its checksum, the example from byte 12 on, and from 834 on its checksum."""
     (key,) = shard_keys(file_store, convert(file_store, "small", small_npz), "test")
     data = bytearray(file_store.read(key))

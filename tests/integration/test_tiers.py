@@ -13,5 +13,11 @@ sys.exit(pytest.main(["tests/unit", "--collect-only", "-qq"]))
 
 
 def test_unit_tests_are_collected_without_tensorflow() -> None:
-    done = subprocess.run([sys.executable, "-c", COLLECT], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECT],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout

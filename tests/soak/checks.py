@@ -26,12 +26,20 @@ _PERMANENT = (
 )
 # Why a job may fail. No fault of S3 and no kill is one: the training is done again.
 _GOOD_REASONS = ("Cancelled by", "It never reached AWS Batch")
-_MARKERS = {"jobs": "request.json", "models": "manifest.json", "datasets": "dataset_info.json"}
+_MARKERS = {
+    "jobs": "request.json",
+    "models": "manifest.json",
+    "datasets": "dataset_info.json",
+}
 
 
 def permanent(store: Store) -> dict[str, str]:
     """Entity tags of what never changes, by key. Read at the beginning of a round, for `check`."""
-    found = [entry for folder in ("datasets", "models", "jobs") for entry in store.entries(folder)]
+    found = [
+        entry
+        for folder in ("datasets", "models", "jobs")
+        for entry in store.entries(folder)
+    ]
     kept = [entry for entry in found if entry.key.endswith(_PERMANENT)]
     kept += [entry for entry in store.entries("releases") if "/." not in entry.key]
     return {entry.key: entry.etag for entry in kept}
@@ -40,10 +48,18 @@ def permanent(store: Store) -> dict[str, str]:
 def stored(store: Store, folder: str) -> list[str]:
     """The names of what is complete in `jobs`, `models` or `datasets`."""
     entries = store.entries(folder)
-    return sorted({entry.key.split("/")[1] for entry in entries if entry.key.endswith(f"/{_MARKERS[folder]}")})
+    return sorted(
+        {
+            entry.key.split("/")[1]
+            for entry in entries
+            if entry.key.endswith(f"/{_MARKERS[folder]}")
+        }
+    )
 
 
-def check(world: World, store: Store, before: dict[str, str], reasons: set[str]) -> None:
+def check(
+    world: World, store: Store, before: dict[str, str], reasons: set[str]
+) -> None:
     """Check everything.
 
     Args:
@@ -56,15 +72,24 @@ def check(world: World, store: Store, before: dict[str, str], reasons: set[str])
         Violation: something does not hold.
     """
     client = Client(world)
-    log = [releases.load(store, number) for number in range(1, releases.newest_number(store) + 1)]
+    log = [
+        releases.load(store, number)
+        for number in range(1, releases.newest_number(store) + 1)
+    ]
     _check_jobs(client, store, log)
     _check_lists(client, store)
     _check_releases(log, reasons)
     now = permanent(store)
-    _refuse("These objects were changed or deleted", [key for key, tag in before.items() if now.get(key) != tag])
+    _refuse(
+        "These objects were changed or deleted",
+        [key for key, tag in before.items() if now.get(key) != tag],
+    )
     findings = doctor.examine(store, timedelta(0)).findings
     _refuse("The doctor finds", [f"{it.key}: {it.problem}" for it in findings])
-    _refuse("Conversions left temporary files", [path.name for path in world.temporary("convert").glob("*")])
+    _refuse(
+        "Conversions left temporary files",
+        [path.name for path in world.temporary("convert").glob("*")],
+    )
     _check_prediction(client, log)
 
 
@@ -81,18 +106,28 @@ def pages(client: Client, resource: str, name: str) -> Iterator[dict[str, Any]]:
 
 def _check_jobs(client: Client, store: Store, log: list[Release]) -> None:
     listed = {job["job_id"]: job for job in pages(client, "/train", "jobs")}
-    _refuse("Only in the store or only in the list", sorted(set(listed) ^ set(stored(store, "jobs"))))
+    _refuse(
+        "Only in the store or only in the list",
+        sorted(set(listed) ^ set(stored(store, "jobs"))),
+    )
     made = Counter(release.reason for release in log)
     for job_id, job in listed.items():
-        if job.get("status") != "SUCCEEDED" and not job.get("reason", "").startswith(_GOOD_REASONS):
+        if job.get("status") != "SUCCEEDED" and not job.get("reason", "").startswith(
+            _GOOD_REASONS
+        ):
             raise Violation(f"A job is not over, or failed: {job}.")
         if made[f"Job {job_id} trained it"] != job["released"]:
-            raise Violation(f"A job has {made[f'Job {job_id} trained it']} releases: {job}.")
+            raise Violation(
+                f"A job has {made[f'Job {job_id} trained it']} releases: {job}."
+            )
 
 
 def _check_lists(client: Client, store: Store) -> None:
     listed = [model["version"] for model in pages(client, "/models", "models")]
-    _refuse("Models that are listed and stored", sorted({*listed} ^ {manifests.BUNDLED, *stored(store, "models")}))
+    _refuse(
+        "Models that are listed and stored",
+        sorted({*listed} ^ {manifests.BUNDLED, *stored(store, "models")}),
+    )
     for dataset in pages(client, "/datasets", "datasets"):
         if "upload" in dataset:
             raise Violation(f"An upload is not dealt with: {dataset}.")
@@ -100,10 +135,15 @@ def _check_lists(client: Client, store: Store) -> None:
 
 def _check_releases(log: list[Release], reasons: set[str]) -> None:
     twice = [
-        later for earlier, later in pairwise(log) if (earlier.version, earlier.reason) == (later.version, later.reason)
+        later
+        for earlier, later in pairwise(log)
+        if (earlier.version, earlier.reason) == (later.version, later.reason)
     ]
     _refuse("Released twice", twice)
-    _refuse("Releases that were answered and are not there", sorted(reasons - {release.reason for release in log}))
+    _refuse(
+        "Releases that were answered and are not there",
+        sorted(reasons - {release.reason for release in log}),
+    )
 
 
 def _check_prediction(client: Client, log: list[Release]) -> None:

@@ -66,7 +66,11 @@ class Client:
         """
         event = _event(method, resource, body, headers or {}, parameters)
         begun = time.monotonic()
-        answer = _handle(self.train, event) if kill_after is None else self._invoke(event, kill_after)
+        answer = (
+            _handle(self.train, event)
+            if kill_after is None
+            else self._invoke(event, kill_after)
+        )
         _check_time(f"{method} {event['path']}", begun, GATEWAY_SECONDS)
         return _answer(answer, f"{method} {event['path']}")
 
@@ -78,7 +82,9 @@ class Client:
         """
         answer = self.call(method, resource, **more)
         if answer.status not in statuses:
-            raise Violation(f"{method} {resource} {more} is answered without a fault with {answer}.")
+            raise Violation(
+                f"{method} {resource} {more} is answered without a fault with {answer}."
+            )
         return answer
 
     def notify(self, event: Event) -> None:
@@ -92,7 +98,9 @@ class Client:
             Violation: it was prevented, or kept waiting.
         """
         event = sample_event("predict")
-        event["body"] = base64.b64encode((ROOT / "example" / f"{digit}.png").read_bytes()).decode()
+        event["body"] = base64.b64encode(
+            (ROOT / "example" / f"{digit}.png").read_bytes()
+        ).decode()
         event["queryStringParameters"] = {"accept": "any"}
         begun = time.monotonic()
         answer = _answer(_handle(self.predict, event), "POST /predict")
@@ -103,7 +111,12 @@ class Client:
 
     def _invoke(self, event: Event, seconds: float) -> dict[str, Any]:
         worker = self._world.start(
-            "train", "-m", "tests.soak.invoke", "train", given=json.dumps(event), seconds=seconds
+            "train",
+            "-m",
+            "tests.soak.invoke",
+            "train",
+            given=json.dumps(event),
+            seconds=seconds,
         )
         if worker.wait(GATEWAY_SECONDS + seconds) == 0:
             answer: dict[str, Any] = answer_of(worker)
@@ -123,9 +136,15 @@ def _handle(function: ModuleType, event: Event) -> Any:
 
 
 def _event(
-    method: str, resource: str, body: dict[str, Any] | None, headers: dict[str, str], parameters: dict[str, str]
+    method: str,
+    resource: str,
+    body: dict[str, Any] | None,
+    headers: dict[str, str],
+    parameters: dict[str, str],
 ) -> Event:
-    in_path = {name: value for name, value in parameters.items() if f"{{{name}}}" in resource}
+    in_path = {
+        name: value for name, value in parameters.items() if f"{{{name}}}" in resource
+    }
     query = {name: value for name, value in parameters.items() if name not in in_path}
     path = resource.format(**in_path)
     headers = {"Content-Type": "application/json", "Host": "127.0.0.1", **headers}
@@ -136,10 +155,18 @@ def _event(
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": query or None,
-        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
+        "multiValueQueryStringParameters": {
+            name: [value] for name, value in query.items()
+        }
+        or None,
         "pathParameters": in_path or None,
         "stageVariables": None,
-        "requestContext": {"httpMethod": method, "path": path, "resourcePath": resource, "stage": "local"},
+        "requestContext": {
+            "httpMethod": method,
+            "path": path,
+            "resourcePath": resource,
+            "stage": "local",
+        },
         "body": None if body is None else json.dumps(body),
         "isBase64Encoded": False,
     }

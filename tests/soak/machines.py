@@ -13,7 +13,8 @@ from tests.soak.client import Violation, answer_of
 from tests.soak.journal import Journal
 from tests.soak.world import Worker, World
 
-# Of a training that the store fails. One that is killed lost its machine, which does not count here.
+# Of a training that the store fails. One that is killed lost its machine, which does
+# not count here.
 MAX_ATTEMPTS = 5
 CONVERSION_SECONDS, TRAINING_SECONDS = 60.0, 300.0
 EXITED = "Essential container in task exited"
@@ -38,7 +39,14 @@ class Machines:
         journal: of the round.
     """
 
-    def __init__(self, world: World, store: Store, random: Random, training: Training, journal: Journal) -> None:
+    def __init__(
+        self,
+        world: World,
+        store: Store,
+        random: Random,
+        training: Training,
+        journal: Journal,
+    ) -> None:
         self._world = world
         self._store = store
         self._random = random
@@ -53,7 +61,9 @@ class Machines:
         seconds = self._random.uniform(0.3, 2) if doomed else None
         self._journal.add(f"Conversion of {name}; to be killed after {seconds} s.")
         command = ("-m", "tests.soak.invoke", "convert")
-        worker = self._world.start("convert", *command, given=json.dumps(event), seconds=seconds)
+        worker = self._world.start(
+            "convert", *command, given=json.dumps(event), seconds=seconds
+        )
         self._conversions.append(worker)
         return worker
 
@@ -64,7 +74,12 @@ class Machines:
         self._journal.add(f"Training {job.job_name}; {how.name} after {seconds} s.")
         variables = {"DIGITS_JOB_ID": job.job_name}
         worker = self._world.start(
-            "training", "-m", self._training.module, variables=variables, seconds=seconds, how=how
+            "training",
+            "-m",
+            self._training.module,
+            variables=variables,
+            seconds=seconds,
+            how=how,
         )
         self._change(job, "RUNNING")
         self._trainings.append((job.job_id, worker))
@@ -99,8 +114,13 @@ class Machines:
         """
         worker = self.start_conversion(name, doomed=False)
         self.finish()
-        if worker.process.returncode or answer_of(worker)["status"] not in {"converted", "refused"}:
-            raise Violation(f"The conversion of {name} fails without a fault: {worker.log.read_text()}")
+        if worker.process.returncode or answer_of(worker)["status"] not in {
+            "converted",
+            "refused",
+        }:
+            raise Violation(
+                f"The conversion of {name} fails without a fault: {worker.log.read_text()}"
+            )
 
     def run_all(self) -> None:
         """Take every job to its end."""
@@ -115,11 +135,18 @@ class Machines:
     def known_jobs(self) -> list[Job]:
         """Every job that Batch ever took, oldest first."""
         ids = (path.parent.name for path in self._world.folder.glob("batch/*/job.json"))
-        return sorted((job for job in map(self._world.jobs.load, ids) if job), key=lambda job: job.created_at)
+        return sorted(
+            (job for job in map(self._world.jobs.load, ids) if job),
+            key=lambda job: job.created_at,
+        )
 
     def _count(self, worker: Worker) -> None:
-        self._journal.count(f"{worker.name} processes{' killed' if worker.kills else ''}")
-        self._journal.add(f"{worker.name} ended with {worker.process.returncode}: {worker.log.read_text()[-300:]!r}")
+        self._journal.count(
+            f"{worker.name} processes{' killed' if worker.kills else ''}"
+        )
+        self._journal.add(
+            f"{worker.name} ended with {worker.process.returncode}: {worker.log.read_text()[-300:]!r}"
+        )
 
     def _end_attempt(self, job_id: str, worker: Worker) -> None:
         job, code = self._world.jobs.load(job_id), worker.process.returncode
@@ -132,7 +159,13 @@ class Machines:
         elif worker.kills:
             self._change(job, "RUNNABLE", "Host terminated")
         elif code == os.EX_TEMPFAIL and len(job.attempts) < MAX_ATTEMPTS:
-            job.attempts.append(Attempt(started_at=job.started_at, stopped_at=0, container=Exit(exit_code=code)))
+            job.attempts.append(
+                Attempt(
+                    started_at=job.started_at,
+                    stopped_at=0,
+                    container=Exit(exit_code=code),
+                )
+            )
             self._change(job, "RUNNABLE", EXITED)
         else:
             self._change(job, "FAILED", EXITED)

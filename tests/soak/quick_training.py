@@ -1,6 +1,7 @@
 """`python -m training` in a second: all is real but the network, for which the bundled one is taken.
 
-To import TensorFlow and to fit take longer than all that can go wrong with a store. Some rounds do that, too.
+To import TensorFlow and to fit take longer than all that can go wrong with a store.
+Some rounds do that, too.
 """
 
 import os
@@ -32,14 +33,19 @@ class Made:
     objections: list[str]
 
 
-def make(store: Store, request: Request, dataset: DatasetVersion, phases: Phases) -> Made:
+def make(
+    store: Store, request: Request, dataset: DatasetVersion, phases: Phases
+) -> Made:
     """As `training.pipeline.make`: reports progress, keeps checkpoints, and makes a model of its own."""
     phases.enter("fitting")
     for _ in range(CHECKPOINTS):
         store.write(jobs.checkpoint_key(request.job_id), os.urandom(1 << 16))
         time.sleep(0.2)  # To be killed, or cancelled, in between.
     phases.enter("exporting")
-    files = {MODEL_FILE: (BUNDLED / MODEL_FILE).read_bytes(), WEIGHTS_FILE: request.job_id.encode()}
+    files = {
+        MODEL_FILE: (BUNDLED / MODEL_FILE).read_bytes(),
+        WEIGHTS_FILE: request.job_id.encode(),
+    }
     bundled = manifests.parse_manifest((BUNDLED / MANIFEST_FILE).read_bytes())
     manifest = replace(
         bundled,
@@ -48,7 +54,9 @@ def make(store: Store, request: Request, dataset: DatasetVersion, phases: Phases
         dataset_version=dataset.version,
         files={name: manifests.describe(data) for name, data in files.items()},
     )
-    return Made(manifest, files, ["it is worse"] if request.parameters["seed"] % 4 == 0 else [])
+    return Made(
+        manifest, files, ["it is worse"] if request.parameters["seed"] % 4 == 0 else []
+    )
 
 
 if __name__ == "__main__":

@@ -38,11 +38,27 @@ S3_KEYS = (
     "newest",
 )
 BATCH_KEYS = ("", "submit", "describe", "list", "terminate")
-FREQUENT = (Fault.INTERNAL_ERROR, Fault.SLOW_DOWN, Fault.TOO_MANY_REQUESTS, Fault.RESET, Fault.LOST_REPLY)
-RARE = (Fault.HANG, Fault.CONDITIONAL_CONFLICT, Fault.PRECONDITION_FAILED, Fault.TRUNCATED, Fault.LATENCY)
-# HANG, since a client that waits for an answer waits for seconds; conflicts, since S3 does not repeat them.
+FREQUENT = (
+    Fault.INTERNAL_ERROR,
+    Fault.SLOW_DOWN,
+    Fault.TOO_MANY_REQUESTS,
+    Fault.RESET,
+    Fault.LOST_REPLY,
+)
+RARE = (
+    Fault.HANG,
+    Fault.CONDITIONAL_CONFLICT,
+    Fault.PRECONDITION_FAILED,
+    Fault.TRUNCATED,
+    Fault.LATENCY,
+)
+# HANG, since a client that waits for an answer waits for seconds; conflicts, since S3
+# does not repeat them.
 ONCE = {Fault.HANG, Fault.CONDITIONAL_CONFLICT, Fault.PRECONDITION_FAILED}
-QUICK, REAL = Training("tests.soak.quick_training", seconds=2), Training("training", seconds=25)
+QUICK, REAL = (
+    Training("tests.soak.quick_training", seconds=2),
+    Training("training", seconds=25),
+)
 
 
 class Round:
@@ -56,16 +72,26 @@ class Round:
         is_real: whether trainings load TensorFlow, and fit.
     """
 
-    def __init__(self, world: World, store_url: str, random: Random, journal: Journal, *, is_real: bool) -> None:
+    def __init__(
+        self,
+        world: World,
+        store_url: str,
+        random: Random,
+        journal: Journal,
+        *,
+        is_real: bool,
+    ) -> None:
         self._journal = journal
         self._world = world
         self._random = random
         self._store = _open_past_faults(world, store_url)
         world.use(store_url)
         self._client = Client(world)
-        self._machines = Machines(world, self._store, random, REAL if is_real else QUICK, journal)
-        # What was asked for, and may have been in vain: uploads by dataset, None for those that arrived; bodies by
-        # idempotency key; job ids; versions by reason.
+        self._machines = Machines(
+            world, self._store, random, REAL if is_real else QUICK, journal
+        )
+        # What was asked for, and may have been in vain: uploads by dataset, None for
+        # those that arrived; bodies by idempotency key; job ids; versions by reason.
         self._uploads: dict[str, bytes | None] = {}
         self._trainings: dict[str, dict[str, Any]] = {}
         self._cancellations: set[str] = set()
@@ -83,7 +109,14 @@ class Round:
             self._machines.convert("mnist")
         before = checks.permanent(self._store)
         self._add_faults()
-        operations = [self._upload, self._train, self._train, self._run_training, self._run_training, self._cancel]
+        operations = [
+            self._upload,
+            self._train,
+            self._train,
+            self._run_training,
+            self._run_training,
+            self._cancel,
+        ]
         operations += [self._release, self._look, self._tell, self._predict]
         for _ in range(STEPS):
             self._random.choice(operations)()
@@ -119,7 +152,9 @@ class Round:
         name, data = self._random.choice(DATASETS), _npz(self._random)
         self._uploads[name] = data
         answer = self._ask("POST", "/datasets", {"name": name})
-        if answer.status == httpx.codes.OK and self._put(answer.body["upload_url"], name, data):
+        if answer.status == httpx.codes.OK and self._put(
+            answer.body["upload_url"], name, data
+        ):
             self._uploads[name] = None
             self._machines.start_conversion(name, doomed=self._random.random() < 0.5)
 
@@ -153,22 +188,30 @@ class Round:
     def _run_training(self) -> None:
         waiting = self._world.jobs.unfinished()
         if waiting:
-            self._machines.start_training(self._random.choice(waiting), doomed=self._random.random() < 0.6)
+            self._machines.start_training(
+                self._random.choice(waiting), doomed=self._random.random() < 0.6
+            )
 
     def _cancel(self) -> None:
-        job_ids = [job.job_name for job in self._world.jobs.unfinished()] or checks.stored(self._store, "jobs")
+        job_ids = [
+            job.job_name for job in self._world.jobs.unfinished()
+        ] or checks.stored(self._store, "jobs")
         if job_ids:
             job_id = self._random.choice(job_ids)
             self._cancellations.add(job_id)
             self._ask("DELETE", "/train/{job_id}", job_id=job_id)
 
     def _release(self) -> None:
-        version = self._random.choice([manifests.BUNDLED, *checks.stored(self._store, "models")])
+        version = self._random.choice(
+            [manifests.BUNDLED, *checks.stored(self._store, "models")]
+        )
         reason = f"Soak {self._random.getrandbits(64):016x}"
         self._releases[reason] = version
         # As clients do that get no answer.
         for _ in range(3):
-            answer = self._ask("POST", "/models/{version}/release", {"reason": reason}, version=version)
+            answer = self._ask(
+                "POST", "/models/{version}/release", {"reason": reason}, version=version
+            )
             if answer.status == httpx.codes.CREATED:
                 del self._releases[reason]
                 self._answered.add(reason)
@@ -193,15 +236,30 @@ class Round:
         body = self._client.read_digit(self._random.randrange(10))
         self._journal.add(f"POST /predict: {body['model_version']}")
 
-    def _ask(self, method: str, resource: str, body: dict[str, Any] | None = None, **more: Any) -> Answer:
+    def _ask(
+        self,
+        method: str,
+        resource: str,
+        body: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> Answer:
         """A request, whose function is sometimes killed."""
-        kill_after = self._random.uniform(0.8, 2.5) if self._random.random() < 0.15 else None
-        answer = self._client.call(method, resource, body, kill_after=kill_after, **more)
-        self._journal.count(f"answers {answer.status}" if answer.status else "train processes killed")
-        self._journal.add(f"{method} {resource} {more} {body or ''}: {answer.status} {str(answer.body)[:300]}")
+        kill_after = (
+            self._random.uniform(0.8, 2.5) if self._random.random() < 0.15 else None
+        )
+        answer = self._client.call(
+            method, resource, body, kill_after=kill_after, **more
+        )
+        self._journal.count(
+            f"answers {answer.status}" if answer.status else "train processes killed"
+        )
+        self._journal.add(
+            f"{method} {resource} {more} {body or ''}: {answer.status} {str(answer.body)[:300]}"
+        )
         return answer
 
-    # What is done when the faults are over: clients repeat what was not answered, and machines do what is left.
+    # What is done when the faults are over: clients repeat what was not answered, and
+    # machines do what is left.
 
     def _finish(self) -> None:
         self._machines.finish()
@@ -210,7 +268,8 @@ class Round:
         try:
             self._repeat_uploads()
             self._repeat_requests()
-            # A list sees to the jobs of which nobody else knows. Those that Batch gets then are run, too.
+            # A list sees to the jobs of which nobody else knows. Those that Batch gets
+            # then are run, too.
             for _ in range(2):
                 self._machines.run_all()
                 for job in self._machines.known_jobs():
@@ -225,23 +284,34 @@ class Round:
     def _repeat_uploads(self) -> None:
         for name, data in self._uploads.items():
             answer = self._client.expect("POST", "/datasets", 200, body={"name": name})
-            if data is not None and not self._put(answer.body["upload_url"], name, data):
+            if data is not None and not self._put(
+                answer.body["upload_url"], name, data
+            ):
                 raise Violation(f"The upload of {name} fails without a fault.")
             self._machines.convert(name)
 
     def _repeat_requests(self) -> None:
         for key, body in self._trainings.items():
-            self._client.expect("POST", "/train", 202, body=body, headers={"Idempotency-Key": key})
+            self._client.expect(
+                "POST", "/train", 202, body=body, headers={"Idempotency-Key": key}
+            )
         for job_id in sorted(self._cancellations):
-            self._client.expect("DELETE", "/train/{job_id}", 200, 404, 409, job_id=job_id)
+            self._client.expect(
+                "DELETE", "/train/{job_id}", 200, 404, 409, job_id=job_id
+            )
         for reason, version in self._releases.items():
             resource = "/models/{version}/release"
-            self._client.expect("POST", resource, 201, body={"reason": reason}, version=version)
+            self._client.expect(
+                "POST", resource, 201, body={"reason": reason}, version=version
+            )
         self._answered |= set(self._releases)
 
 
 def _open_past_faults(world: World, store_url: str) -> Store:
-    endpoint, os.environ["AWS_ENDPOINT_URL"] = os.environ["AWS_ENDPOINT_URL"], world.s3.upstream
+    endpoint, os.environ["AWS_ENDPOINT_URL"] = (
+        os.environ["AWS_ENDPOINT_URL"],
+        world.s3.upstream,
+    )
     try:
         return Store(store_url)
     finally:
@@ -253,7 +323,10 @@ def _npz(random: Random) -> bytes:
     with np.load(ROOT / "data" / "starter.npz") as starter:
         start = random.randrange(100)
         train, test = slice(start, start + 60), slice(start, start + 20)
-        arrays = {name: starter[name][train if name.endswith("train") else test] for name in starter.files}
+        arrays = {
+            name: starter[name][train if name.endswith("train") else test]
+            for name in starter.files
+        }
     if random.random() < 0.1:
         del arrays["y_test"]
     file = io.BytesIO()

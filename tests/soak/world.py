@@ -72,7 +72,9 @@ class Worker:
             if time.monotonic() > end:
                 self.process.kill()
                 self.process.wait()
-                raise TimeoutError(f"{self.name} did not end in {seconds} s: {self.log.read_text()[-2000:]}")
+                raise TimeoutError(
+                    f"{self.name} did not end in {seconds} s: {self.log.read_text()[-2000:]}"
+                )
             time.sleep(0.01)
         return self.process.returncode
 
@@ -92,8 +94,12 @@ class World:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self.s3 = stack.enter_context(FaultProxy(stack.enter_context(moto_server(BUCKET))))
-            self.batch = stack.enter_context(FaultProxy(stack.enter_context(_serve_batch(self.jobs))))
+            self.s3 = stack.enter_context(
+                FaultProxy(stack.enter_context(moto_server(BUCKET)))
+            )
+            self.batch = stack.enter_context(
+                FaultProxy(stack.enter_context(_serve_batch(self.jobs)))
+            )
             self._stack = stack.pop_all()
         os.environ.update(self._variables())
         return self
@@ -141,7 +147,13 @@ class World:
                 stderr=output,
                 text=True,
             )
-        return Worker(name, process, log, None if seconds is None else time.monotonic() + seconds, how)
+        return Worker(
+            name,
+            process,
+            log,
+            None if seconds is None else time.monotonic() + seconds,
+            how,
+        )
 
     def temporary(self, name: str) -> Path:
         """Where processes of this name put temporary files."""
@@ -177,12 +189,18 @@ class World:
 def _serve_batch(jobs: Jobs) -> Iterator[str]:
     """The URL of an AWS Batch that keeps jobs and runs none."""
     app = Starlette(routes=[batch_api.routes(jobs)])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_level="error", lifespan="off")
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    (port,) = {socket.getsockname()[1] for listener in server.servers for socket in listener.sockets}
+    (port,) = {
+        socket.getsockname()[1]
+        for listener in server.servers
+        for socket in listener.sockets
+    }
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join()

@@ -14,4 +14,6 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _refuse(*arguments: object, **_: object) -> None:
-    pytest.fail(f"A unit test starts a process: {arguments}. Move the test to tests/integration.")
+    pytest.fail(
+        f"A unit test starts a process: {arguments}. Move the test to tests/integration."
+    )

@@ -40,7 +40,11 @@ def send(app: ModuleType, store: Store) -> Callable[[str], dict[str, Any]]:
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
     """What was sent since in CloudWatch's embedded metric format: one document, on standard output."""
-    (emf,) = (json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line)
+    (emf,) = (
+        json.loads(line)
+        for line in capsys.readouterr().out.splitlines()
+        if '"_aws"' in line
+    )
     assert emf["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Digits"
     return {name: value[0] for name, value in emf.items() if isinstance(value, list)}
 
@@ -104,12 +108,22 @@ def test_a_refused_upload_is_a_warning_and_not_tried_again(
     assert (answer["status"], answer["dataset"]) == ("refused", name)
     assert answer["reason"]
     (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert (vars(warning)["dataset"], vars(warning)["reason"]) == (name, answer["reason"])
+    assert (vars(warning)["dataset"], vars(warning)["reason"]) == (
+        name,
+        answer["reason"],
+    )
     assert metrics(capsys) == {"UploadEvents": 1, "RefusedUploads": 1}
 
 
 @pytest.mark.parametrize(
-    "key", ["raw/small.txt", "raw/.npz", "small.npz", "x/raw/small.npz", "datasets/raw/1.0.0/source.json"]
+    "key",
+    [
+        "raw/small.txt",
+        "raw/.npz",
+        "small.npz",
+        "x/raw/small.npz",
+        "datasets/raw/1.0.0/source.json",
+    ],
 )
 def test_other_objects_are_ignored(send: Handler, store: Store, key: str) -> None:
     assert send(key)["status"] == "ignored"
@@ -129,15 +143,23 @@ def test_other_objects_are_ignored(send: Handler, store: Store, key: str) -> Non
         ("file:///folder/store", "raw/small.npz", "small"),
     ],
 )
-def test_keys_are_taken_as_they_are(app: ModuleType, store_url: str, key: str, name: str | None) -> None:
+def test_keys_are_taken_as_they_are(
+    app: ModuleType, store_url: str, key: str, name: str | None
+) -> None:
     assert app.upload_name(store_url, key) == name
 
 
 def test_an_outage_is_raised_so_that_lambda_tries_again(
-    s3_store: Store, load_function: Callable[[str, Store], ModuleType], monkeypatch: pytest.MonkeyPatch
+    s3_store: Store,
+    load_function: Callable[[str, Store], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     app = load_function("convert", s3_store)
-    monkeypatch.setattr(app, "store", Store(s3_store.url, patience=timedelta(seconds=0.5)))
+    monkeypatch.setattr(
+        app, "store", Store(s3_store.url, patience=timedelta(seconds=0.5))
+    )
     with pytest.raises(StoreError):
-        app.handler(object_created(f"{s3_store.url.split('/', 3)[3]}/raw/small.npz"), None)
+        app.handler(
+            object_created(f"{s3_store.url.split('/', 3)[3]}/raw/small.npz"), None
+        )

@@ -12,11 +12,21 @@ from local.cli import app
 from tests.conftest import ROOT
 from tests.docs import blocks
 
-DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
+)
 # In the order in which they are read.
 ON_AWS = ["docs/deploy.md", "docs/operations.md"]
 # Set by the shell, by whoever runs containers, and by `aws configure export-credentials`.
-KNOWN = {"PATH", "PWD", "PORT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+KNOWN = {
+    "PATH",
+    "PWD",
+    "PORT",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+}
 IN_CONTAINER = "Run it in a container"
 FENCED = re.compile(r"```.*?```", re.DOTALL)
 CODE = re.compile(rf"{FENCED.pattern}|`[^`]+`", re.DOTALL)
@@ -26,31 +36,50 @@ ASSIGNED = re.compile(r"\b([A-Z_]+)=")
 TARGETS = re.compile(r"^([a-z0-9-]+(?: [a-z0-9-]+)*):", re.MULTILINE)
 MAKE = re.compile(r"\bmake ((?:[a-z][a-z0-9-]* ?)+)")
 # Not the container of this name.
-DIGITS = re.compile(r"(?<![\w/.-])(?<!exec )(?:\.venv/bin/)?digits ([a-z]+)(?: ([a-z]+))?")
+DIGITS = re.compile(
+    r"(?<![\w/.-])(?<!exec )(?:\.venv/bin/)?digits ([a-z]+)(?: ([a-z]+))?"
+)
 ROUTE = re.compile(r"\b(GET|POST|PUT|DELETE) (/[\w{}/.]*)")
 
 
 def found(wanted: re.Pattern[str]) -> set[Any]:
     """What the documents name, in code and not in comments."""
-    pieces = [piece for document in DOCUMENTS for piece in CODE.findall((ROOT / document).read_text())]
-    return {match for piece in pieces for match in wanted.findall(COMMENT.sub("", piece))}
+    pieces = [
+        piece
+        for document in DOCUMENTS
+        for piece in CODE.findall((ROOT / document).read_text())
+    ]
+    return {
+        match for piece in pieces for match in wanted.findall(COMMENT.sub("", piece))
+    }
 
 
 def printed_by_make_url() -> set[str]:
-    outputs = yaml_parse((ROOT / "template.yaml").read_text())["Outputs"].keys() - {"Curl"}
-    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper() for name in outputs} | {"STACK", "AWS_REGION"}
+    outputs = yaml_parse((ROOT / "template.yaml").read_text())["Outputs"].keys() - {
+        "Curl"
+    }
+    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper() for name in outputs} | {
+        "STACK",
+        "AWS_REGION",
+    }
 
 
 @pytest.mark.parametrize("document", ["README.md", *ON_AWS])
 def test_code_is_in_fences_which_say_what_it_is(document: str) -> None:
-    assert re.findall(r"(?m)^ {4,}.*", FENCED.sub("", (ROOT / document).read_text())) == []
+    assert (
+        re.findall(r"(?m)^ {4,}.*", FENCED.sub("", (ROOT / document).read_text())) == []
+    )
 
 
 @pytest.mark.parametrize("document", ON_AWS)
 def test_a_block_uses_what_a_block_before_it_sets(document: str) -> None:
     known = set(KNOWN)
     # Its first lines ask for what the steps of the other one set.
-    before = [block for earlier in ON_AWS[: ON_AWS.index(document)] for block in blocks(earlier)]
+    before = [
+        block
+        for earlier in ON_AWS[: ON_AWS.index(document)]
+        for block in blocks(earlier)
+    ]
     for block in before + blocks(document):
         for line in block.text.splitlines():
             if "make url" in line:
@@ -60,12 +89,21 @@ def test_a_block_uses_what_a_block_before_it_sets(document: str) -> None:
 
 
 def test_variables_in_the_text_are_those_of_a_block() -> None:
-    assigned = {name for document in DOCUMENTS for block in blocks(document) for name in ASSIGNED.findall(block.text)}
+    assigned = {
+        name
+        for document in DOCUMENTS
+        for block in blocks(document)
+        for name in ASSIGNED.findall(block.text)
+    }
     assert found(VARIABLE) <= KNOWN | printed_by_make_url() | assigned
 
 
 def test_targets_of_make_exist() -> None:
-    targets = {name for line in TARGETS.findall((ROOT / "Makefile").read_text()) for name in line.split()}
+    targets = {
+        name
+        for line in TARGETS.findall((ROOT / "Makefile").read_text())
+        for name in line.split()
+    }
     named = {name for line in found(MAKE) for name in line.split()}
     assert len(named) > 10
     assert named <= targets
@@ -82,7 +120,10 @@ def test_subcommands_of_digits_exist() -> None:
 
 
 def test_routes_of_the_api_exist() -> None:
-    routes = [(it.method, re.sub(r"\{\w+\}", r"[^/]+", it.path)) for it in template.read(ROOT / "template.yaml").routes]
+    routes = [
+        (it.method, re.sub(r"\{\w+\}", r"[^/]+", it.path))
+        for it in template.read(ROOT / "template.yaml").routes
+    ]
     named = found(ROUTE)
     assert len(named) > 10
     for method, path in named:
@@ -92,9 +133,17 @@ def test_routes_of_the_api_exist() -> None:
 
 def test_the_readme_starts_the_container_as_the_page_that_is_tried() -> None:
     """tests/e2e/test_docs.py runs the page's commands."""
-    tried = {command for block in blocks("docs/self-hosting.md") for command, _ in block.commands()}
-    (started,) = [block for block in blocks("README.md") if block.section == IN_CONTAINER]
-    assert {_bare(command) for command, _ in started.commands()} <= {_bare(command) for command in tried}
+    tried = {
+        command
+        for block in blocks("docs/self-hosting.md")
+        for command, _ in block.commands()
+    }
+    (started,) = [
+        block for block in blocks("README.md") if block.section == IN_CONTAINER
+    ]
+    assert {_bare(command) for command, _ in started.commands()} <= {
+        _bare(command) for command in tried
+    }
 
 
 def _bare(command: str) -> str:

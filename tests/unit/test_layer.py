@@ -13,8 +13,13 @@ GLIBC = (2, 26)
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_layers_wheels_run_on_its_glibc(package: str) -> None:
-    tags = re.findall(r"^Tag: .*-(\w+)$", distribution(package).read_text("WHEEL") or "", re.MULTILINE)
-    assert any(tag == "any" or tag.startswith("manylinux2014") or _glibc(tag) <= GLIBC for tag in tags), tags
+    tags = re.findall(
+        r"^Tag: .*-(\w+)$", distribution(package).read_text("WHEEL") or "", re.MULTILINE
+    )
+    assert any(
+        tag == "any" or tag.startswith("manylinux2014") or _glibc(tag) <= GLIBC
+        for tag in tags
+    ), tags
 
 
 def _glibc(tag: str) -> tuple[int, int]:

@@ -26,20 +26,41 @@ def test_the_page_has_the_figures_measured_last() -> None:
     ],
 )
 def test_slower_is_what_took_more_times_the_reference(
-    milliseconds: float, requests: float, megabytes: float, reference: float, found: list[str]
+    milliseconds: float,
+    requests: float,
+    megabytes: float,
+    reference: float,
+    found: list[str],
 ) -> None:
-    def run(milliseconds: float, requests: float, megabytes: float, reference: float) -> dict[str, Any]:
-        figures = {"warm.digits.ms": milliseconds, "serve.digits.requests/s": requests, "memory.digits.MB": megabytes}
-        return {"all": {"reference": [reference], "figures": {name: [value] * 3 for name, value in figures.items()}}}
+    def run(
+        milliseconds: float, requests: float, megabytes: float, reference: float
+    ) -> dict[str, Any]:
+        figures = {
+            "warm.digits.ms": milliseconds,
+            "serve.digits.requests/s": requests,
+            "memory.digits.MB": megabytes,
+        }
+        return {
+            "all": {
+                "reference": [reference],
+                "figures": {name: [value] * 3 for name, value in figures.items()},
+            }
+        }
 
-    told = report.slower(run(1.0, 100.0, 50.0, 1.0), run(milliseconds, requests, megabytes, reference))
+    told = report.slower(
+        run(1.0, 100.0, 50.0, 1.0), run(milliseconds, requests, megabytes, reference)
+    )
     assert [line.removesuffix(" times as much as before") for line in told] == found
 
 
 def test_what_varies_much_must_differ_more() -> None:
     before, after, more = (
         {"all": {"reference": [1.0], "figures": {"warm.digits.ms": values}}}
-        for values in ([0.5, 0.7, 1.0, 1.3, 1.5], [0.8, 1.0, 1.5, 2.0, 2.2], [3.0, 3.0, 3.0])
+        for values in (
+            [0.5, 0.7, 1.0, 1.3, 1.5],
+            [0.8, 1.0, 1.5, 2.0, 2.2],
+            [3.0, 3.0, 3.0],
+        )
     )
     assert not report.slower(before, after)
     assert report.slower(before, more)

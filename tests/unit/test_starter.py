@@ -27,7 +27,9 @@ def test_the_starter_set_is_the_one_that_was_published() -> None:
 
 
 def test_its_members_have_the_documented_shapes(starter: Arrays) -> None:
-    assert {name: (member.shape, member.dtype.name) for name, member in starter.items()} == {
+    assert {
+        name: (member.shape, member.dtype.name) for name, member in starter.items()
+    } == {
         "x_train": ((9000, 28, 28), "uint8"),
         "y_train": ((9000,), "uint8"),
         "x_test": ((1000, 28, 28), "uint8"),
@@ -36,7 +38,9 @@ def test_its_members_have_the_documented_shapes(starter: Arrays) -> None:
 
 
 @pytest.mark.parametrize("part", ["y_train", "y_test"])
-def test_each_part_has_every_digit_about_equally_often(starter: Arrays, part: str) -> None:
+def test_each_part_has_every_digit_about_equally_often(
+    starter: Arrays, part: str
+) -> None:
     shares = np.bincount(starter[part], minlength=10) / len(starter[part])
     assert shares.shape == (10,)
     assert shares.min() > 0.08
@@ -49,7 +53,9 @@ def test_no_image_is_there_twice(starter: Arrays) -> None:
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_the_example_is_an_image_of_that_digit_from_the_test_part(starter: Arrays, digit: int) -> None:
+def test_the_example_is_an_image_of_that_digit_from_the_test_part(
+    starter: Arrays, digit: int
+) -> None:
     with Image.open(ROOT / "example" / f"{digit}.png") as example:
         assert (example.size, example.mode) == ((28, 28), "L")
         same = (starter["x_test"] == np.asarray(example)).all(axis=(1, 2))

@@ -22,7 +22,8 @@ class Answers:
 
     Attributes:
         logits: (n, 10) float32; NaN where nothing was found to read.
-        scores: (n,) float32, the higher, the more an image looks like a digit; -inf of one that was refused.
+        scores: (n,) float32, the higher, the more an image looks like a digit; -inf of
+            one that was refused.
     """
 
     logits: Floats
@@ -31,12 +32,16 @@ class Answers:
     @property
     def confidences(self) -> npt.NDArray[np.float64]:
         """The probability of each image's best digit, (n,)."""
-        confidences: npt.NDArray[np.float64] = np.exp(log_softmax(self.logits).max(axis=1))
+        confidences: npt.NDArray[np.float64] = np.exp(
+            log_softmax(self.logits).max(axis=1)
+        )
         return confidences
 
     def right(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which images' best digit is their label, (n,); an image without logits has none."""
-        right: npt.NDArray[np.bool_] = (self.logits.argmax(axis=1) == labels) & ~np.isnan(self.logits[:, 0])
+        right: npt.NDArray[np.bool_] = (
+            self.logits.argmax(axis=1) == labels
+        ) & ~np.isnan(self.logits[:, 0])
         return right
 
 
@@ -61,7 +66,10 @@ class Evaluation:
     def class_accuracies(self) -> dict[int, float]:
         """The share that was read right of each digit that occurs."""
         totals = self.confusion.sum(axis=1)
-        return {digit: float(self.confusion[digit, digit] / totals[digit]) for digit in np.flatnonzero(totals).tolist()}
+        return {
+            digit: float(self.confusion[digit, digit] / totals[digit])
+            for digit in np.flatnonzero(totals).tolist()
+        }
 
 
 def evaluate(logits: Floats, labels: npt.NDArray[np.int64]) -> Evaluation:
@@ -84,7 +92,9 @@ def litert_answers(model: bytes, images: Images) -> Answers:
         ValueError: the bytes are no such model.
     """
     litert = LiteRT(model)
-    answers = Answers(np.empty((len(images), CLASSES), np.float32), np.empty(len(images), np.float32))
+    answers = Answers(
+        np.empty((len(images), CLASSES), np.float32), np.empty(len(images), np.float32)
+    )
     for index, image in enumerate(images):
         answers.logits[index], answers.scores[index] = litert.answer(image)
     return answers

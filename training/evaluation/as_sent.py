@@ -16,16 +16,22 @@ REFUSED = -np.inf
 
 def others(family: str, count: int) -> Iterator[bytes]:
     """So many pictures of a family of `negatives.REPORTED`, as PNG; the same each time."""
-    return (encode(Image.fromarray(picture)) for picture in negatives.reported(family, count, seed=0))
+    return (
+        encode(Image.fromarray(picture))
+        for picture in negatives.reported(family, count, seed=0)
+    )
 
 
 def answers(model: bytes, found: list[Found]) -> Answers:
     """What an exported model answers, as to `?accept=any`.
 
-    A picture that is refused has the score `REFUSED`, and one on which nothing is found no logits but NaN.
+    A picture that is refused has the score `REFUSED`, and one on which nothing is found
+    no logits but NaN.
     """
     blank = np.zeros((SIDE, SIDE), np.uint8)
-    images: Images = np.array([blank if it.digit is None else it.digit for it in found], np.uint8)
+    images: Images = np.array(
+        [blank if it.digit is None else it.digit for it in found], np.uint8
+    )
     given = litert_answers(model, images.reshape(-1, SIDE, SIDE))
     given.scores[[it.is_refused for it in found]] = REFUSED
     given.logits[[it.digit is None for it in found]] = np.nan

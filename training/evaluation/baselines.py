@@ -33,7 +33,11 @@ def find(store: Store, manifest: Manifest) -> dict[str, Rival]:
         found = {"the live model": live(store), **found}
     except UNREADABLE as error:
         logger.warning("The live model cannot be compared with: %s", error.detail)
-    return {name: rival for name, rival in found.items() if rival and rival.version != manifest.version}
+    return {
+        name: rival
+        for name, rival in found.items()
+        if rival and rival.version != manifest.version
+    }
 
 
 def live(store: Store) -> Rival:
@@ -52,7 +56,10 @@ def newest(store: Store, architecture: str, dataset: str) -> Rival | None:
     for version in manifests.list_versions(store).ids[:_LOOKED_AT]:
         try:
             manifest = manifests.load_manifest(store, version)
-            if manifest.dataset == dataset and manifest.parameters.get("architecture") == architecture:
+            if (
+                manifest.dataset == dataset
+                and manifest.parameters.get("architecture") == architecture
+            ):
                 return _load(store, version)
         except UNREADABLE as error:
             logger.warning("%s cannot be compared with: %s", version, error.detail)
@@ -61,7 +68,11 @@ def newest(store: Store, architecture: str, dataset: str) -> Rival | None:
 
 def _load(store: Store, version: str) -> Rival:
     manifest = manifests.load_manifest(store, version)
-    return Rival(version, manifests.load_file(store, manifest, MODEL_FILE), manifest.thresholds[SCORE])
+    return Rival(
+        version,
+        manifests.load_file(store, manifest, MODEL_FILE),
+        manifest.thresholds[SCORE],
+    )
 
 
 def _bundled() -> Rival:

@@ -1,7 +1,7 @@
 """Whether a new model may answer in place of the live one.
 
-It may unless it is worse, beyond what chance explains, in accuracy, in calibration or in rejection, on the same
-pictures; and it must read the ten golden examples.
+It may unless it is worse, beyond what chance explains, in accuracy, in calibration or
+in rejection, on the same pictures; and it must read the ten golden examples.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,9 @@ class Marks:
     rejected: npt.NDArray[np.bool_]
 
 
-def objections(store: Store, model: bytes, threshold: float, pictures: Pictures, trial: Trial) -> list[str]:
+def objections(
+    store: Store, model: bytes, threshold: float, pictures: Pictures, trial: Trial
+) -> list[str]:
     """Why a model should not be released; none, if it may be.
 
     Args:
@@ -55,19 +57,28 @@ def objections(store: Store, model: bytes, threshold: float, pictures: Pictures,
         StoreError: the store does not answer.
     """
     missed = misread_examples(model, threshold)
-    found = [f"it does not read the examples of {', '.join(map(str, missed))}"] if missed else []
+    found = (
+        [f"it does not read the examples of {', '.join(map(str, missed))}"]
+        if missed
+        else []
+    )
     try:
         live = baselines.live(store)
     except baselines.UNREADABLE as error:
         # Nobody may know what it was worth, so a person decides.
-        return [*found, f"the live model cannot be read, so they cannot be compared ({error.detail.rstrip('.')})"]
+        return [
+            *found,
+            f"the live model cannot be read, so they cannot be compared ({error.detail.rstrip('.')})",
+        ]
     theirs = mark(try_on(live.model, pictures), live.threshold, pictures.test)
     return found + compare(theirs, mark(trial, threshold, pictures.test))
 
 
 def misread_examples(model: bytes, threshold: float) -> list[int]:
     """The golden examples that a model reads as something else, or takes for no digits."""
-    images = np.stack([read_digit((GOLDEN / f"{digit}.png").read_bytes()) for digit in range(10)])
+    images = np.stack(
+        [read_digit((GOLDEN / f"{digit}.png").read_bytes()) for digit in range(10)]
+    )
     answers = litert_answers(model, images)
     read = answers.right(np.arange(10)) & (answers.scores >= threshold)
     return [int(digit) for digit in np.flatnonzero(~read)]
@@ -79,7 +90,9 @@ def mark(trial: Trial, threshold: float, test: Examples) -> Marks:
         right=trial.answers.right(test.labels),
         confidences=trial.answers.confidences,
         kept=trial.answers.scores >= threshold,
-        rejected=np.concatenate([scores[:_NEGATIVES] < threshold for scores in trial.scores.values()]),
+        rejected=np.concatenate(
+            [scores[:_NEGATIVES] < threshold for scores in trial.scores.values()]
+        ),
     )
 
 
@@ -95,7 +108,11 @@ def compare(live: Marks, candidate: Marks) -> list[str]:
         for what, (old, new) in shares.items()
         if worse(old, new)
     ]
-    return found + (["it is less well calibrated than the live model"] if _less_calibrated(live, candidate) else [])
+    return found + (
+        ["it is less well calibrated than the live model"]
+        if _less_calibrated(live, candidate)
+        else []
+    )
 
 
 def _less_calibrated(live: Marks, candidate: Marks) -> bool:
@@ -104,6 +121,9 @@ def _less_calibrated(live: Marks, candidate: Marks) -> bool:
     differences = []
     for _ in range(_RESAMPLES):
         drawn = rng.integers(len(live.right), size=len(live.right))
-        errors = [expected_calibration_error(t.confidences[drawn], t.right[drawn]) for t in (candidate, live)]
+        errors = [
+            expected_calibration_error(t.confidences[drawn], t.right[drawn])
+            for t in (candidate, live)
+        ]
         differences.append(errors[0] - errors[1])
     return bool(np.quantile(differences, 0.025) > 0)

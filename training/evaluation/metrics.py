@@ -21,7 +21,9 @@ _GOLDEN = (5**0.5 - 1) / 2
 def log_softmax(logits: Floats) -> npt.NDArray[np.float64]:
     """The logarithms of the probabilities, (n, k) float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    normalised: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    normalised: npt.NDArray[np.float64] = shifted - np.log(
+        np.exp(shifted).sum(axis=1, keepdims=True)
+    )
     return normalised
 
 
@@ -33,14 +35,16 @@ def cross_entropy(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
 def fit_temperature(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
     """What to divide (n, k) logits by for the least cross-entropy.
 
-    Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", 2017), by golden-section search: the
-    loss has one minimum in the temperature's logarithm.
+    Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", 2017),
+    by golden-section search: the loss has one minimum in the temperature's logarithm.
     """
     low, high = _COLDEST, _HOTTEST
     while high - low > _PRECISION:
         span = _GOLDEN * (high - low)
         left, right = high - span, low + span
-        if cross_entropy(logits / np.exp(left), labels) < cross_entropy(logits / np.exp(right), labels):
+        if cross_entropy(logits / np.exp(left), labels) < cross_entropy(
+            logits / np.exp(right), labels
+        ):
             high = right
         else:
             low = left
@@ -68,12 +72,20 @@ def reliability(confidences: Floats, right: npt.NDArray[np.bool_]) -> list[Bin]:
     """Confidence against accuracy in 15 bins of equal width, those that are not empty (Guo et al., 2017)."""
     numbers = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
     members = [numbers == number for number in np.unique(numbers)]
-    return [Bin(int(m.sum()), float(confidences[m].mean()), float(right[m].mean())) for m in members]
+    return [
+        Bin(int(m.sum()), float(confidences[m].mean()), float(right[m].mean()))
+        for m in members
+    ]
 
 
-def expected_calibration_error(confidences: Floats, right: npt.NDArray[np.bool_]) -> float:
+def expected_calibration_error(
+    confidences: Floats, right: npt.NDArray[np.bool_]
+) -> float:
     """How far confidence is from accuracy, on average over the answers (Naeini, Cooper and Hauskrecht, 2015)."""
-    gaps = [b.count * abs(b.accuracy - b.confidence) for b in reliability(confidences, right)]
+    gaps = [
+        b.count * abs(b.accuracy - b.confidence)
+        for b in reliability(confidences, right)
+    ]
     return math.fsum(gaps) / len(right)
 
 
@@ -101,11 +113,16 @@ def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> floa
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     differing = only_first + only_second
-    tail: float = sum(math.comb(differing, k) for k in range(min(only_first, only_second) + 1)) / 2**differing
+    tail: float = (
+        sum(math.comb(differing, k) for k in range(min(only_first, only_second) + 1))
+        / 2**differing
+    )
     return min(1.0, 2 * tail)
 
 
 def worse(live: npt.NDArray[Any], candidate: npt.NDArray[Any]) -> bool:
     """Whether a candidate's figures for the same n things are lower beyond the 95 % interval of the mean difference."""
     differences = live.astype(np.float64) - candidate
-    return bool(differences.mean() > _Z * differences.std() / math.sqrt(len(differences)))
+    return bool(
+        differences.mean() > _Z * differences.std() / math.sqrt(len(differences))
+    )

@@ -77,8 +77,21 @@ def study(  # noqa: PLR0913  what is told of a model comes from many places
         others: PNGs of no digits, by a name for each set, beside the families that every study has.
     """
     drawn = Pictures.draw(test, count)
-    pictures = replace(drawn, others={**drawn.others, **{name: serving.read(pngs) for name, pngs in others.items()}})
-    return measure(model, threshold, pictures, try_on(model, pictures), exports=exports, rivals=rivals)
+    pictures = replace(
+        drawn,
+        others={
+            **drawn.others,
+            **{name: serving.read(pngs) for name, pngs in others.items()},
+        },
+    )
+    return measure(
+        model,
+        threshold,
+        pictures,
+        try_on(model, pictures),
+        exports=exports,
+        rivals=rivals,
+    )
 
 
 def measure(  # noqa: PLR0913  what is told of a model comes from many places
@@ -97,12 +110,20 @@ def measure(  # noqa: PLR0913  what is told of a model comes from many places
         "rejection": {
             "threshold": threshold,
             "kept": _share(answers.scores >= threshold),
-            "sets": {name: _rejection(answers.scores, found, threshold) for name, found in trial.scores.items()},
+            "sets": {
+                name: _rejection(answers.scores, found, threshold)
+                for name, found in trial.scores.items()
+            },
         },
         "corruptions": _robustness(model, test, count),
         "pictures": _pictures(model, threshold, test, count),
-        "exports": {name: {"bytes": len(data), "milliseconds": _latency(data)} for name, data in exports.items()},
-        "comparisons": {name: _comparison(answers, rival, test) for name, rival in rivals.items()},
+        "exports": {
+            name: {"bytes": len(data), "milliseconds": _latency(data)}
+            for name, data in exports.items()
+        },
+        "comparisons": {
+            name: _comparison(answers, rival, test) for name, rival in rivals.items()
+        },
     }
     return Study(figures, test, answers, trial.scores)
 
@@ -112,7 +133,10 @@ def _reading(answers: Answers, test: Examples) -> dict[str, Any]:
     return {
         "accuracy": _share(right),
         "loss": found.loss,
-        "digits": {digit: _share(right[test.labels == digit]) for digit in found.class_accuracies},
+        "digits": {
+            digit: _share(right[test.labels == digit])
+            for digit in found.class_accuracies
+        },
         "confusion": found.confusion.tolist(),
         "calibration": {
             "error": expected_calibration_error(answers.confidences, right),
@@ -139,25 +163,53 @@ def _robustness(model: bytes, test: Examples, count: int) -> dict[str, Any]:
     """The share that is read right, by corruption and severity."""
     shares = {
         name: [
-            float(_try(model, test, count, (number, severity), partial(_find_corrupted, name, severity))[0].mean())
+            float(
+                _try(
+                    model,
+                    test,
+                    count,
+                    (number, severity),
+                    partial(_find_corrupted, name, severity),
+                )[0].mean()
+            )
             for severity in SEVERITIES
         ]
         for number, name in enumerate(CORRUPTIONS)
     }
-    return {"digits": count, "mean": statistics.fmean(map(statistics.fmean, shares.values())), "accuracy": shares}
+    return {
+        "digits": count,
+        "mean": statistics.fmean(map(statistics.fmean, shares.values())),
+        "accuracy": shares,
+    }
 
 
-def _find_corrupted(name: str, severity: int, digit: Pixels, rng: np.random.Generator) -> Found:
+def _find_corrupted(
+    name: str, severity: int, digit: Pixels, rng: np.random.Generator
+) -> Found:
     return serving.find_on(corrupt(name, digit, severity, rng))
 
 
-def _pictures(model: bytes, threshold: float, test: Examples, count: int) -> dict[str, Any]:
+def _pictures(
+    model: bytes, threshold: float, test: Examples, count: int
+) -> dict[str, Any]:
     """The share that is read right, and that is read right and taken for digits, by kind of picture."""
     kinds = {}
     for number, kind in enumerate(variants.KINDS):
-        right, scores = _try(model, test, count, (len(CORRUPTIONS), number), partial(_find_rendered, kind))
-        kinds[kind] = {"right": float(right.mean()), "accepted": float((right & (scores >= threshold)).mean())}
-    means = {name: statistics.fmean(kind[name] for kind in kinds.values()) for name in ("right", "accepted")}
+        right, scores = _try(
+            model,
+            test,
+            count,
+            (len(CORRUPTIONS), number),
+            partial(_find_rendered, kind),
+        )
+        kinds[kind] = {
+            "right": float(right.mean()),
+            "accepted": float((right & (scores >= threshold)).mean()),
+        }
+    means = {
+        name: statistics.fmean(kind[name] for kind in kinds.values())
+        for name in ("right", "accepted")
+    }
     return {"digits": count, **means, "kinds": kinds}
 
 
@@ -175,7 +227,10 @@ def _try(
     """Show a model what is found on changed digits of the test split: which it reads right, and its scores."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(test))[:count]
-    found = [find(test.images[index], own) for index, own in zip(chosen, rng.spawn(len(chosen)), strict=True)]
+    found = [
+        find(test.images[index], own)
+        for index, own in zip(chosen, rng.spawn(len(chosen)), strict=True)
+    ]
     answers = as_sent.answers(model, found)
     return answers.right(test.labels[chosen]), answers.scores
 

@@ -35,7 +35,10 @@ class Pictures:
         count = digits or samples.digits(len(test))
         others = {
             family: [
-                serving.find_on(picture) for picture in negatives.reported(family, samples.negatives(count), seed=0)
+                serving.find_on(picture)
+                for picture in negatives.reported(
+                    family, samples.negatives(count), seed=0
+                )
             ]
             for family in negatives.REPORTED
         }
@@ -57,5 +60,8 @@ class Trial:
 
 def try_on(model: bytes, pictures: Pictures, answers: Answers | None = None) -> Trial:
     """Show pictures to an exported model; its answers to the test split may be known."""
-    scores = {family: as_sent.answers(model, found).scores for family, found in pictures.others.items()}
+    scores = {
+        family: as_sent.answers(model, found).scores
+        for family, found in pictures.others.items()
+    }
     return Trial(answers or litert_answers(model, pictures.test.images), scores)

@@ -14,7 +14,8 @@ from digits.store import Store
 if TYPE_CHECKING:
     import keras
 
-# From one save to the next, in the time that the first took: so that saving is a twentieth of a training at most.
+# From one save to the next, in the time that the first took: so that saving is a
+# twentieth of a training at most.
 _INTERVAL = 20
 # In seconds: a save may have waited for a store that did not answer.
 _LONGEST = 300.0
@@ -55,7 +56,10 @@ class Checkpoint:
             except MissingObjectError:
                 return None
             except (BadZipFile, KeyError, OSError, ValueError) as error:
-                logger.warning("The checkpoint cannot be read, so the training starts over: %s", error)
+                logger.warning(
+                    "The checkpoint cannot be read, so the training starts over: %s",
+                    error,
+                )
                 return None
 
     def delete(self) -> None:

@@ -31,8 +31,9 @@ class Fitted:
 
     Attributes:
         model: takes pixels in [0, 1], (n, 28, 28, 1), and gives (n, 10) logits.
-        history: one figure an epoch, of the epochs run by this process: `loss`, `accuracy` and, where there is anything
-            to validate on, `val_loss`, `val_accuracy`.
+        history: one figure an epoch, of the epochs run by this process: `loss`,
+            `accuracy` and, where there is anything to validate on, `val_loss`,
+            `val_accuracy`.
     """
 
     model: keras.Model
@@ -65,7 +66,9 @@ def train(
     keras.utils.set_random_seed(parameters.seed)
     training, validation = hold_out(examples)
     if not len(training):
-        raise InvalidDatasetError("Expected examples to train on. Received none, or copies of one image.")
+        raise InvalidDatasetError(
+            "Expected examples to train on. Received none, or copies of one image."
+        )
     recipe = RECIPES[parameters.architecture]
     shown = _shown(training, recipe, parameters.seed)
     steps = math.ceil(len(shown) / parameters.batch_size)
@@ -75,13 +78,20 @@ def train(
     finished = int(model.optimizer.iterations.numpy()) // steps
     fitted = model.fit(
         training_batches(
-            shown, parameters.batch_size, parameters.seed, range(finished, parameters.epochs), recipe.change
+            shown,
+            parameters.batch_size,
+            parameters.seed,
+            range(finished, parameters.epochs),
+            recipe.change,
         ),
         initial_epoch=finished,
         epochs=parameters.epochs,
         steps_per_epoch=steps,
         validation_data=evaluation_batches(validation) if len(validation) else None,
-        callbacks=[_Epochs(parameters.seed, checkpoint), *([_Steps(phases)] if phases else [])],
+        callbacks=[
+            _Epochs(parameters.seed, checkpoint),
+            *([_Steps(phases)] if phases else []),
+        ],
         shuffle=False,
         verbose=0,
     )
@@ -110,8 +120,15 @@ def _shown(examples: Examples, recipe: Recipe, seed: int) -> Examples:
         digits = damaged(count, seed, examples)
         parts.append(Examples(digits.images, digits.labels + objective.DAMAGED))
     if count := round(recipe.negatives * len(examples)):
-        parts.append(Examples(negatives.fitted(count, seed, examples.images), np.full(count, CLASSES)))
-    return Examples(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
+        parts.append(
+            Examples(
+                negatives.fitted(count, seed, examples.images), np.full(count, CLASSES)
+            )
+        )
+    return Examples(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+    )
 
 
 class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -123,10 +140,22 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._checkpoint = checkpoint
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        # Keras does not save what dropout draws from, so a training that resumes could not go on with it.
-        states = [variable for variable in self.model.variables if variable.path.endswith("seed_generator_state")]
+        # Keras does not save what dropout draws from, so a training that resumes could
+        # not go on with it.
+        states = [
+            variable
+            for variable in self.model.variables
+            if variable.path.endswith("seed_generator_state")
+        ]
         for index, state in enumerate(states):
-            state.assign([*np.random.SeedSequence([self._seed, epoch, index]).generate_state(1), 0])
+            state.assign(
+                [
+                    *np.random.SeedSequence([self._seed, epoch, index]).generate_state(
+                        1
+                    ),
+                    0,
+                ]
+            )
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         if not math.isfinite(logs["loss"]):
@@ -146,7 +175,11 @@ class _Steps(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
         self._validation_accuracy: float | None = None
         self._epoch = 0
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(
+        self,
+        epoch: int,
+        logs: Mapping[str, float] | None = None,  # noqa: ARG002
+    ) -> None:
         self._epoch = epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float]) -> None:

@@ -1,6 +1,7 @@
 """What a network learns to answer: which digit an image shows and, unless it is damaged, whether it shows one at all.
 
-The label of a digit is the digit, of a picture of none `CLASSES`, of a damaged digit `DAMAGED` and the digit.
+The label of a digit is the digit, of a picture of none `CLASSES`, of a damaged digit
+`DAMAGED` and the digit.
 """
 
 import keras
@@ -17,7 +18,9 @@ _UNLIKELY = 1e4
 def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Cross-entropy in nats, (n,), of (n,) or (n, 1) labels and (n, 10) or (n, 11) logits."""
     labels, logits = _asked(labels, logits)
-    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    return keras.losses.sparse_categorical_crossentropy(
+        labels, logits, from_logits=True
+    )
 
 
 @keras.saving.register_keras_serializable("digits")  # type: ignore[untyped-decorator]  # Keras has no types
@@ -32,5 +35,7 @@ def _asked(labels: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     is_damaged = labels >= DAMAGED
     if logits.shape[1] > CLASSES:
         unlikely = _UNLIKELY * tf.cast(is_damaged, logits.dtype)[:, tf.newaxis]
-        logits = tf.concat([logits[:, :CLASSES], logits[:, CLASSES:] - unlikely], axis=1)
+        logits = tf.concat(
+            [logits[:, :CLASSES], logits[:, CLASSES:] - unlikely], axis=1
+        )
     return tf.where(is_damaged, labels - DAMAGED, labels), logits

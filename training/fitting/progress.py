@@ -82,7 +82,8 @@ class _Moment:
 class _State:
     """A phase, since when, and while it fits the first and the last step of this process.
 
-    `slowness` is how many times as long as expected a step took, at least 1: so do the phases after it.
+    `slowness` is how many times as long as expected a step took, at least 1: so do the
+    phases after it.
     """
 
     phase: Phase
@@ -98,8 +99,8 @@ class Phases:
     The training tells it; anyone may ask, from any thread.
 
     Args:
-        expected: how many seconds each phase takes, as `training.fitting.expected` says; a phase that is not there
-            takes none, and fitting takes some.
+        expected: how many seconds each phase takes, as `training.fitting.expected`
+            says; a phase that is not there takes none, and fitting takes some.
     """
 
     def __init__(self, expected: Mapping[Phase, float]) -> None:
@@ -130,29 +131,42 @@ class Phases:
     def now(self) -> Progress:
         """How far the training is.
 
-        Its `eta_seconds` are those of this phase and of all that follow. A phase takes what is expected of it; fitting,
-        once there are steps to go by, what the steps that are left take at the pace of those that are done. If that is
-        slower than expected, so are the phases after it. A phase that is overdue is not taken for over, so there is
-        always some time left.
+        Its `eta_seconds` are those of this phase and of all that follow. A phase takes
+        what is expected of it; fitting, once there are steps to go by, what the steps
+        that are left take at the pace of those that are done. If that is slower than
+        expected, so are the phases after it. A phase that is overdue is not taken for
+        over, so there is always some time left.
         """
         state, time_now = self._state, time.monotonic()
         later = _PHASES[_PHASES.index(state.phase) + 1 :]
-        left = self._left_of(state, time_now) + sum(state.slowness * self._expected.get(phase, 0.0) for phase in later)
+        left = self._left_of(state, time_now) + sum(
+            state.slowness * self._expected.get(phase, 0.0) for phase in later
+        )
         figures = asdict(state.last.figures) if state.last else {}
-        return Progress(phase=state.phase, updated=datetime.now(UTC), eta_seconds=left, **figures)
+        return Progress(
+            phase=state.phase, updated=datetime.now(UTC), eta_seconds=left, **figures
+        )
 
     def _left_of(self, state: _State, now: float) -> float:
         """How many seconds are left of the phase itself."""
         if state.first and state.last:
             steps = state.last.figures.total - state.last.figures.done
-            return max(0.0, self._pace(state.first, state.last) * steps - (now - state.last.time))
+            return max(
+                0.0,
+                self._pace(state.first, state.last) * steps - (now - state.last.time),
+            )
         elapsed = now - state.entered
-        return max(state.slowness * self._expected.get(state.phase, 0.0) - elapsed, _OVERDUE * elapsed)
+        return max(
+            state.slowness * self._expected.get(state.phase, 0.0) - elapsed,
+            _OVERDUE * elapsed,
+        )
 
     def _pace(self, first: _Moment, last: _Moment) -> float:
         """How many seconds a step takes."""
         taken, steps = last.time - first.time, last.figures.done - first.figures.done
-        return (_EXPECTED_STEPS * self._expected_pace(last.figures) + taken) / (_EXPECTED_STEPS + steps)
+        return (_EXPECTED_STEPS * self._expected_pace(last.figures) + taken) / (
+            _EXPECTED_STEPS + steps
+        )
 
     def _expected_pace(self, figures: Figures) -> float:
         return self._expected["fitting"] / figures.total
@@ -167,7 +181,8 @@ class Phases:
 def published(store: Store, job_id: str, phases: Phases) -> Iterator[None]:
     """Write the progress of a job every second, beside the training.
 
-    Progress is best effort. The training never waits for the store here, and a write that fails is only logged.
+    Progress is best effort. The training never waits for the store here, and a write
+    that fails is only logged.
     """
     stop = Event()
     # A daemon, because a store that hangs must not keep the process from its end.
@@ -188,7 +203,10 @@ def _write(store: Store, job_id: str, phases: Phases, stop: Event) -> None:
             is_failing = False
         except StoreError as error:
             if not is_failing:
-                logger.warning("The progress cannot be written; the training goes on: %s", error.detail)
+                logger.warning(
+                    "The progress cannot be written; the training goes on: %s",
+                    error.detail,
+                )
             is_failing = True
         if stop.wait(REPORT_SECONDS):
             return

@@ -47,7 +47,9 @@ def _adamw(parameters: Parameters, steps: int) -> keras.optimizers.Optimizer:
         warmup_steps=steps,
     )
     momentum = 1 - 1 / (_AVERAGED * steps + 1)
-    return keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY, use_ema=True, ema_momentum=momentum)
+    return keras.optimizers.AdamW(
+        rate, weight_decay=_WEIGHT_DECAY, use_ema=True, ema_momentum=momentum
+    )
 
 
 RECIPES = {

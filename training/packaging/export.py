@@ -15,8 +15,9 @@ from training.evaluation.answers import Answers
 from training.evaluation.metrics import log_softmax
 from training.pictures import negatives
 
-# How far an export may be from the Keras model, on the test split. Float32 differs by rounding only. Int8 has some 250
-# levels for each activation, which turns the odd image that was on the edge.
+# How far an export may be from the Keras model, on the test split. Float32 differs by
+# rounding only. Int8 has some 250 levels for each activation, which turns the odd image
+# that was on the edge.
 TOLERANCES = {
     "float32_probability_difference": 1e-4,
     "float32_score_difference": 1e-3,
@@ -52,8 +53,9 @@ def export(model: keras.Model, images: npt.NDArray[np.uint8]) -> Exports:
 
     Args:
         model: the network.
-        images: (n, 28, 28) uint8 of the training split; some of them, evenly spread, fix the ranges of the activations,
-            with pictures of no digits, without which a score would end where those of digits do.
+        images: (n, 28, 28) uint8 of the training split; some of them, evenly spread,
+            fix the ranges of the activations, with pictures of no digits, without which
+            a score would end where those of digits do.
     """
     digits = images[np.linspace(0, len(images) - 1, _CALIBRATION_DIGITS, dtype=int)]
     others = negatives.fitted(_CALIBRATION_OTHERS, 0, images)
@@ -61,21 +63,31 @@ def export(model: keras.Model, images: npt.NDArray[np.uint8]) -> Exports:
     with tempfile.TemporaryDirectory() as folder:
         # By way of a SavedModel: the converter's other ways in can lose the weights without a word.
         served.export(folder, verbose=False)
-        return Exports(_convert(folder), _convert(folder, np.concatenate([digits, others])))
+        return Exports(
+            _convert(folder), _convert(folder, np.concatenate([digits, others]))
+        )
 
 
 def check_float32(reference: Answers, exported: Answers) -> None:
     """Hold what a float32 export answers against what the network does to the same images.
 
     Raises:
-        ExportError: a probability or a score differs by more than the tolerance, or is not a number.
+        ExportError: a probability or a score differs by more than the tolerance, or is
+            not a number.
     """
-    difference = np.abs(np.exp(log_softmax(reference.logits)) - np.exp(log_softmax(exported.logits))).max()
+    difference = np.abs(
+        np.exp(log_softmax(reference.logits)) - np.exp(log_softmax(exported.logits))
+    ).max()
     _check("float32_probability_difference", float(difference))
-    _check("float32_score_difference", float(np.abs(reference.scores - exported.scores).max()))
+    _check(
+        "float32_score_difference",
+        float(np.abs(reference.scores - exported.scores).max()),
+    )
 
 
-def check_int8(reference: Answers, exported: Answers, labels: npt.NDArray[np.int64]) -> None:
+def check_int8(
+    reference: Answers, exported: Answers, labels: npt.NDArray[np.int64]
+) -> None:
     """Hold what an int8 export answers against what the network does to the same images.
 
     Raises:
@@ -85,14 +97,20 @@ def check_int8(reference: Answers, exported: Answers, labels: npt.NDArray[np.int
     # One image on the edge is no fault, however few there are.
     one = 1 / len(labels)
     _check("int8_disagreement", float(np.mean(expected != found)), one)
-    _check("int8_accuracy_drop", float(np.sum(expected == labels) - np.sum(found == labels)) / len(labels), one)
+    _check(
+        "int8_accuracy_drop",
+        float(np.sum(expected == labels) - np.sum(found == labels)) / len(labels),
+        one,
+    )
 
 
 def _check(name: str, value: float, least: float = 0.0) -> None:
     limit = max(TOLERANCES[name], least)
     # Written so that NaN fails.
     if not value <= limit:
-        raise ExportError(f"Expected {name} to be at most {limit:g}. Received {value:.6f}. Nothing was published.")
+        raise ExportError(
+            f"Expected {name} to be at most {limit:g}. Received {value:.6f}. Nothing was published."
+        )
 
 
 def _convert(folder: str, calibration: npt.NDArray[np.uint8] | None = None) -> bytes:
@@ -100,10 +118,14 @@ def _convert(folder: str, calibration: npt.NDArray[np.uint8] | None = None) -> b
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
     if calibration is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ([image[np.newaxis]] for image in calibration)
+        converter.representative_dataset = lambda: (
+            [image[np.newaxis]] for image in calibration
+        )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     with warnings.catch_warnings():
         # The input is uint8 already, so it needs no statistics.
-        warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected", UserWarning)
+        warnings.filterwarnings(
+            "ignore", "Statistics for quantized inputs were expected", UserWarning
+        )
         converted: bytes = converter.convert()
         return converted

@@ -13,7 +13,9 @@ from training.packaging import report, weights
 from training.packaging.package import describe, pack
 
 
-def publish(store: Store, path: Path, architecture: str, dataset: DatasetVersion) -> Manifest:
+def publish(
+    store: Store, path: Path, architecture: str, dataset: DatasetVersion
+) -> Manifest:
     """Export, measure and publish the weights of a file. They are not released.
 
     Args:
@@ -27,9 +29,20 @@ def publish(store: Store, path: Path, architecture: str, dataset: DatasetVersion
         ExportError: an export does not answer as the network does.
     """
     training, test = fetch(store, dataset, "train"), fetch(store, dataset, "test")
-    package = pack(weights.load_best_order(path, architecture, test), architecture, training, test)
-    manifest = describe(package, dataset, {"architecture": architecture, "imported": path.name}, datetime.now(UTC))
+    package = pack(
+        weights.load_best_order(path, architecture, test), architecture, training, test
+    )
+    manifest = describe(
+        package,
+        dataset,
+        {"architecture": architecture, "imported": path.name},
+        datetime.now(UTC),
+    )
     pictures = Pictures.draw(test)
     trial = try_on(package.files[MODEL_FILE], pictures, package.answers)
-    manifests.publish(store, manifest, package.files | report.on(store, manifest, package, pictures, trial))
+    manifests.publish(
+        store,
+        manifest,
+        package.files | report.on(store, manifest, package, pictures, trial),
+    )
     return manifest

@@ -15,8 +15,9 @@ from training.input import Examples, hold_out
 from training.packaging import export, weights
 from training.revision import revision
 
-# Of the digits held out of the training, on which the threshold of rejection is set. A little more than the 99.5 % that
-# are to be kept of others: some 3,000 digits do not tell their share more exactly.
+# Of the digits held out of the training, on which the threshold of rejection is set. A
+# little more than the 99.5 % that are to be kept of others: some 3,000 digits do not
+# tell their share more exactly.
 KEPT = 0.996
 
 
@@ -39,7 +40,9 @@ class Package:
     answers: Answers = field(compare=False)
 
 
-def pack(model: keras.Model, architecture: str, training: Examples, test: Examples) -> Package:
+def pack(
+    model: keras.Model, architecture: str, training: Examples, test: Examples
+) -> Package:
     """Export a network and measure it.
 
     Args:
@@ -49,8 +52,8 @@ def pack(model: keras.Model, architecture: str, training: Examples, test: Exampl
         test: what to compare and measure with.
 
     Returns:
-        `accuracy`, `loss` and `accuracy_0` to `accuracy_9` are of the int8 model that is published, the others of the
-        network and of its float32 export.
+        `accuracy`, `loss` and `accuracy_0` to `accuracy_9` are of the int8 model that
+        is published, the others of the network and of its float32 export.
 
     Raises:
         ExportError: an export does not answer as the network does.
@@ -63,24 +66,40 @@ def pack(model: keras.Model, architecture: str, training: Examples, test: Exampl
     export.check_int8(reference, int8, test.labels)
     threshold = _threshold(exports.int8, training)
     published = evaluate(int8.logits, test.labels)
-    metrics = {"accuracy": published.accuracy, "loss": published.loss, "kept": float(np.mean(int8.scores >= threshold))}
+    metrics = {
+        "accuracy": published.accuracy,
+        "loss": published.loss,
+        "kept": float(np.mean(int8.scores >= threshold)),
+    }
     for name, answers in {"float32": float32, "keras": reference}.items():
         found = evaluate(answers.logits, test.labels)
         metrics |= {f"accuracy_{name}": found.accuracy, f"loss_{name}": found.loss}
-    metrics |= {f"accuracy_{digit}": accuracy for digit, accuracy in published.class_accuracies.items()}
+    metrics |= {
+        f"accuracy_{digit}": accuracy
+        for digit, accuracy in published.class_accuracies.items()
+    }
     files = {MODEL_FILE: exports.int8, WEIGHTS_FILE: weights.dump(model, architecture)}
-    return Package(files, exports.float32, metrics, export.TOLERANCES | {SCORE: threshold}, int8)
+    return Package(
+        files, exports.float32, metrics, export.TOLERANCES | {SCORE: threshold}, int8
+    )
 
 
 def _threshold(model: bytes, training: Examples) -> float:
     """The lowest score of a digit: `KEPT` of the digits held out of the training reach it."""
     _, validation = hold_out(training)
     # A handful of digits may leave none to hold out.
-    scores = litert_answers(model, (validation if len(validation) else training).images).scores
+    scores = litert_answers(
+        model, (validation if len(validation) else training).images
+    ).scores
     return float(np.quantile(scores, 1 - KEPT, method="lower"))
 
 
-def describe(package: Package, dataset: DatasetVersion, parameters: dict[str, Any], created: datetime) -> Manifest:
+def describe(
+    package: Package,
+    dataset: DatasetVersion,
+    parameters: dict[str, Any],
+    created: datetime,
+) -> Manifest:
     """The manifest under which a package is to be published; the same arguments, the same version."""
     return Manifest(
         version=manifests.version_name(created, package.files),

@@ -12,7 +12,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from digits.models.manifests import METRICS_FILE, MODEL_FILE, REPORT_FILE, SCORE, Manifest
+from digits.models.manifests import (
+    METRICS_FILE,
+    MODEL_FILE,
+    REPORT_FILE,
+    SCORE,
+    Manifest,
+)
 from digits.store import Store
 from training.evaluation import baselines, samples
 from training.evaluation.as_sent import REFUSED
@@ -27,7 +33,9 @@ _MISTAKES = 30
 mpl.rcParams |= {"svg.hashsalt": "digits", "font.size": 9}
 
 
-def on(store: Store, manifest: Manifest, package: Package, pictures: Pictures, trial: Trial) -> dict[str, bytes]:
+def on(
+    store: Store, manifest: Manifest, package: Package, pictures: Pictures, trial: Trial
+) -> dict[str, bytes]:
     """Study a package that was tried on pictures, beside the models of a store, and report on it."""
     model = package.files[MODEL_FILE]
     found = measure(
@@ -62,9 +70,17 @@ def _page(manifest: Manifest, found: Study) -> str:
         "Exports": _exports(figures["exports"]),
         "Comparisons": _comparisons(figures["comparisons"]),
     }
-    facts = {"dataset": f"{manifest.dataset} {manifest.dataset_version}", "code": manifest.code_revision}
-    about = ", ".join(f"{name} {value}" for name, value in (facts | manifest.parameters).items())
-    body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in sections.items())
+    facts = {
+        "dataset": f"{manifest.dataset} {manifest.dataset_version}",
+        "code": manifest.code_revision,
+    }
+    about = ", ".join(
+        f"{name} {value}" for name, value in (facts | manifest.parameters).items()
+    )
+    body = "".join(
+        f"<section><h2>{title}</h2>{content}</section>"
+        for title, content in sections.items()
+    )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Model {escape(manifest.version)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -86,13 +102,23 @@ def _extent(found: Study) -> str:
 
 def _accuracy(figures: dict[str, Any]) -> str:
     shares = {"all": figures["accuracy"], **figures["digits"]}
-    rows = [[name, f"{share['of']:,}", f"{share['share']:.4f}", _interval(share)] for name, share in shares.items()]
-    return f"<p>Loss {figures['loss']:.4f} nats.</p>" + _table(["Digit", "Examples", "Right", "95 % interval"], rows)
+    rows = [
+        [name, f"{share['of']:,}", f"{share['share']:.4f}", _interval(share)]
+        for name, share in shares.items()
+    ]
+    return f"<p>Loss {figures['loss']:.4f} nats.</p>" + _table(
+        ["Digit", "Examples", "Right", "95 % interval"], rows
+    )
 
 
 def _confusion(confusion: list[list[int]]) -> str:
-    rows = [[f"<b>{digit}</b>", *(count or "" for count in row)] for digit, row in enumerate(confusion)]
-    return "<p>Each row a digit, each column what it was read as.</p>" + _table(["", *range(10)], rows)
+    rows = [
+        [f"<b>{digit}</b>", *(count or "" for count in row)]
+        for digit, row in enumerate(confusion)
+    ]
+    return "<p>Each row a digit, each column what it was read as.</p>" + _table(
+        ["", *range(10)], rows
+    )
 
 
 def _mistakes(found: Study) -> str:
@@ -112,13 +138,22 @@ def _mistakes(found: Study) -> str:
 def _calibration(calibration: dict[str, Any]) -> str:
     figure = Figure((4, 4), layout="constrained")
     axes = figure.subplots()
-    confidences, accuracies = ([b[name] for b in calibration["bins"]] for name in ("confidence", "accuracy"))
+    confidences, accuracies = (
+        [b[name] for b in calibration["bins"]] for name in ("confidence", "accuracy")
+    )
     axes.plot([0, 1], [0, 1], "--", color="gray")
     axes.plot(confidences, accuracies, "o-")
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
-    rows = [[f"{b['confidence']:.3f}", f"{b['accuracy']:.3f}", f"{b['count']:,}"] for b in calibration["bins"]]
+    rows = [
+        [f"{b['confidence']:.3f}", f"{b['accuracy']:.3f}", f"{b['count']:,}"]
+        for b in calibration["bins"]
+    ]
     error = f"<p>Expected calibration error {calibration['error']:.4f}.</p>"
-    return error + _svg(figure, "reliability diagram") + _table(["Confidence", "Accuracy", "Answers"], rows)
+    return (
+        error
+        + _svg(figure, "reliability diagram")
+        + _table(["Confidence", "Accuracy", "Answers"], rows)
+    )
 
 
 def _rejection(found: Study) -> str:
@@ -127,7 +162,13 @@ def _rejection(found: Study) -> str:
     axes = figure.subplots()
     for name, scores in found.scores.items():
         axes.plot(*_roc(found.answers.scores, scores), label=name)
-    axes.set(xscale="log", xlim=(1e-4, 1), ylim=(0.9, 1.001), xlabel="others taken for digits", ylabel="digits kept")
+    axes.set(
+        xscale="log",
+        xlim=(1e-4, 1),
+        ylim=(0.9, 1.001),
+        xlabel="others taken for digits",
+        ylabel="digits kept",
+    )
     axes.legend()
     rows = [
         [
@@ -148,25 +189,39 @@ def _rejection(found: Study) -> str:
     )
 
 
-def _roc(digits: np.ndarray[Any, Any], others: np.ndarray[Any, Any]) -> tuple[list[float], list[float]]:
+def _roc(
+    digits: np.ndarray[Any, Any], others: np.ndarray[Any, Any]
+) -> tuple[list[float], list[float]]:
     """Shares of others and of digits at or above each score that a picture has."""
     levels = np.unique(np.concatenate([digits, others]))
     levels = levels[levels > REFUSED]
-    shares = (1 - np.searchsorted(np.sort(scores), levels, "left") / len(scores) for scores in (others, digits))
+    shares = (
+        1 - np.searchsorted(np.sort(scores), levels, "left") / len(scores)
+        for scores in (others, digits)
+    )
     false, true = (share.tolist() for share in shares)
     return false, true
 
 
 def _pictures(pictures: dict[str, Any]) -> str:
-    rows = [[name, f"{it['right']:.3f}", f"{it['accepted']:.3f}"] for name, it in pictures["kinds"].items()]
-    rows.append(["<b>mean</b>", f"{pictures['right']:.3f}", f"{pictures['accepted']:.3f}"])
+    rows = [
+        [name, f"{it['right']:.3f}", f"{it['accepted']:.3f}"]
+        for name, it in pictures["kinds"].items()
+    ]
+    rows.append(
+        ["<b>mean</b>", f"{pictures['right']:.3f}", f"{pictures['accepted']:.3f}"]
+    )
     note = f"<p>{pictures['digits']:,} digits of the test split, each rendered in each way.</p>"
     return note + _table(["Kind", "Right", "Right, and taken for a digit"], rows)
 
 
 def _corruptions(corruptions: dict[str, Any]) -> str:
     rows = [
-        [name, *(f"{accuracy:.3f}" for accuracy in accuracies), f"{np.mean(accuracies):.3f}"]
+        [
+            name,
+            *(f"{accuracy:.3f}" for accuracy in accuracies),
+            f"{np.mean(accuracies):.3f}",
+        ]
         for name, accuracies in corruptions["accuracy"].items()
     ]
     note = (
@@ -177,7 +232,10 @@ def _corruptions(corruptions: dict[str, Any]) -> str:
 
 
 def _exports(exports: dict[str, Any]) -> str:
-    rows = [[name, f"{it['bytes'] / 1000:,.0f}", f"{it['milliseconds']:.4f}"] for name, it in exports.items()]
+    rows = [
+        [name, f"{it['bytes'] / 1000:,.0f}", f"{it['milliseconds']:.4f}"]
+        for name, it in exports.items()
+    ]
     return _table(["Export", "kB", "ms an invocation, where it was trained"], rows)
 
 
@@ -194,7 +252,16 @@ def _comparisons(comparisons: dict[str, Any]) -> str:
         ]
         for name, it in comparisons.items()
     ]
-    return _table(["With", "Its accuracy", "Only this one right", "Only that one right", "McNemar's p"], rows)
+    return _table(
+        [
+            "With",
+            "Its accuracy",
+            "Only this one right",
+            "Only that one right",
+            "McNemar's p",
+        ],
+        rows,
+    )
 
 
 def _interval(share: dict[str, float]) -> str:
@@ -205,7 +272,9 @@ def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
     """Cells are HTML."""
     top = "".join(f"<th>{cell}</th>" for cell in head)
     lines = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
-    return f"<table><tr>{top}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+    return (
+        f"<table><tr>{top}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+    )
 
 
 def _svg(figure: Figure, description: str) -> str:

@@ -61,8 +61,8 @@ def load(path: Path, architecture: str) -> keras.Model:
 def load_best_order(path: Path, architecture: str, examples: Examples) -> keras.Model:
     """`load`, and mend weights that were trained channels-first, as the lab's were.
 
-    Such a network flattens its last picture in another order. The file does not say so; the examples show it. There are
-    none of other networks.
+    Such a network flattens its last picture in another order. The file does not say so;
+    the examples show it. There are none of other networks.
 
     Raises:
         InvalidWeightsError: as `load`.
@@ -86,11 +86,18 @@ def _load_keras_3(model: keras.Model, path: Path) -> None:
 def _read_legacy(file: h5py.Group) -> Arrays:
     """The arrays of each layer, in Keras 2's order: https://keras.io/api/models/model_saving_apis/."""
     layers = [file[name] for name in _names(file, "layer_names")]
-    return [np.asarray(layer[name], np.float32) for layer in layers for name in _names(layer, "weight_names")]
+    return [
+        np.asarray(layer[name], np.float32)
+        for layer in layers
+        for name in _names(layer, "weight_names")
+    ]
 
 
 def _names(group: h5py.Group, attribute: str) -> list[str]:
-    return [name.decode() if isinstance(name, bytes) else name for name in group.attrs[attribute]]
+    return [
+        name.decode() if isinstance(name, bytes) else name
+        for name in group.attrs[attribute]
+    ]
 
 
 def _from_channels_first(model: keras.Model) -> None:
@@ -98,9 +105,15 @@ def _from_channels_first(model: keras.Model) -> None:
     height, width, channels = model.get_layer("flatten").input.shape[1:]
     dense = model.get_layer("dense")
     kernel, bias = dense.get_weights()
-    reordered = kernel.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(kernel.shape)
+    reordered = (
+        kernel.reshape(channels, height, width, -1)
+        .transpose(1, 2, 0, 3)
+        .reshape(kernel.shape)
+    )
     dense.set_weights([reordered, bias])
 
 
 def _accuracy(model: keras.Model, examples: Examples) -> float:
-    return evaluate(keras_answers(model, examples.images).logits, examples.labels).accuracy
+    return evaluate(
+        keras_answers(model, examples.images).logits, examples.labels
+    ).accuracy

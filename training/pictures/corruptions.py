@@ -1,9 +1,10 @@
 """Digits damaged in the fifteen ways of MNIST-C, at five severities each.
 
-After Mu and Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision", 2019, written from the paper's descriptions.
-Noise, brightness and fog are as severe as where the paper takes them from (Hendrycks and Dietterich, "Benchmarking
-Neural Network Robustness to Common Corruptions and Perturbations", 2019). The other severities are ours, from what is
-hardly seen to what a person still reads, if with an effort.
+After Mu and Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision", 2019,
+written from the paper's descriptions. Noise, brightness and fog are as severe as where
+the paper takes them from (Hendrycks and Dietterich, "Benchmarking Neural Network
+Robustness to Common Corruptions and Perturbations", 2019). The other severities are
+ours, from what is hardly seen to what a person still reads, if with an effort.
 """
 
 import math
@@ -27,7 +28,9 @@ _MIDDLE = (SIDE - 1) / 2
 _WEAKEST = 0.1
 
 
-def corrupt(name: str, digit: Pixels, severity: int, rng: np.random.Generator) -> Pixels:
+def corrupt(
+    name: str, digit: Pixels, severity: int, rng: np.random.Generator
+) -> Pixels:
     """Damage a digit.
 
     Args:
@@ -39,7 +42,9 @@ def corrupt(name: str, digit: Pixels, severity: int, rng: np.random.Generator) -
     Returns:
         (28, 28) uint8.
     """
-    damaged = CORRUPTIONS[name](digit.astype(np.float32) / np.float32(255), severity, rng)
+    damaged = CORRUPTIONS[name](
+        digit.astype(np.float32) / np.float32(255), severity, rng
+    )
     pixels: Pixels = (damaged.clip(0, 1) * 255).round().astype(np.uint8)
     return pixels
 
@@ -53,16 +58,29 @@ def _shot_noise(digit: Floats, severity: int, rng: np.random.Generator) -> Float
 def _impulse_noise(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
     """Salt and pepper."""
     share = (0.03, 0.06, 0.09, 0.17, 0.27)[severity - 1]
-    return np.where(rng.random(digit.shape) < share, rng.integers(2, size=digit.shape), digit).astype(np.float32)
+    return np.where(
+        rng.random(digit.shape) < share, rng.integers(2, size=digit.shape), digit
+    ).astype(np.float32)
 
 
 def _glass_blur(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
     """Pixels that have changed places with others near by."""
-    sigma, share, times = ((0.3, 0.4, 1), (0.4, 0.7, 1), (0.5, 1.0, 1), (0.6, 1.0, 2), (0.8, 1.0, 3))[severity - 1]
+    sigma, share, times = (
+        (0.3, 0.4, 1),
+        (0.4, 0.7, 1),
+        (0.5, 1.0, 1),
+        (0.6, 1.0, 2),
+        (0.8, 1.0, 3),
+    )[severity - 1]
     seen = _blur(digit, sigma)
     for _ in range(times):
-        steps = rng.integers(-1, 1, (2, *digit.shape), endpoint=True) * (rng.random(digit.shape) < share)
-        rows, columns = (np.clip(places + by, 0, SIDE - 1) for places, by in zip((_ROWS, _COLUMNS), steps, strict=True))
+        steps = rng.integers(-1, 1, (2, *digit.shape), endpoint=True) * (
+            rng.random(digit.shape) < share
+        )
+        rows, columns = (
+            np.clip(places + by, 0, SIDE - 1)
+            for places, by in zip((_ROWS, _COLUMNS), steps, strict=True)
+        )
         seen = seen[rows, columns]
     return _blur(seen, sigma)
 
@@ -71,12 +89,17 @@ def _motion_blur(digit: Floats, severity: int, rng: np.random.Generator) -> Floa
     """A camera that moved along a line."""
     length, angle = 1 + severity, rng.uniform(-math.pi / 4, math.pi / 4)
     along = np.linspace(-length / 2, length / 2, 4 * length + 1)
-    seen = [_affine(digit, np.eye(2), (math.sin(angle) * step, math.cos(angle) * step)) for step in along]
+    seen = [
+        _affine(digit, np.eye(2), (math.sin(angle) * step, math.cos(angle) * step))
+        for step in along
+    ]
     return np.mean(seen, axis=0)  # type: ignore[no-any-return]
 
 
 def _shear(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    return _affine(digit, np.array([[1, 0], [rng.choice([-1, 1]) * 0.12 * severity, 1]]))
+    return _affine(
+        digit, np.array([[1, 0], [rng.choice([-1, 1]) * 0.12 * severity, 1]])
+    )
 
 
 def _scale(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:  # noqa: ARG001
@@ -85,7 +108,12 @@ def _scale(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:  #
 
 def _rotate(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
     angle = rng.choice([-1, 1]) * math.radians(6 * severity)
-    return _affine(digit, np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]))
+    return _affine(
+        digit,
+        np.array(
+            [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
+        ),
+    )
 
 
 def _brightness(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:  # noqa: ARG001
@@ -104,9 +132,13 @@ def _stripe(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:  
 
 def _fog(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
     """Clouds by the diamond-square algorithm's spectrum, laid over; the whole as bright as before."""
-    strength, decay = ((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4))[severity - 1]
+    strength, decay = ((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4))[
+        severity - 1
+    ]
     clouds = _clouds(rng, decay)
-    seen: Floats = (digit + strength * clouds) * (digit.max() / (digit.max() + strength))
+    seen: Floats = (digit + strength * clouds) * (
+        digit.max() / (digit.max() + strength)
+    )
     return seen
 
 
@@ -126,7 +158,9 @@ def _dotted_line(digit: Floats, severity: int, rng: np.random.Generator) -> Floa
         start, end = _across(rng)
         steps = int(np.hypot(*(end - start))) // gap
         for share in np.linspace(0, 1, steps):
-            picture.putpixel([int(place) for place in start + share * (end - start)], 255)
+            picture.putpixel(
+                [int(place) for place in start + share * (end - start)], 255
+            )
     return np.asarray(picture, np.float32) / 255
 
 
@@ -138,15 +172,23 @@ def _zigzag(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
     for _ in range(lines):
         start, end = _across(rng)
         shares = np.linspace(0, 1, 13)[:, np.newaxis]
-        normal = np.array([start[1] - end[1], end[0] - start[0]]) / np.hypot(*(end - start))
-        points = start + shares * (end - start) + 1.5 * np.where(np.arange(13) % 2, 1, -1)[:, np.newaxis] * normal
+        normal = np.array([start[1] - end[1], end[0] - start[0]]) / np.hypot(
+            *(end - start)
+        )
+        points = (
+            start
+            + shares * (end - start)
+            + 1.5 * np.where(np.arange(13) % 2, 1, -1)[:, np.newaxis] * normal
+        )
         draw.line([(float(x), float(y)) for x, y in points], fill=shade)
     return np.asarray(picture, np.float32) / 255
 
 
 def _across(rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Two places, x and y, on opposite sides of the image."""
-    ends = np.array([[0, rng.uniform(0, SIDE - 1)], [SIDE - 1, rng.uniform(0, SIDE - 1)]])
+    ends = np.array(
+        [[0, rng.uniform(0, SIDE - 1)], [SIDE - 1, rng.uniform(0, SIDE - 1)]]
+    )
     return ends if rng.integers(2) else ends[:, ::-1]
 
 
@@ -157,7 +199,10 @@ def _canny_edges(digit: Floats, severity: int, rng: np.random.Generator) -> Floa
     slope = np.pad(np.hypot(down, right), 1)
     # The neighbours on both sides of each pixel, up and down the slope: one of four directions.
     direction = np.round(np.arctan2(down, right) / (math.pi / 4)).astype(int) % 4
-    row_steps, column_steps = np.array([0, 1, 1, 1])[direction], np.array([1, 1, 0, -1])[direction]
+    row_steps, column_steps = (
+        np.array([0, 1, 1, 1])[direction],
+        np.array([1, 1, 0, -1])[direction],
+    )
     rows, columns = _ROWS + 1, _COLUMNS + 1
     here = slope[1:-1, 1:-1]
     crest = (here > slope[rows - row_steps, columns - column_steps]) & (
@@ -166,7 +211,10 @@ def _canny_edges(digit: Floats, severity: int, rng: np.random.Generator) -> Floa
     weak, strong = crest & (here > _WEAKEST), crest & (here > 2 * _WEAKEST)
     while True:
         framed = np.pad(strong, 1)
-        near = np.max([framed[y : y + SIDE, x : x + SIDE] for y in range(3) for x in range(3)], axis=0)
+        near = np.max(
+            [framed[y : y + SIDE, x : x + SIDE] for y in range(3) for x in range(3)],
+            axis=0,
+        )
         if np.array_equal(strong, weak & near):
             edges: Floats = strong.astype(np.float32)
             return edges
@@ -180,19 +228,30 @@ def _blur(digit: Floats, sigma: float) -> Floats:
     weights = np.exp(-0.5 * np.square(offsets / sigma))
     # Row i of the matrix holds what each pixel of a line gives to pixel i.
     matrix = np.zeros((SIDE, SIDE), np.float32)
-    np.add.at(matrix, (_ROWS[:, :1], np.clip(_ROWS[:, :1] + offsets, 0, SIDE - 1)), weights / weights.sum())
+    np.add.at(
+        matrix,
+        (_ROWS[:, :1], np.clip(_ROWS[:, :1] + offsets, 0, SIDE - 1)),
+        weights / weights.sum(),
+    )
     blurred: Floats = matrix @ digit @ matrix.T
     return blurred
 
 
-def _affine(digit: Floats, matrix: npt.NDArray[np.float64], shift: tuple[float, float] = (0.0, 0.0)) -> Floats:
+def _affine(
+    digit: Floats,
+    matrix: npt.NDArray[np.float64],
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> Floats:
     """Each pixel taken from matrix @ (x, y) from the middle, less (y, x) of the shift; interpolated."""
     (a, b), (c, d) = matrix
     y, x = shift
     offset = np.array([_MIDDLE + 0.5] * 2)
     tx, ty = offset - matrix @ offset - (x, y)
     picture = Image.fromarray(digit.astype(np.float32)).transform(
-        (SIDE, SIDE), Image.Transform.AFFINE, (a, b, tx, c, d, ty), Image.Resampling.BILINEAR
+        (SIDE, SIDE),
+        Image.Transform.AFFINE,
+        (a, b, tx, c, d, ty),
+        Image.Resampling.BILINEAR,
     )
     return np.asarray(picture)
 
@@ -205,7 +264,11 @@ def _clouds(rng: np.random.Generator, decay: float) -> Floats:
     while side < 2 * SIDE:
         side *= 2
         strength /= decay
-        picture = np.asarray(Image.fromarray(picture.astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC))
+        picture = np.asarray(
+            Image.fromarray(picture.astype(np.float32)).resize(
+                (side, side), Image.Resampling.BICUBIC
+            )
+        )
         picture = picture + strength * rng.uniform(-1, 1, (side, side))
     part = picture[:SIDE, :SIDE] - picture.min()
     clouds: Floats = (part / np.ptp(picture)).astype(np.float32)

@@ -1,6 +1,7 @@
 """Digits as they may arrive: crossed out, blotted, in fog, in noise, half inverted; for a network to learn to read.
 
-Made by other means than those of `training.pictures.corruptions`, which measures how well that works.
+Made by other means than those of `training.pictures.corruptions`, which measures how
+well that works.
 """
 
 from collections.abc import Callable
@@ -37,14 +38,18 @@ def damaged(count: int, seed: int, examples: Examples) -> Examples:
     chosen = np.empty(count, np.int64)
     for index, rng in enumerate(np.random.default_rng(seed).spawn(count)):
         chosen[index] = rng.integers(len(examples))
-        digits[index] = _damaged(examples.images[chosen[index]], _DAMAGES[index % len(_DAMAGES)], rng)
+        digits[index] = _damaged(
+            examples.images[chosen[index]], _DAMAGES[index % len(_DAMAGES)], rng
+        )
     return Examples(digits, examples.labels[chosen])
 
 
 def _damaged(digit: Pixels, damage: Damage, rng: np.random.Generator) -> Pixels:
     for _ in range(_ATTEMPTS):
         try:
-            return normalise((damage(digit / 255, rng).clip(0, 1) * 255).astype(np.uint8))
+            return normalise(
+                (damage(digit / 255, rng).clip(0, 1) * 255).astype(np.uint8)
+            )
         except NotADigitError:
             continue
     return digit
@@ -57,7 +62,11 @@ def _crossed(digit: Floats, rng: np.random.Generator) -> Floats:
     for _ in range(int(rng.integers(1, 4))):
         steps = np.linspace(0, 1, int(rng.integers(2, 20)))[:, np.newaxis]
         start, end = rng.uniform(-0.2, 1.2, (2, 2)) * SIDE
-        points = start + steps * (end - start) + rng.uniform(0, 3) * rng.uniform(-1, 1, (len(steps), 2))
+        points = (
+            start
+            + steps * (end - start)
+            + rng.uniform(0, 3) * rng.uniform(-1, 1, (len(steps), 2))
+        )
         places = [(float(x), float(y)) for x, y in points]
         shade = int(rng.integers(80, 256))
         if rng.integers(2):
@@ -93,10 +102,20 @@ def _outlined(digit: Floats, rng: np.random.Generator) -> Floats:
     small = Image.fromarray((digit * 255).astype(np.uint8))
     large = np.asarray(small.resize((2 * SIDE, 2 * SIDE), Image.Resampling.BICUBIC))
     ink = np.pad(large > rng.uniform(40, 180), 1)
-    core = ink[1:-1, 1:-1] & ink[:-2, 1:-1] & ink[2:, 1:-1] & ink[1:-1, :-2] & ink[1:-1, 2:]
+    core = (
+        ink[1:-1, 1:-1]
+        & ink[:-2, 1:-1]
+        & ink[2:, 1:-1]
+        & ink[1:-1, :-2]
+        & ink[1:-1, 2:]
+    )
     line = ink[1:-1, 1:-1] & ~core
     blocks = line.reshape(SIDE, 2, SIDE, 2)
-    outline: Floats = blocks.max(axis=(1, 3)).astype(np.float64) if rng.integers(2) else 2 * blocks.mean(axis=(1, 3))
+    outline: Floats = (
+        blocks.max(axis=(1, 3)).astype(np.float64)
+        if rng.integers(2)
+        else 2 * blocks.mean(axis=(1, 3))
+    )
     return outline
 
 
@@ -112,20 +131,26 @@ def _fogged(digit: Floats, rng: np.random.Generator) -> Floats:
 def _blotted(digit: Floats, rng: np.random.Generator) -> Floats:
     """Blots of one shade."""
     clouds = spectrum(rng, SIDE, rng.uniform(0.5, 1.5))
-    return np.where(clouds > np.quantile(clouds, rng.uniform(0.8, 1)), rng.uniform(0.2, 1), digit)
+    return np.where(
+        clouds > np.quantile(clouds, rng.uniform(0.8, 1)), rng.uniform(0.2, 1), digit
+    )
 
 
 def _smeared(digit: Floats, rng: np.random.Generator) -> Floats:
     """Each pixel from a place near by, and soft."""
     spread = rng.uniform(0, 1.2)
     places = [
-        np.clip(np.rint(index + rng.normal(0, spread, digit.shape)), 0, SIDE - 1).astype(int)
+        np.clip(
+            np.rint(index + rng.normal(0, spread, digit.shape)), 0, SIDE - 1
+        ).astype(int)
         for index in np.indices(digit.shape)
     ]
     smeared: Floats = digit[places[0], places[1]]
     for _ in range(int(rng.integers(4))):
         framed = np.pad(smeared, 1)
-        beside = framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
+        beside = (
+            framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
+        )
         smeared = (2 * smeared + beside) / 6
     return smeared
 

@@ -1,8 +1,10 @@
 """Pictures of no digits: some that a network learns from, others that show whether it has understood.
 
-What a network is to refuse is everything else, of which no collection is large enough; families of synthetic images,
-far apart from each other, and squares of a few photographs stand for it (Hendrycks, Mazeika and Dietterich, "Deep
-Anomaly Detection with Outlier Exposure", 2019; Baradad et al., "Learning to See by Looking at Noise", 2021).
+What a network is to refuse is everything else, of which no collection is large enough;
+families of synthetic images, far apart from each other, and squares of a few
+photographs stand for it (Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection
+with Outlier Exposure", 2019; Baradad et al., "Learning to See by Looking at Noise",
+2021).
 """
 
 import math
@@ -94,15 +96,31 @@ def _clouds(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
     return _to_pixels(picture)
 
 
-def _outline(rng: np.random.Generator, side: int, largest: float) -> list[tuple[float, float]]:
+def _outline(
+    rng: np.random.Generator, side: int, largest: float
+) -> list[tuple[float, float]]:
     """A polygon around a random place: spiky, or round where it has many corners."""
     corners = int(rng.choice([3, 4, 5, 6, 8, _ROUND]))
     is_round = corners == _ROUND
-    angles = np.linspace(0, 2 * np.pi, corners) if is_round else np.sort(rng.uniform(0, 2 * np.pi, corners))
-    radii = side * rng.uniform(0.05, largest) * (np.ones(corners) if is_round else rng.uniform(0.5, 1, corners))
+    angles = (
+        np.linspace(0, 2 * np.pi, corners)
+        if is_round
+        else np.sort(rng.uniform(0, 2 * np.pi, corners))
+    )
+    radii = (
+        side
+        * rng.uniform(0.05, largest)
+        * (np.ones(corners) if is_round else rng.uniform(0.5, 1, corners))
+    )
     x, y = rng.uniform(0.1, 0.9, 2) * side
     squeeze = rng.uniform(0.3, 1)
-    return list(zip(x + radii * np.cos(angles), y + squeeze * radii * np.sin(angles), strict=True))
+    return list(
+        zip(
+            x + radii * np.cos(angles),
+            y + squeeze * radii * np.sin(angles),
+            strict=True,
+        )
+    )
 
 
 def _leaves(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
@@ -112,7 +130,9 @@ def _leaves(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
     draw = ImageDraw.Draw(picture)
     for largest in np.geomspace(0.8, 0.1, int(rng.choice([4, 10, 30, 60]))):
         draw.polygon(_outline(rng, side, largest), fill=int(rng.integers(256)))
-    soft = np.asarray(picture.filter(ImageFilter.GaussianBlur(side / 20 * rng.random() ** 2)))
+    soft = np.asarray(
+        picture.filter(ImageFilter.GaussianBlur(side / 20 * rng.random() ** 2))
+    )
     grain = 40 * rng.random() ** 2 * rng.standard_normal((side, side))
     return np.clip(soft + grain, 0, 255).astype(np.uint8)
 
@@ -130,7 +150,11 @@ def _things(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
             width, height = rng.uniform(0.1, 0.4, 2) * side
             draw.rectangle((x - width, y - height, x + width, y + height), fill=255)
     shade = _to_pixels(spectrum(rng, side, _decay(rng))) * rng.uniform(0, 0.7)
-    thing = np.asarray(mask.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1)))) / 255 * (255 - shade)
+    thing = (
+        np.asarray(mask.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1))))
+        / 255
+        * (255 - shade)
+    )
     return thing.astype(np.uint8)
 
 
@@ -145,7 +169,9 @@ def _sticks(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
     for _ in range(pieces):
         start = joint if rng.integers(2) else rng.uniform(0.1, 0.9, 2) * side
         end = rng.uniform(0.1, 0.9, 2) * side
-        across = np.array([start[1] - end[1], end[0] - start[0]]) / (np.hypot(*(end - start)) + 1)
+        across = np.array([start[1] - end[1], end[0] - start[0]]) / (
+            np.hypot(*(end - start)) + 1
+        )
         widths = side * rng.uniform(thinnest, 0.2, 2)
         corners = [
             start + across * widths[0],
@@ -153,8 +179,12 @@ def _sticks(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
             end - across * widths[1],
             end + across * widths[1],
         ]
-        draw.polygon([(float(x), float(y)) for x, y in corners], fill=int(rng.integers(100, 256)))
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, side / 40))))
+        draw.polygon(
+            [(float(x), float(y)) for x, y in corners], fill=int(rng.integers(100, 256))
+        )
+    return np.asarray(
+        picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, side / 40)))
+    )
 
 
 def _slabs(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
@@ -171,11 +201,19 @@ def _slabs(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
     if rng.integers(2):
         gap, top = last * rng.uniform(0.05, 0.5), length * rng.uniform(-0.7, 0.5)
         draw.polygon(
-            [(middle, middle + top), (middle + gap, middle + length), (middle - gap, middle + length)],
+            [
+                (middle, middle + top),
+                (middle + gap, middle + length),
+                (middle - gap, middle + length),
+            ],
             fill=int(rng.integers(80)),
         )
-    shade = 1 - rng.uniform(0, 0.6) * (_to_pixels(spectrum(rng, side, _decay(rng))) / 255)
-    turned = picture.rotate(rng.normal(0, 15) + rng.choice([0, 0, 0, 90]), Image.Resampling.BILINEAR)
+    shade = 1 - rng.uniform(0, 0.6) * (
+        _to_pixels(spectrum(rng, side, _decay(rng))) / 255
+    )
+    turned = picture.rotate(
+        rng.normal(0, 15) + rng.choice([0, 0, 0, 90]), Image.Resampling.BILINEAR
+    )
     return (np.asarray(turned) * shade).astype(np.uint8)
 
 
@@ -184,26 +222,42 @@ def _strokes(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG00
     side = _side(rng)
     picture = Image.new("L", (side, side))
     draw = ImageDraw.Draw(picture)
-    shade, width = int(rng.integers(120, 256)), max(1, round(side * rng.uniform(0.02, 0.14)))
+    shade, width = (
+        int(rng.integers(120, 256)),
+        max(1, round(side * rng.uniform(0.02, 0.14))),
+    )
     kind = rng.choice(["arc", "corner", "line"])
     if kind == "arc":
         left, top = rng.uniform(0, 0.4, 2) * side
         right, bottom = rng.uniform(0.6, 1, 2) * side
         start = rng.uniform(0, 360)
-        draw.arc((left, top, right, bottom), start, start + rng.uniform(90, 220), shade, width)
+        draw.arc(
+            (left, top, right, bottom),
+            start,
+            start + rng.uniform(90, 220),
+            shade,
+            width,
+        )
     else:
         # In degrees from the right, downwards.
         first = rng.uniform(0, 60) if kind == "line" else rng.uniform(0, 360)
-        second = first + (180 if kind == "line" else rng.choice([-1, 1]) * rng.uniform(50, 130))
+        second = first + (
+            180 if kind == "line" else rng.choice([-1, 1]) * rng.uniform(50, 130)
+        )
         while kind == "corner" and _is_seven(first, second):
             first, second = rng.uniform(0, 360, 2)
         joint = np.array(rng.uniform(0.35, 0.65, 2)) * side
-        arms = [joint + side * rng.uniform(0.2, 0.5) * _toward(angle) for angle in (first, second)]
+        arms = [
+            joint + side * rng.uniform(0.2, 0.5) * _toward(angle)
+            for angle in (first, second)
+        ]
         if kind == "corner" and rng.integers(2):
             arms.append(joint + side * rng.uniform(0.2, 0.5) * _toward(first + 180))
         for arm in arms:
             draw.line([(float(x), float(y)) for x, y in (joint, arm)], shade, width)
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, side / 40))))
+    return np.asarray(
+        picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, side / 40)))
+    )
 
 
 def _toward(degrees: float) -> Floats:
@@ -213,7 +267,9 @@ def _toward(degrees: float) -> Floats:
 def _is_seven(first: float, second: float) -> bool:
     """Whether two arms of a corner are like a seven's, one to the left and one down, or lie in one line."""
     (x1, y1), (x2, y2) = _toward(first), _toward(second)
-    return bool(min(x1, x2) < -_ALONG < _ALONG < max(y1, y2) or abs(x1 * y2 - x2 * y1) < _ALONG)
+    return bool(
+        min(x1, x2) < -_ALONG < _ALONG < max(y1, y2) or abs(x1 * y2 - x2 * y1) < _ALONG
+    )
 
 
 def _curve(rng: np.random.Generator, side: int) -> list[tuple[float, float]]:
@@ -232,7 +288,12 @@ def _scribbles(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG
     draw = ImageDraw.Draw(picture)
     width = max(1, round(side * rng.uniform(0.03, 0.12)))
     for _ in range(int(rng.integers(4, 9))):
-        draw.line(_curve(rng, side), fill=int(rng.integers(150, 256)), width=width, joint="curve")
+        draw.line(
+            _curve(rng, side),
+            fill=int(rng.integers(150, 256)),
+            width=width,
+            joint="curve",
+        )
     return np.asarray(picture.filter(ImageFilter.GaussianBlur(width / 6)))
 
 
@@ -243,7 +304,9 @@ def _bars(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
     picture = np.zeros((side, side))
     for angle in rng.uniform(0, np.pi) + np.array([0, np.pi / 2])[: rng.integers(1, 3)]:
         wave = np.cos(angle) * across[0] + np.sin(angle) * across[1]
-        picture += np.sin(2 * np.pi * wave * rng.uniform(2, 8) / side + rng.uniform(0, 2 * np.pi))
+        picture += np.sin(
+            2 * np.pi * wave * rng.uniform(2, 8) / side + rng.uniform(0, 2 * np.pi)
+        )
     return _to_pixels(np.clip(picture, *np.sort(rng.uniform(-1, 1, 2))))
 
 
@@ -259,7 +322,9 @@ def _square(rng: np.random.Generator, smallest: int, largest: int) -> Pixels:
     side = round(math.exp(rng.uniform(math.log(smallest), math.log(largest))))
     top, left = (int(rng.integers(length - side + 1)) for length in photograph.shape)
     square = photograph[top : top + side, left : left + side]
-    return np.ascontiguousarray(np.rot90(square[:: rng.choice([-1, 1])], int(rng.integers(4))))
+    return np.ascontiguousarray(
+        np.rot90(square[:: rng.choice([-1, 1])], int(rng.integers(4)))
+    )
 
 
 def _crops(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
@@ -270,14 +335,20 @@ def _crops(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
 def _details(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
     """A small one, enlarged: an edge, a stalk or a highlight, out of focus."""
     small = Image.fromarray(_square(rng, _SMALLEST_DETAIL, _SMALLEST))
-    return np.asarray(small.resize((2 * _SMALLEST, 2 * _SMALLEST), Image.Resampling.BICUBIC))
+    return np.asarray(
+        small.resize((2 * _SMALLEST, 2 * _SMALLEST), Image.Resampling.BICUBIC)
+    )
 
 
 def _pieces(rng: np.random.Generator, digits: Pixels) -> Pixels:
     """The quarters of a digit in another order, each turned over."""
     digit = digits[rng.integers(len(digits))]
-    quarters = [digit[y : y + _HALF, x : x + _HALF] for y in (0, _HALF) for x in (0, _HALF)]
-    turned = [np.rot90(quarters[i], 2) for i in np.roll(np.arange(4), rng.integers(1, 4))]
+    quarters = [
+        digit[y : y + _HALF, x : x + _HALF] for y in (0, _HALF) for x in (0, _HALF)
+    ]
+    turned = [
+        np.rot90(quarters[i], 2) for i in np.roll(np.arange(4), rng.integers(1, 4))
+    ]
     return np.block([turned[:2], turned[2:]])
 
 
@@ -291,16 +362,20 @@ def _overlaid(rng: np.random.Generator, digits: Pixels) -> Pixels:
     """Three digits on the same place."""
     turns = rng.integers(4, size=3)
     picked = digits[rng.integers(len(digits), size=3)]
-    overlaid: Pixels = np.maximum.reduce([np.rot90(digit, turn) for digit, turn in zip(picked, turns, strict=True)])
+    overlaid: Pixels = np.maximum.reduce(
+        [np.rot90(digit, turn) for digit, turn in zip(picked, turns, strict=True)]
+    )
     return overlaid
 
 
 def _blank(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
     """Paper without anything on it, as a camera sees it."""
     side = int(rng.integers(28, 200))
-    return np.clip(rng.uniform(0, 255) + rng.uniform(0.3, 8) * rng.standard_normal((side, side)), 0, 255).astype(
-        np.uint8
-    )
+    return np.clip(
+        rng.uniform(0, 255) + rng.uniform(0.3, 8) * rng.standard_normal((side, side)),
+        0,
+        255,
+    ).astype(np.uint8)
 
 
 def _noise(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG001
@@ -319,7 +394,11 @@ def _gradient(rng: np.random.Generator, digits: Pixels) -> Pixels:  # noqa: ARG0
     side = int(rng.integers(28, 200))
     rows, columns = np.indices((side, side)) - rng.uniform(0, side, (2, 1, 1))
     angle = rng.uniform(0, 2 * np.pi)
-    picture = np.hypot(rows, columns) if rng.integers(2) else np.cos(angle) * rows + np.sin(angle) * columns
+    picture = (
+        np.hypot(rows, columns)
+        if rng.integers(2)
+        else np.cos(angle) * rows + np.sin(angle) * columns
+    )
     return (_to_pixels(picture) * rng.uniform(0.3, 1)).astype(np.uint8)
 
 
@@ -348,4 +427,9 @@ FITTED: dict[str, Draw] = {
     "pairs": _pairs,
     "overlaid": _overlaid,
 }
-REPORTED: dict[str, Draw] = {"blank": _blank, "noise": _noise, "gradient": _gradient, "letters": _letter}
+REPORTED: dict[str, Draw] = {
+    "blank": _blank,
+    "noise": _noise,
+    "gradient": _gradient,
+    "letters": _letter,
+}

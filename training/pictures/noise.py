@@ -4,7 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 
-def spectrum(rng: np.random.Generator, side: int, decay: float) -> npt.NDArray[np.float64]:
+def spectrum(
+    rng: np.random.Generator, side: int, decay: float
+) -> npt.NDArray[np.float64]:
     """Noise of an amplitude of 1/f**decay: white at 0, a natural picture's at about 1 (Field, 1987).
 
     Returns:

@@ -20,7 +20,8 @@ LOWEST = 14
 # In degrees.
 TURN = 15
 
-# Photographs do not get larger: with the noise of a camera, a PNG within `MAX_BYTES` has no more pixels.
+# Photographs do not get larger: with the noise of a camera, a PNG within `MAX_BYTES`
+# has no more pixels.
 _PHOTO_SIDE = 1400
 _ENLARGED = 4
 # In grey levels: between paper and ink; the least that is seen of a blurred edge; its middle.
@@ -66,16 +67,22 @@ def rendered(count: int, seed: int, examples: Examples) -> Examples:
         for number, (index, rng) in enumerate(zip(chosen, rngs, strict=True))
     )
     found = [
-        (it.digit, examples.labels[index]) for index, it in zip(chosen, read(pngs), strict=True) if not it.is_refused
+        (it.digit, examples.labels[index])
+        for index, it in zip(chosen, read(pngs), strict=True)
+        if not it.is_refused
     ]
-    images = np.array([digit for digit, _ in found], np.uint8).reshape(-1, *examples.images.shape[1:])
+    images = np.array([digit for digit, _ in found], np.uint8).reshape(
+        -1, *examples.images.shape[1:]
+    )
     return Examples(images, np.array([label for _, label in found], np.int64))
 
 
 def _write(digit: Pixels, rng: np.random.Generator) -> Image.Image:
     """The digit's ink with pen of some width, turned and cropped."""
     side = digit.shape[0] * _ENLARGED
-    ink = Image.fromarray(np.pad(digit, 4)).resize((side + 8 * _ENLARGED,) * 2, Image.Resampling.BICUBIC)
+    ink = Image.fromarray(np.pad(digit, 4)).resize(
+        (side + 8 * _ENLARGED,) * 2, Image.Resampling.BICUBIC
+    )
     ink = _PENS[rng.integers(len(_PENS))](ink, rng)
     ink = ink.rotate(rng.uniform(-TURN, TURN), Image.Resampling.BICUBIC, expand=True)
     return ink.crop(ink.point(lambda shade: 255 * (shade > _FAINT)).getbbox())
@@ -104,7 +111,8 @@ def _widen(ink: Image.Image, radius: float) -> Image.Image:
     cover = np.clip(radius + 0.5 - np.hypot(steps[:, np.newaxis], steps), 0, 1)
     height, width = pixels.shape
     layers = [
-        padded[row : row + height, column : column + width] * cover[row, column] for row, column in np.argwhere(cover)
+        padded[row : row + height, column : column + width] * cover[row, column]
+        for row, column in np.argwhere(cover)
     ]
     return Image.fromarray(np.max(layers, axis=0).astype(np.uint8))
 
@@ -119,11 +127,25 @@ def _thin(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
             framed = np.pad(mask, 1)
             # The eight neighbours, clockwise from the one above.
             above, _, right, _, below, _, left, _ = around = [
-                framed[1 + dy : framed.shape[0] - 1 + dy, 1 + dx : framed.shape[1] - 1 + dx]
-                for dy, dx in ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
+                framed[
+                    1 + dy : framed.shape[0] - 1 + dy, 1 + dx : framed.shape[1] - 1 + dx
+                ]
+                for dy, dx in (
+                    (-1, 0),
+                    (-1, 1),
+                    (0, 1),
+                    (1, 1),
+                    (1, 0),
+                    (1, -1),
+                    (0, -1),
+                    (-1, -1),
+                )
             ]
             count = np.sum(around, axis=0)
-            edges = sum((~a & b).astype(int) for a, b in zip(around, around[1:] + around[:1], strict=True))
+            edges = sum(
+                (~a & b).astype(int)
+                for a, b in zip(around, around[1:] + around[:1], strict=True)
+            )
             kept = (
                 (above & right & below) | (right & below & left)
                 if first
@@ -143,20 +165,32 @@ def _place(ink: Image.Image, longest: int, rng: np.random.Generator) -> Image.Im
     width, height = (max(1, round(length * ratio)) for length in ink.size)
     ink = ink.resize((width, height), Image.Resampling.BICUBIC)
     # Enlarged edges are soft, a pen's are not; reduced, a fine line has faded.
-    ink = ink.point(lambda shade: round((shade - 128) * ratio + 128)) if ratio > 1 else ImageOps.autocontrast(ink)
-    across, down = (max(round(side * rng.uniform(0.6, 1)), length + 2) for length in ink.size)
+    ink = (
+        ink.point(lambda shade: round((shade - 128) * ratio + 128))
+        if ratio > 1
+        else ImageOps.autocontrast(ink)
+    )
+    across, down = (
+        max(round(side * rng.uniform(0.6, 1)), length + 2) for length in ink.size
+    )
     sheet = Image.new("L", (across, down))
-    sheet.paste(ink, (int(rng.integers(1, across - width)), int(rng.integers(1, down - height))))
+    sheet.paste(
+        ink, (int(rng.integers(1, across - width)), int(rng.integers(1, down - height)))
+    )
     return sheet
 
 
 def _screen(mask: Image.Image, rng: np.random.Generator) -> Image.Image:
     """A drawing program's: any two colours, or black and white."""
     paper, ink = _colours(rng)
-    picture = Image.composite(Image.new("RGB", mask.size, ink), Image.new("RGB", mask.size, paper), mask)
+    picture = Image.composite(
+        Image.new("RGB", mask.size, ink), Image.new("RGB", mask.size, paper), mask
+    )
     mode = rng.choice(["RGB", "L", "P", "1", "RGBA", "I;16"])
     if mode == "1":
-        return mask.point(lambda shade: 255 * ((shade < _FAINT) == (sum(paper) > sum(ink)))).convert("1")
+        return mask.point(
+            lambda shade: 255 * ((shade < _FAINT) == (sum(paper) > sum(ink)))
+        ).convert("1")
     if mode == "I;16":
         return Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
     if mode == "P":
@@ -213,7 +247,9 @@ def _lines(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
 
 def _board(mask: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Chalk on a blackboard, photographed."""
-    grain = Image.fromarray(rng.integers(100, 256, (64, 64), np.uint8)).resize(mask.size, Image.Resampling.BICUBIC)
+    grain = Image.fromarray(rng.integers(100, 256, (64, 64), np.uint8)).resize(
+        mask.size, Image.Resampling.BICUBIC
+    )
     return ImageChops.invert(_photograph(ImageChops.multiply(mask, grain), rng))
 
 
@@ -228,14 +264,20 @@ def _scan(mask: Image.Image, rng: np.random.Generator) -> Image.Image:
     if rng.integers(2):
         return picture.point(lambda shade: 255 * (shade >= 255 - _FAINT)).convert("1")
     dark, light = rng.integers(0, 90), rng.integers(170, 256)
-    return picture.point(lambda shade: round((dark + (light - dark) * shade / 255) / 17) * 17)
+    return picture.point(
+        lambda shade: round((dark + (light - dark) * shade / 255) / 17) * 17
+    )
 
 
 def _photograph(ink: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Light falls on a sheet with ink on it, and is seen by a lens and a noisy sensor."""
     # What is small has been large, and lost most of its noise on the way.
     noise = rng.uniform(0, 10) * min(1, max(ink.size) / 150)
-    soft = ink.filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.004) * max(ink.size) + rng.uniform(0, 0.5)))
+    soft = ink.filter(
+        ImageFilter.GaussianBlur(
+            rng.uniform(0, 0.004) * max(ink.size) + rng.uniform(0, 0.5)
+        )
+    )
     cover = np.asarray(soft, np.float32) * np.float32(rng.uniform(0.4, 0.95) / 255)
     seen = _light(cover.shape, rng) * (1 - cover)
     seen += rng.standard_normal(cover.shape, np.float32) * np.float32(noise)
@@ -243,7 +285,10 @@ def _photograph(ink: Image.Image, rng: np.random.Generator) -> Image.Image:
     if rng.integers(2):
         return grey
     tint = rng.uniform(0.8, 1, 3)
-    return Image.merge("RGB", [grey.point(lambda shade, part=part: round(shade * part)) for part in tint])
+    return Image.merge(
+        "RGB",
+        [grey.point(lambda shade, part=part: round(shade * part)) for part in tint],
+    )
 
 
 def _light(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
@@ -252,13 +297,21 @@ def _light(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
     angle, edge = rng.uniform(0, 2 * np.pi, 2)
     slope = np.cos(angle) * rows[:, np.newaxis] + np.sin(angle) * columns
     across = np.cos(edge) * rows[:, np.newaxis] + np.sin(edge) * columns
-    shadow = 1 / (1 + np.exp((rng.uniform(-1, 1) - across) / np.float32(rng.uniform(0.1, 0.5))))
-    light = rng.uniform(150, 250) * (1 + rng.uniform(0, 0.35) * slope) * (1 - rng.uniform(0, 0.4) * shadow)
+    shadow = 1 / (
+        1 + np.exp((rng.uniform(-1, 1) - across) / np.float32(rng.uniform(0.1, 0.5)))
+    )
+    light = (
+        rng.uniform(150, 250)
+        * (1 + rng.uniform(0, 0.35) * slope)
+        * (1 - rng.uniform(0, 0.4) * shadow)
+    )
     return np.asarray(light, np.float32)
 
 
 _PENS = [_as_it_is, _with_a_fine_pen, _with_a_marker]
-KINDS: dict[str, tuple[Callable[[Image.Image, np.random.Generator], Image.Image], int]] = {
+KINDS: dict[
+    str, tuple[Callable[[Image.Image, np.random.Generator], Image.Image], int]
+] = {
     "screen": (_screen, SIDES[1]),
     "transparent": (_transparent, SIDES[1]),
     "scan": (_scan, SIDES[1]),

@@ -1,7 +1,8 @@
 """The one way in which stored documents are read: JSON objects into dataclasses, every field of its declared type.
 
-Fields that a newer version of this code added are passed over, so that two versions can work on one store. pydantic and
-its like do the same and more; importing them would make a cold start of predict a tenth longer.
+Fields that a newer version of this code added are passed over, so that two versions can
+work on one store. pydantic and its like do the same and more; importing them would make
+a cold start of predict a tenth longer.
 """
 
 import json
@@ -34,15 +35,19 @@ def parse(data: bytes, kind: type[Document], name: str) -> Document:
 
     Args:
         data: JSON.
-        kind: a dataclass. Its fields are of str, int, float, bool, datetime, Any, dataclasses, and of literals, lists,
-            dicts and optionals. A field `schema_version` must have its default; a document without one has version 1.
+        kind: a dataclass. Its fields are of str, int, float, bool, datetime, Any,
+            dataclasses, and of literals, lists, dicts and optionals. A field
+            `schema_version` must have its default; a document without one has version
+            1.
         name: what to call the document in a message.
 
     Raises:
         DamagedObjectError: the bytes are not JSON, or not as `kind` declares.
     """
     try:
-        found: Document = _convert(json.loads(data, parse_constant=_refuse_constant), kind)
+        found: Document = _convert(
+            json.loads(data, parse_constant=_refuse_constant), kind
+        )
     except (ValueError, RecursionError) as error:
         raise DamagedObjectError(f"{name} cannot be read: {error}.") from error
     return found
@@ -106,7 +111,9 @@ def _check_schema_version(document: dict[str, Any], kind: Any) -> None:
     expected = getattr(kind, _SCHEMA_VERSION, None)
     found = document.get(_SCHEMA_VERSION, 1)
     if expected is not None and found != expected:
-        raise ValueError(f"it has schema version {found!r}, and this code reads {expected}")
+        raise ValueError(
+            f"it has schema version {found!r}, and this code reads {expected}"
+        )
 
 
 def _to_datetime(value: Any) -> datetime:

@@ -16,8 +16,8 @@ PROBLEM_JSON = "application/problem+json"
 class DigitsError(Exception):
     """Base of every error this service raises on purpose.
 
-    The message tells the caller what to do. `members` are added to the problem document as they are, so they must be
-    JSON values.
+    The message tells the caller what to do. `members` are added to the problem document
+    as they are, so they must be JSON values.
 
     Example:
         >>> UnknownError("There is no model 'x'. List them with GET /models.").problem()["status"]
@@ -95,7 +95,9 @@ class NotADigitError(DigitsError):
     slug = "not-a-digit"
     title = "Not a digit"
 
-    def __init__(self, detail: str, guess: "Pixels | None" = None, **members: Any) -> None:
+    def __init__(
+        self, detail: str, guess: "Pixels | None" = None, **members: Any
+    ) -> None:
         super().__init__(detail, **members)
         self.guess = guess
 
@@ -150,8 +152,9 @@ class DamagedObjectError(StoreError):
 def to_answer(error: Exception, logger: "Logger | logging.Logger") -> DigitsError:
     """What to answer an error with.
 
-    A `DigitsError` is the caller's to mend and says how; a `StoreError` and its like (5xx) are logged as warnings.
-    Anything else is a fault of ours: logged with its traceback, and answered without details.
+    A `DigitsError` is the caller's to mend and says how; a `StoreError` and its like
+    (5xx) are logged as warnings. Anything else is a fault of ours: logged with its
+    traceback, and answered without details.
     """
     if not isinstance(error, DigitsError):
         logger.error("Unhandled error", exc_info=error)

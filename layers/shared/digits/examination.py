@@ -53,11 +53,15 @@ class Examination:
     def names(self, folder: str) -> list[str]:
         """What is directly in a folder, without indexes, whose names begin with a dot."""
         inside = (entry.key.removeprefix(f"{folder}/") for entry in self.under(folder))
-        return sorted({path.partition("/")[0] for path in inside if not path.startswith(".")})
+        return sorted(
+            {path.partition("/")[0] for path in inside if not path.startswith(".")}
+        )
 
     def under(self, folder: str) -> list[Entry]:
         """Every object in a folder."""
-        return [entry for key, entry in self.entries.items() if key.startswith(f"{folder}/")]
+        return [
+            entry for key, entry in self.entries.items() if key.startswith(f"{folder}/")
+        ]
 
     def is_abandoned(self, folder: str) -> bool:
         """Whether nobody has written into a folder for long."""

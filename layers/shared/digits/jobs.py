@@ -10,13 +10,21 @@ from pydantic import ValidationError
 from digits import documents, parallel
 from digits.datasets.versions import DatasetVersion
 from digits.documents import Document
-from digits.errors import ConflictError, DamagedObjectError, InvalidParameterError, MissingObjectError, UnknownError
+from digits.errors import (
+    ConflictError,
+    DamagedObjectError,
+    InvalidParameterError,
+    MissingObjectError,
+    UnknownError,
+)
 from digits.newest_first import Folder, Page
 from digits.parameters import Parameters
 from digits.store import Store
 
 # What a training does, in this order.
-Phase = Literal["fetching", "preparing", "fitting", "exporting", "evaluating", "publishing"]
+Phase = Literal[
+    "fetching", "preparing", "fitting", "exporting", "evaluating", "publishing"
+]
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,8 @@ class Request:
         created: when it was accepted.
         dataset: what it trains on.
         dataset_version: the version that was the newest then.
-        parameters: as `Parameters` had them in the code that accepted the job; another version may have others.
+        parameters: as `Parameters` had them in the code that accepted the job; another
+            version may have others.
         batch_job_id: AWS Batch's own id of it, once it is known.
         submission: tells two requests with one idempotency key apart.
     """
@@ -42,9 +51,17 @@ class Request:
     submission: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @classmethod
-    def new(cls, job_id: str, dataset: DatasetVersion, parameters: Parameters) -> "Request":
+    def new(
+        cls, job_id: str, dataset: DatasetVersion, parameters: Parameters
+    ) -> "Request":
         """A job that is accepted now."""
-        return cls(job_id, datetime.now(UTC), dataset.name, dataset.version, parameters.model_dump())
+        return cls(
+            job_id,
+            datetime.now(UTC),
+            dataset.name,
+            dataset.version,
+            parameters.model_dump(),
+        )
 
     def training_parameters(self) -> Parameters:
         """The parameters, for this version of the code.
@@ -70,8 +87,10 @@ class Progress:
     Attributes:
         phase: what it does now.
         updated: when this was so.
-        eta_seconds: seconds until the job is over, of all phases; None when there is nothing to estimate it from.
-        epoch: of `epochs`, while it fits; 1 is the first. All that follows is None in the other phases.
+        eta_seconds: seconds until the job is over, of all phases; None when there is
+            nothing to estimate it from.
+        epoch: of `epochs`, while it fits; 1 is the first. All that follows is None in
+            the other phases.
         epochs: how many there are.
         step: of `steps` in this epoch.
         steps: how many there are in an epoch.
@@ -120,7 +139,11 @@ class Result:
         return cls("FAILED", reason, datetime.now(UTC))
 
 
-_KINDS: dict[str, type[Any]] = {"request": Request, "result": Result, "progress": Progress}
+_KINDS: dict[str, type[Any]] = {
+    "request": Request,
+    "result": Result,
+    "progress": Progress,
+}
 
 
 @dataclass(frozen=True)
@@ -166,19 +189,36 @@ def load(store: Store, job_id: str) -> Records:
     """
     found = load_many(store, [job_id]).get(job_id)
     if found is None:
-        raise UnknownError(f"There is no job {job_id!r}. List the jobs with GET /train.")
+        raise UnknownError(
+            f"There is no job {job_id!r}. List the jobs with GET /train."
+        )
     if isinstance(found, DamagedObjectError):
         raise found
     return found
 
 
-def load_many(store: Store, job_ids: list[str]) -> dict[str, Records | DamagedObjectError]:
+def load_many(
+    store: Store, job_ids: list[str]
+) -> dict[str, Records | DamagedObjectError]:
     """All records of jobs, read at once, or what is wrong with them; without the jobs that are not there."""
-    wanted = [(job_id, name) for job_id in job_ids for name in ("request", "result", "progress")]
+    wanted = [
+        (job_id, name)
+        for job_id in job_ids
+        for name in ("request", "result", "progress")
+    ]
     loaded = parallel.each(lambda it: _load_or_error(store, *it), wanted)
     found: dict[str, Records | DamagedObjectError] = {}
-    for job_id, request, result, progress in zip(job_ids, loaded[::3], loaded[1::3], loaded[2::3], strict=True):
-        error = next((it for it in (request, result, progress) if isinstance(it, DamagedObjectError)), None)
+    for job_id, request, result, progress in zip(
+        job_ids, loaded[::3], loaded[1::3], loaded[2::3], strict=True
+    ):
+        error = next(
+            (
+                it
+                for it in (request, result, progress)
+                if isinstance(it, DamagedObjectError)
+            ),
+            None,
+        )
         if error or request:
             found[job_id] = error or Records(request, result, progress)
     return found
@@ -193,7 +233,9 @@ def load_request(store: Store, job_id: str) -> Request:
     """
     found = _load(store, job_id, "request", Request)
     if found is None:
-        raise UnknownError(f"There is no job {job_id!r}. List the jobs with GET /train.")
+        raise UnknownError(
+            f"There is no job {job_id!r}. List the jobs with GET /train."
+        )
     return found
 
 
@@ -258,7 +300,9 @@ def _create(store: Store, job_id: str, name: str, result: Result) -> Result:
     return result
 
 
-def _load(store: Store, job_id: str, name: str, kind: type[Document]) -> Document | None:
+def _load(
+    store: Store, job_id: str, name: str, kind: type[Document]
+) -> Document | None:
     try:
         return documents.read(store, _key(job_id, name), kind)
     except MissingObjectError:

@@ -1,7 +1,8 @@
 """What a folder of the store holds, newest first: a page takes one listing, however much there is.
 
-S3 lists keys in ascending order only. So for each thing there is an empty object `<folder>/.newest/<name>`, and names
-of newer things come first. Things from before there were such objects are found by their own keys, behind the others.
+S3 lists keys in ascending order only. So for each thing there is an empty object
+`<folder>/.newest/<name>`, and names of newer things come first. Things from before
+there were such objects are found by their own keys, behind the others.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ PAGE = 50
 _END = 9_999_999_999_999
 # Before every letter and digit: a listing of the folder begins here.
 _INDEX = ".newest"
-# Begins the name of a thing without an empty object. A letter, so that it comes after those that begin with digits.
+# Begins the name of a thing without an empty object. A letter, so that it comes after
+# those that begin with digits.
 _UNINDEXED = "old-"
 
 
@@ -66,7 +68,9 @@ class Folder:
     def _unindexed(self, after: str | None) -> Iterator[str]:
         """Names of the things that have no empty object. All of the folder is listed, which is small, or old."""
         entries = self._store.entries(self._name)
-        indexed = {entry.key.partition("_")[2] for entry in entries if self._is_index(entry)}
+        indexed = {
+            entry.key.partition("_")[2] for entry in entries if self._is_index(entry)
+        }
         for entry in entries:
             _, thing, *rest = entry.key.split("/")
             name = _UNINDEXED + _name(entry.modified, thing)

@@ -1,7 +1,8 @@
 """How a training ends: one atomic claim decides, then its model is released, then the result is recorded.
 
-A training, a cancellation and the news of a failure may all try to end a job at the same time, and each may die at any
-step. The first to create claim.json decides; whoever comes later, a repeated attempt too, does what is left to do.
+A training, a cancellation and the news of a failure may all try to end a job at the
+same time, and each may die at any step. The first to create claim.json decides; whoever
+comes later, a repeated attempt too, does what is left to do.
 """
 
 from dataclasses import replace
@@ -48,7 +49,14 @@ def resume(store: Store, job_id: str) -> Result | None:
 def _carry_out(store: Store, job_id: str, decided: Result) -> Result:
     if decided.released and decided.model_version:
         try:
-            releases.release(store, decided.model_version, f"Job {job_id} trained it", after=decided.releases_before)
+            releases.release(
+                store,
+                decided.model_version,
+                f"Job {job_id} trained it",
+                after=decided.releases_before,
+            )
         except (ConflictError, UnknownError) as error:
-            decided = replace(decided, released=False, reason=f"Not released: {error.detail}")
+            decided = replace(
+                decided, released=False, reason=f"Not released: {error.detail}"
+            )
     return jobs.finish(store, job_id, decided)

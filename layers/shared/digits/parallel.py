@@ -17,7 +17,9 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
         return list(pool.map(function, items))
 
 
-def both(first: Callable[[], Item], second: Callable[[], Result]) -> tuple[Item, Result]:
+def both(
+    first: Callable[[], Item], second: Callable[[], Result]
+) -> tuple[Item, Result]:
     """What two functions return that run at the same time."""
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(second)

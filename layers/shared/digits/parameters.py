@@ -15,14 +15,26 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
-    dataset: str | None = Field(None, pattern=NAME_PATTERN, description="A dataset's name; mnist if there is one")
-    architecture: Literal["lab", "lite"] = Field("lite", description="The network: lab is the research lab's CNN")
+    dataset: str | None = Field(
+        None,
+        pattern=NAME_PATTERN,
+        description="A dataset's name; mnist if there is one",
+    )
+    architecture: Literal["lab", "lite"] = Field(
+        "lite", description="The network: lab is the research lab's CNN"
+    )
     epochs: int = Field(50, ge=1, le=200, description="3 for lab")
     batch_size: int = Field(128, ge=1, le=4096)
-    learning_rate: float = Field(0.002, gt=0, le=10, allow_inf_nan=False, description="1.0 for lab")
+    learning_rate: float = Field(
+        0.002, gt=0, le=10, allow_inf_nan=False, description="1.0 for lab"
+    )
     seed: int = Field(0, ge=0, lt=2**31)
 
     @model_validator(mode="before")
     @classmethod
     def _fill_in_the_labs(cls, given: Any) -> Any:
-        return {**_LAB, **given} if isinstance(given, dict) and given.get("architecture") == "lab" else given
+        return (
+            {**_LAB, **given}
+            if isinstance(given, dict) and given.get("architecture") == "lab"
+            else given
+        )

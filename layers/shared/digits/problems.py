@@ -19,7 +19,11 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
     @app.not_found
     def answer_unknown_route(_: Exception) -> Response[str]:
         event = app.current_event
-        return to_response(UnknownError(f"There is no route {event.http_method} {event.path}. See GET /docs."))
+        return to_response(
+            UnknownError(
+                f"There is no route {event.http_method} {event.path}. See GET /docs."
+            )
+        )
 
 
 def to_response(error: DigitsError) -> Response[str]:
@@ -30,4 +34,8 @@ def to_response(error: DigitsError) -> Response[str]:
 def to_proxy_response(error: DigitsError) -> dict[str, Any]:
     """The error as what a handler returns to API Gateway."""
     body = json.dumps(error.problem())
-    return {"statusCode": error.status.value, "headers": {"Content-Type": PROBLEM_JSON}, "body": body}
+    return {
+        "statusCode": error.status.value,
+        "headers": {"Content-Type": PROBLEM_JSON},
+        "body": body,
+    }

@@ -17,5 +17,7 @@ def media_type(headers: Mapping[str, str] | None, default: str = "") -> str:
 
 def wait_seconds(prefer: str | None) -> float:
     """The `wait` of a Prefer header (RFC 7240), in seconds; 0 without one."""
-    match = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\b", prefer or "", re.IGNORECASE)
+    match = re.search(
+        r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\b", prefer or "", re.IGNORECASE
+    )
     return float(match[1]) if match else 0.0

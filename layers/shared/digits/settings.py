@@ -10,11 +10,14 @@ class Settings:
 
     Attributes:
         store: URL of the object store (`DIGITS_STORE`).
-        release_ttl: seconds for which a warm predict function trusts the release it knows (`DIGITS_RELEASE_TTL`).
+        release_ttl: seconds for which a warm predict function trusts the release it
+            knows (`DIGITS_RELEASE_TTL`).
         job_queue: Batch queue that trainings go to (`DIGITS_JOB_QUEUE`).
         job_definition: Batch job definition of the training container (`DIGITS_JOB_DEFINITION`).
-        max_wait: the longest `Prefer: wait`, in seconds; API Gateway itself gives up after 29 (`DIGITS_MAX_WAIT`).
-        upload_path: where uploads go when the store cannot presign, as a folder cannot (`DIGITS_UPLOAD_PATH`).
+        max_wait: the longest `Prefer: wait`, in seconds; API Gateway itself gives up
+            after 29 (`DIGITS_MAX_WAIT`).
+        upload_path: where uploads go when the store cannot presign, as a folder cannot
+            (`DIGITS_UPLOAD_PATH`).
     """
 
     store: str
@@ -31,7 +34,8 @@ class Settings:
         Raises:
             KeyError: `DIGITS_STORE` is not set.
         """
-        # Empty in the cloud, where it only declares that `sam local` may set it; clients would take it for a URL.
+        # Empty in the cloud, where it only declares that `sam local` may set it;
+        # clients would take it for a URL.
         if not os.environ.get("AWS_ENDPOINT_URL"):
             os.environ.pop("AWS_ENDPOINT_URL", None)
         return cls(

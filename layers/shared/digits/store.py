@@ -20,7 +20,12 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import LocalStore, S3Store, from_url
 
-from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, StoreError
+from digits.errors import (
+    ConflictError,
+    DamagedObjectError,
+    MissingObjectError,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -32,9 +37,11 @@ _CONNECT_TIMEOUT = timedelta(seconds=3)
 _STANDSTILL = 0.4
 # Of a whole try. An upload of 512 MiB may take long, as long as it goes on.
 _TIMEOUT = timedelta(minutes=15)
-# Patience alone decides: fast failures, such as 503, would use up a small number of tries in half a second.
+# Patience alone decides: fast failures, such as 503, would use up a small number of
+# tries in half a second.
 _MAX_RETRIES = 1000
-# The first and the longest pause between two tries, as shares of the patience: so that they are many.
+# The first and the longest pause between two tries, as shares of the patience: so that
+# they are many.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
 _CHUNK = 1000
 # What object_store writes in a folder before it renames it.
@@ -54,13 +61,15 @@ class Store:
     """Objects under one URL.
 
     Args:
-        url: `s3://bucket/prefix` or `file:///folder`. For S3 the usual AWS variables count, `AWS_ENDPOINT_URL` among
-            them. A folder is made when it does not exist.
+        url: `s3://bucket/prefix` or `file:///folder`. For S3 the usual AWS variables
+            count, `AWS_ENDPOINT_URL` among them. A folder is made when it does not
+            exist.
         patience: how long to try again while S3 does not answer.
 
     Raises:
-        StoreError: from every method, when the store does not answer. `read`, `read_json`, `entry` and `download`
-            raise `MissingObjectError` for a key that is not there.
+        StoreError: from every method, when the store does not answer. `read`,
+            `read_json`, `entry` and `download` raise `MissingObjectError` for a key
+            that is not there.
     """
 
     def __init__(self, url: str, patience: timedelta = PATIENCE) -> None:
@@ -88,7 +97,9 @@ class Store:
         except (ValueError, RecursionError) as error:
             raise DamagedObjectError(f"{key} is not JSON: {error}.") from error
         if not isinstance(document, dict):
-            raise DamagedObjectError(f"{key} holds {type(document).__name__}, not a JSON object.")
+            raise DamagedObjectError(
+                f"{key} holds {type(document).__name__}, not a JSON object."
+            )
         return document
 
     def write(self, key: str, data: bytes) -> None:
@@ -103,11 +114,13 @@ class Store:
     def create(self, key: str, data: bytes) -> None:
         """Put the object where there is none.
 
-        A put whose answer was lost is tried again and finds its own object, so the same bytes count as one's own. Two
-        callers that must not be taken for each other write something that tells them apart.
+        A put whose answer was lost is tried again and finds its own object, so the same
+        bytes count as one's own. Two callers that must not be taken for each other
+        write something that tells them apart.
 
         Raises:
-            ConflictError: the key is taken by other bytes. Of several that create it at once, one succeeds.
+            ConflictError: the key is taken by other bytes. Of several that create it at
+                once, one succeeds.
         """
         for is_last in self._tries():
             try:
@@ -117,7 +130,8 @@ class Store:
                 found = self._read_if_any(key)
                 if found == data:
                     return
-                # Where nothing is, S3 answers so beside another write (409 ConditionalRequestConflict).
+                # Where nothing is, S3 answers so beside another write (409
+                # ConditionalRequestConflict).
                 if found is not None or is_last:
                     raise
             except StoreError as error:
@@ -268,13 +282,18 @@ def _open_s3(url: str, patience: timedelta) -> S3Store:
             "timeout": _TIMEOUT,
         },
         retry_config={
-            "backoff": {"init_backoff": patience * _FIRST_PAUSE, "max_backoff": patience * _LONGEST_PAUSE},
+            "backoff": {
+                "init_backoff": patience * _FIRST_PAUSE,
+                "max_backoff": patience * _LONGEST_PAUSE,
+            },
             "max_retries": _MAX_RETRIES,
             "retry_timeout": patience,
         },
     )
     if not isinstance(store, S3Store):
-        raise StoreError(f"DIGITS_STORE is {url!r}: give s3://bucket/prefix or file:///folder.")
+        raise StoreError(
+            f"DIGITS_STORE is {url!r}: give s3://bucket/prefix or file:///folder."
+        )
     return store
 
 
@@ -289,7 +308,9 @@ def _store_errors(key: str) -> Iterator[None]:
     except FileNotFoundError as error:
         # S3 answers 404 for a missing bucket too, and nothing would ever be found in that.
         if "NoSuchBucket" in str(error):
-            raise StoreError("The object store's bucket does not exist. Set DIGITS_STORE to one that does.") from error
+            raise StoreError(
+                "The object store's bucket does not exist. Set DIGITS_STORE to one that does."
+            ) from error
         raise MissingObjectError(f"{key} is not in the store.") from error
     except AlreadyExistsError as error:
         raise ConflictError(f"{key} exists already.") from error

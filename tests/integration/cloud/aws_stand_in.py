@@ -21,7 +21,9 @@ def main() -> None:
         case ["configure", "sso", "--profile", name]:
             Path(os.environ["AWS_CONFIG_FILE"]).write_text(f"[profile {name}]\n")
         case ["configure", "export-credentials", "--format", "env"]:
-            sys.stdout.writelines(f"export {name}={os.environ[name]}\n" for name in CREDENTIALS)
+            sys.stdout.writelines(
+                f"export {name}={os.environ[name]}\n" for name in CREDENTIALS
+            )
         case ["s3", "cp", source, target, *options]:
             copy(source, target, options)
         case ["s3", "sync", source, target, "--exclude", pattern]:
@@ -44,7 +46,9 @@ def copy(source: str, target: str, options: list[str]) -> None:
         return
     directive = options[options.index("--metadata-directive") + 1]
     found = dict(zip(("Bucket", "Key"), split(source), strict=True))
-    s3.copy_object(CopySource=found, Bucket=bucket, Key=key, MetadataDirective=directive)
+    s3.copy_object(
+        CopySource=found, Bucket=bucket, Key=key, MetadataDirective=directive
+    )
 
 
 def sync(source: str, target: str, pattern: str) -> None:
@@ -61,7 +65,11 @@ def call(service: str, operation: str, options: list[str]) -> None:
     model = client.meta.service_model
     name = {xform_name(name, "-"): name for name in model.operation_names}[operation]
     known = model.operation_model(name).input_shape
-    members = {xform_name(name, "-"): (name, shape) for name, shape in known.members.items()} if known else {}
+    members = (
+        {xform_name(name, "-"): (name, shape) for name, shape in known.members.items()}
+        if known
+        else {}
+    )
     query, words = "@", iter(options)
     arguments: dict[str, Any] = {}
     for word in words:
@@ -72,12 +80,16 @@ def call(service: str, operation: str, options: list[str]) -> None:
                 assert next(words) == "text"
             case option:
                 member, shape = members[option]
-                arguments[member] = True if shape.type_name == "boolean" else value(next(words), shape)
+                arguments[member] = (
+                    True if shape.type_name == "boolean" else value(next(words), shape)
+                )
     answer = getattr(client, xform_name(name))(**arguments)
     del answer["ResponseMetadata"]
     found = jmespath.search(query, answer)
     text = "\t".join(found) if isinstance(found, list) else found
-    sys.stdout.write(f"{text if isinstance(text, str) else json.dumps(text, default=str)}\n")
+    sys.stdout.write(
+        f"{text if isinstance(text, str) else json.dumps(text, default=str)}\n"
+    )
 
 
 def value(word: str, shape: Any) -> Any:

@@ -52,9 +52,17 @@ class Checkout:
         for file in ("template.yaml", "samconfig.toml"):
             shutil.copy(ROOT / file, self.folder)
         # A configuration that was deployed from here must not be one that is deployed by tests.
-        self.config.write_text(re.sub(r"(?m)^(stack_name|region|s3_prefix) = .*\n", "", self.config.read_text()))
+        self.config.write_text(
+            re.sub(
+                r"(?m)^(stack_name|region|s3_prefix) = .*\n",
+                "",
+                self.config.read_text(),
+            )
+        )
         for name in ("sam", "docker"):
-            (self.tools / name).write_text(f"#!{sys.executable}\n{(Path(__file__).parent / 'stand_in.py').read_text()}")
+            (self.tools / name).write_text(
+                f"#!{sys.executable}\n{(Path(__file__).parent / 'stand_in.py').read_text()}"
+            )
             (self.tools / name).chmod(0o755)
         self.tell("template", TEMPLATE)
         self.tell("image", f"sha256:{'1a' * 32}")
@@ -69,7 +77,9 @@ class Checkout:
     def save(self, *parameters: str) -> None:
         """Write the configuration of a stack, as it is after the first deployment."""
         overrides = f"parameter_overrides = {[*parameters]}"
-        text = re.sub(r"(?m)^parameter_overrides = .*", overrides, self.config.read_text())
+        text = re.sub(
+            r"(?m)^parameter_overrides = .*", overrides, self.config.read_text()
+        )
         saved = f'global.parameters]\nstack_name = "{self.name}"\nregion = "{REGION}"\n'
         self.config.write_text(text.replace("global.parameters]\n", saved))
 
@@ -83,7 +93,11 @@ class Checkout:
             Parameters=[{"ParameterKey": "TrainingTag", "ParameterValue": "a"}],
         )
         outputs = client.describe_stacks(StackName=self.name)["Stacks"][0]["Outputs"]
-        return next(str(output["OutputValue"]) for output in outputs if output["OutputKey"] == "Bucket")
+        return next(
+            str(output["OutputValue"])
+            for output in outputs
+            if output["OutputKey"] == "Bucket"
+        )
 
     def use_real_sam(self) -> None:
         (self.tools / "sam").unlink()
@@ -108,18 +122,34 @@ class Checkout:
         (self.folder / file).parent.mkdir(exist_ok=True)
         (self.folder / file).touch()
         self.git("add", file)
-        self.git("-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "--quiet", "--message", file)
+        self.git(
+            "-c",
+            "user.name=test",
+            "-c",
+            "user.email=test@example.org",
+            "commit",
+            "--quiet",
+            "--message",
+            file,
+        )
         return self.git("rev-parse", "--short", "HEAD")
 
     def git(self, *arguments: str) -> str:
         command = ["git", *arguments]
-        return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            command, cwd=self.folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     def cloud(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run the command line without a terminal."""
         command = [sys.executable, "-m", "cloud", *arguments]
         return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
         )
 
     def cloud_in_terminal(self, *arguments: str, answers: str) -> tuple[int, str]:
@@ -144,11 +174,18 @@ class Checkout:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+def checkout(
+    tmp_path: Path, moto_server: str, monkeypatch: pytest.MonkeyPatch
+) -> Checkout:
     """It is the working folder, and its tools come first on the PATH."""
     made = Checkout(tmp_path)
     monkeypatch.chdir(made.folder)
-    monkeypatch.setenv("PATH", os.pathsep.join([str(made.tools), str(Path(sys.executable).parent), os.environ["PATH"]]))
+    monkeypatch.setenv(
+        "PATH",
+        os.pathsep.join(
+            [str(made.tools), str(Path(sys.executable).parent), os.environ["PATH"]]
+        ),
+    )
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -156,6 +193,8 @@ def checkout(tmp_path: Path, moto_server: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     # SAM asks the internet for newer versions, but once a week only.
-    (tmp_path / "metadata.json").write_text(json.dumps({"telemetryEnabled": False, "lastVersionCheck": time.time()}))
+    (tmp_path / "metadata.json").write_text(
+        json.dumps({"telemetryEnabled": False, "lastVersionCheck": time.time()})
+    )
     monkeypatch.setenv("__SAM_CLI_APP_DIR", str(tmp_path))
     return made

@@ -7,7 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-if sys.argv[1] in {"deploy", "push"}:  # the other calls are many, and these take half a second
+if sys.argv[1] in {
+    "deploy",
+    "push",
+}:  # the other calls are many, and these take half a second
     import boto3
     from samcli.cli.types import CfnParameterOverridesType
     from samcli.lib.config.samconfig import SamConfig
@@ -40,7 +43,9 @@ def deploy(options: list[str]) -> None:
     (HERE / "parameters").write_text(json.dumps(parameters))
     client = boto3.client("cloudformation", region_name=config["region"])
     stacks = client.describe_stacks()["Stacks"]
-    tags = {stack["StackName"]: stack["Parameters"][0]["ParameterValue"] for stack in stacks}
+    tags = {
+        stack["StackName"]: stack["Parameters"][0]["ParameterValue"] for stack in stacks
+    }
     name, tag = config["stack_name"], parameters["TrainingTag"]
     if tags.get(name) != tag:  # as with --no-fail-on-empty-changeset
         (client.update_stack if name in tags else client.create_stack)(
@@ -53,7 +58,9 @@ def deploy(options: list[str]) -> None:
 def push(repository: str, tag: str) -> None:
     registry, _, name = repository.partition("/")
     media_type = "application/vnd.docker.distribution.manifest.v2+json"
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": media_type, "config": {"digest": tag}})
+    manifest = json.dumps(
+        {"schemaVersion": 2, "mediaType": media_type, "config": {"digest": tag}}
+    )
     client = boto3.client("ecr", region_name=registry.split(".")[3])
     client.put_image(repositoryName=name, imageManifest=manifest, imageTag=tag)
 

@@ -21,19 +21,35 @@ def test_url_prints_what_a_shell_can_evaluate(checkout: Checkout) -> None:
     printed = checkout.cloud("url").stdout
 
     script = f'{printed}\necho "$API_KEY $BUCKET $STACK"'
-    assert subprocess.check_output(["/bin/sh", "-c", script], text=True) == f"a b {bucket} {checkout.name}\n"
+    assert (
+        subprocess.check_output(["/bin/sh", "-c", script], text=True)
+        == f"a b {bucket} {checkout.name}\n"
+    )
 
 
 def test_logs_follows_every_log_group_of_the_stack(checkout: Checkout) -> None:
     checkout.create_stack()
     checkout.use_real_sam()
     client = boto3.client("logs", region_name=REGION)
-    for group in client.describe_log_groups(logGroupNamePrefix=checkout.name)["logGroups"]:
-        client.create_log_stream(logGroupName=group["logGroupName"], logStreamName="stream")
-        event = {"timestamp": int(time.time() * 1000), "message": group["logGroupName"].split("-")[2]}
-        client.put_log_events(logGroupName=group["logGroupName"], logStreamName="stream", logEvents=[event])
+    for group in client.describe_log_groups(logGroupNamePrefix=checkout.name)[
+        "logGroups"
+    ]:
+        client.create_log_stream(
+            logGroupName=group["logGroupName"], logStreamName="stream"
+        )
+        event = {
+            "timestamp": int(time.time() * 1000),
+            "message": group["logGroupName"].split("-")[2],
+        }
+        client.put_log_events(
+            logGroupName=group["logGroupName"],
+            logStreamName="stream",
+            logEvents=[event],
+        )
 
-    following = subprocess.Popen([sys.executable, "-m", "cloud", "logs"], stdout=subprocess.PIPE, text=True)
+    following = subprocess.Popen(
+        [sys.executable, "-m", "cloud", "logs"], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert following.stdout
         lines = [following.stdout.readline(), following.stdout.readline()]
@@ -51,23 +67,31 @@ def test_logs_follows_every_log_group_of_the_stack(checkout: Checkout) -> None:
         pytest.param("y\ny\n{bucket}\n", "Deleting all versions", id="asked twice"),
     ],
 )
-def test_destroy_deletes_the_bucket_only_when_asked_twice(checkout: Checkout, answers: str, told: str) -> None:
+def test_destroy_deletes_the_bucket_only_when_asked_twice(
+    checkout: Checkout, answers: str, told: str
+) -> None:
     bucket = checkout.create_stack()
     checkout.use_real_sam()
     s3 = boto3.client("s3", region_name=REGION)
     for _ in range(2):
         s3.put_object(Bucket=bucket, Key="models/1/model.tflite", Body=b"model")
 
-    status, said = checkout.cloud_in_terminal("destroy", answers=answers.format(bucket=bucket))
+    status, said = checkout.cloud_in_terminal(
+        "destroy", answers=answers.format(bucket=bucket)
+    )
 
     assert status == 0, said
     assert not stack_exists(checkout)
-    assert (bucket in {found["Name"] for found in s3.list_buckets()["Buckets"]}) == (told == "Kept")
+    assert (bucket in {found["Name"] for found in s3.list_buckets()["Buckets"]}) == (
+        told == "Kept"
+    )
     assert told in said
 
 
 @pytest.mark.long
-def test_a_bucket_is_deleted_with_all_versions_and_delete_markers(checkout: Checkout) -> None:
+def test_a_bucket_is_deleted_with_all_versions_and_delete_markers(
+    checkout: Checkout,
+) -> None:
     bucket = checkout.create_stack()
     checkout.use_real_sam()
     s3 = boto3.client("s3", region_name=REGION)
@@ -101,32 +125,49 @@ def test_destroy_without_a_terminal_deletes_nothing(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("command", ["url", "logs", "deploy"])
-def test_a_stage_that_was_never_deployed_is_one_line(checkout: Checkout, command: str) -> None:
+def test_a_stage_that_was_never_deployed_is_one_line(
+    checkout: Checkout, command: str
+) -> None:
     done = checkout.cloud(command)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("samconfig.toml names no stack and region for 'default'")
+    assert done.stderr.startswith(
+        "samconfig.toml names no stack and region for 'default'"
+    )
     assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["url", "logs"])
-def test_a_stack_that_is_not_there_is_one_line(checkout: Checkout, command: str) -> None:
+def test_a_stack_that_is_not_there_is_one_line(
+    checkout: Checkout, command: str
+) -> None:
     checkout.save()
 
     done = checkout.cloud(command)
 
     assert done.returncode == 1
-    assert done.stderr == f"{checkout.name} is not deployed in {REGION}. Run make deploy.\n"
+    assert (
+        done.stderr
+        == f"{checkout.name} is not deployed in {REGION}. Run make deploy.\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("parameter", "told"),
     [
-        ("TrainingComputer=GPU", "samconfig.toml sets TrainingComputer, but template.yaml has no such parameter.\n"),
-        ("TrainingCompute", "samconfig.toml, parameter_overrides: TrainingCompute is not a valid format."),
+        (
+            "TrainingComputer=GPU",
+            "samconfig.toml sets TrainingComputer, but template.yaml has no such parameter.\n",
+        ),
+        (
+            "TrainingCompute",
+            "samconfig.toml, parameter_overrides: TrainingCompute is not a valid format.",
+        ),
     ],
 )
-def test_a_wrong_parameter_is_one_line(checkout: Checkout, parameter: str, told: str) -> None:
+def test_a_wrong_parameter_is_one_line(
+    checkout: Checkout, parameter: str, told: str
+) -> None:
     checkout.save(parameter)
 
     done = checkout.cloud("url")
@@ -140,11 +181,17 @@ def test_a_wrong_parameter_is_one_line(checkout: Checkout, parameter: str, told:
     ("variables", "told"),
     [
         ({"AWS_EC2_METADATA_DISABLED": "true"}, "No AWS credentials were found."),
-        ({"AWS_PROFILE": "missing"}, "AWS: The config profile (missing) could not be found"),
+        (
+            {"AWS_PROFILE": "missing"},
+            "AWS: The config profile (missing) could not be found",
+        ),
     ],
 )
 def test_missing_credentials_are_one_line(
-    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+    checkout: Checkout,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    told: str,
 ) -> None:
     checkout.save()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -163,7 +210,9 @@ def test_missing_credentials_are_one_line(
 
 def stack_exists(checkout: Checkout) -> bool:
     try:
-        boto3.client("cloudformation", region_name=REGION).describe_stacks(StackName=checkout.name)
+        boto3.client("cloudformation", region_name=REGION).describe_stacks(
+            StackName=checkout.name
+        )
     except ClientError:
         return False
     return True

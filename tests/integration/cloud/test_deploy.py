@@ -16,16 +16,26 @@ OTHER_IMAGE = f"sha256:{'2b' * 32}"
 TAG, OTHER_TAG = "1a" * 8, "2b" * 8
 
 
-def test_the_first_deployment_pushes_the_image_once_the_stack_has_made_its_repository(checkout: Checkout) -> None:
+def test_the_first_deployment_pushes_the_image_once_the_stack_has_made_its_repository(
+    checkout: Checkout,
+) -> None:
     checkout.save()
 
     deploy("default")
 
-    assert steps(checkout) == ["sam build", "docker build", "sam deploy", "docker login", "docker push"]
+    assert steps(checkout) == [
+        "sam build",
+        "docker build",
+        "sam deploy",
+        "docker login",
+        "docker push",
+    ]
     assert tags(checkout) == {checkout.deployed()["TrainingTag"]}
 
 
-def test_a_later_deployment_pushes_the_image_before_a_job_can_name_it(checkout: Checkout) -> None:
+def test_a_later_deployment_pushes_the_image_before_a_job_can_name_it(
+    checkout: Checkout,
+) -> None:
     checkout.save()
     deploy("default")
     checkout.calls()
@@ -33,7 +43,13 @@ def test_a_later_deployment_pushes_the_image_before_a_job_can_name_it(checkout: 
     checkout.tell("image", OTHER_IMAGE)
     deploy("default")
 
-    assert steps(checkout) == ["sam build", "docker build", "docker login", "docker push", "sam deploy"]
+    assert steps(checkout) == [
+        "sam build",
+        "docker build",
+        "docker login",
+        "docker push",
+        "sam deploy",
+    ]
     assert checkout.deployed()["TrainingTag"] == OTHER_TAG
     assert tags(checkout) == {TAG, OTHER_TAG}
 
@@ -59,7 +75,13 @@ def test_the_next_deployment_mends_a_push_that_failed(checkout: Checkout) -> Non
     checkout.tell("failing", "nothing")
     deploy("default")
 
-    assert steps(checkout) == ["sam build", "docker build", "docker login", "docker push", "sam deploy"]
+    assert steps(checkout) == [
+        "sam build",
+        "docker build",
+        "docker login",
+        "docker push",
+        "sam deploy",
+    ]
     assert tags(checkout) == {checkout.deployed()["TrainingTag"]}
 
 
@@ -78,7 +100,9 @@ def test_sam_builds_in_a_container_where_lambdas_python_is_missing(
 
 
 @pytest.mark.parametrize("failing", ["sam build", "docker build"])
-def test_nothing_is_deployed_that_was_not_built(checkout: Checkout, failing: str) -> None:
+def test_nothing_is_deployed_that_was_not_built(
+    checkout: Checkout, failing: str
+) -> None:
     checkout.save()
     checkout.tell("failing", failing)
 
@@ -102,26 +126,55 @@ def test_docker_gets_ecrs_password_by_stdin(checkout: Checkout) -> None:
     deploy("default")
 
     host = f"123456789012.dkr.ecr.{REGION}.amazonaws.com"
-    assert ["docker", "login", "--username", "AWS", "--password-stdin", host] in checkout.calls()
+    assert [
+        "docker",
+        "login",
+        "--username",
+        "AWS",
+        "--password-stdin",
+        host,
+    ] in checkout.calls()
     assert (checkout.tools / "password").read_text() == "123456789012-auth-token"
 
 
-def test_the_parameters_are_those_of_samconfig_and_the_templates_defaults(checkout: Checkout) -> None:
-    checkout.save("AlarmEmail=you@example.org", "TrainingTag=old", 'TrainingVcpus="8" PredictRate=5')
+def test_the_parameters_are_those_of_samconfig_and_the_templates_defaults(
+    checkout: Checkout,
+) -> None:
+    checkout.save(
+        "AlarmEmail=you@example.org",
+        "TrainingTag=old",
+        'TrainingVcpus="8" PredictRate=5',
+    )
 
     deploy("default")
 
     found = checkout.deployed()
-    given = {"AlarmEmail": "you@example.org", "TrainingVcpus": "8", "PredictRate": "5", "TrainingTag": TAG}
+    given = {
+        "AlarmEmail": "you@example.org",
+        "TrainingVcpus": "8",
+        "PredictRate": "5",
+        "TrainingTag": TAG,
+    }
     assert found == found | given
-    assert found == found | {"AwsEndpointUrl": "", "LogDays": "30", "TrainingCompute": "FARGATE"}
+    assert found == found | {
+        "AwsEndpointUrl": "",
+        "LogDays": "30",
+        "TrainingCompute": "FARGATE",
+    }
 
 
 @pytest.mark.parametrize(
     ("compute", "requirements"),
-    [("FARGATE", "training"), ("FARGATE_SPOT", "training"), ("GPU", "training-gpu"), ("GPU_SPOT", "training-gpu")],
+    [
+        ("FARGATE", "training"),
+        ("FARGATE_SPOT", "training"),
+        ("GPU", "training-gpu"),
+        ("GPU_SPOT", "training-gpu"),
+    ],
 )
-def test_the_image_is_for_what_trainings_run_on(checkout: Checkout, compute: str, requirements: str) -> None:
+def test_the_image_is_for_what_trainings_run_on(
+    checkout: Checkout, compute: str, requirements: str
+) -> None:
     checkout.save(f"TrainingCompute={compute}")
 
     deploy("default")
@@ -142,7 +195,9 @@ def test_the_image_knows_its_commit_and_whether_that_is_all(checkout: Checkout) 
     assert f"REVISION={commit}-dirty" in image_build(checkout)
 
 
-def test_what_is_deployed_is_printed_as_shell_variables(checkout: Checkout, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_deployed_is_printed_as_shell_variables(
+    checkout: Checkout, capfd: pytest.CaptureFixture[str]
+) -> None:
     checkout.save()
     deploy("default")
 
@@ -154,10 +209,14 @@ def test_what_is_deployed_is_printed_as_shell_variables(checkout: Checkout, capf
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS"])
-def test_a_stack_that_cannot_be_deployed_is_told_before_anything_is_built(checkout: Checkout, status: str) -> None:
+def test_a_stack_that_cannot_be_deployed_is_told_before_anything_is_built(
+    checkout: Checkout, status: str
+) -> None:
     checkout.create_stack()
     stacks = get_backend("cloudformation")["123456789012"][REGION].stacks
-    next(stack for stack in stacks.values() if stack.name == checkout.name).status = status
+    next(
+        stack for stack in stacks.values() if stack.name == checkout.name
+    ).status = status
 
     with pytest.raises(CloudError, match=f"{checkout.name} is {status}"):
         deploy("default")
@@ -165,14 +224,18 @@ def test_a_stack_that_cannot_be_deployed_is_told_before_anything_is_built(checko
     assert steps(checkout) == []
 
 
-def test_docker_that_does_not_run_is_told_before_anything_is_asked(checkout: Checkout) -> None:
+def test_docker_that_does_not_run_is_told_before_anything_is_asked(
+    checkout: Checkout,
+) -> None:
     checkout.tell("failing", "docker version")
 
     with pytest.raises(CloudError, match=r"^`docker version` failed: it cannot$"):
         deploy("default")
 
 
-def test_the_first_time_it_asks_where_to_and_saves_the_answers(checkout: Checkout) -> None:
+def test_the_first_time_it_asks_where_to_and_saves_the_answers(
+    checkout: Checkout,
+) -> None:
     status, said = checkout.cloud_in_terminal("deploy", answers=f"{checkout.name}\n\n")
 
     assert status == 0, said
@@ -182,11 +245,15 @@ def test_the_first_time_it_asks_where_to_and_saves_the_answers(checkout: Checkou
     assert tags(checkout) == {TAG}
 
 
-def test_another_stage_is_another_stack_with_the_same_settings(checkout: Checkout) -> None:
+def test_another_stage_is_another_stack_with_the_same_settings(
+    checkout: Checkout,
+) -> None:
     checkout.save("LogDays=7")
     before = tomllib.loads(checkout.config.read_text())["default"]
 
-    status, said = checkout.cloud_in_terminal("deploy", "--stage", "staging", answers=f"{checkout.name}-2\n\n")
+    status, said = checkout.cloud_in_terminal(
+        "deploy", "--stage", "staging", answers=f"{checkout.name}-2\n\n"
+    )
 
     assert status == 0, said
     saved = tomllib.loads(checkout.config.read_text())
@@ -203,7 +270,11 @@ def test_another_stage_is_another_stack_with_the_same_settings(checkout: Checkou
 def steps(checkout: Checkout) -> list[str]:
     """What was done, in order, less what only looks."""
     found = [" ".join(call[:2]) for call in checkout.calls()]
-    return [step for step in found if step not in {"docker version", "docker image", "docker tag"}]
+    return [
+        step
+        for step in found
+        if step not in {"docker version", "docker image", "docker tag"}
+    ]
 
 
 def image_build(checkout: Checkout) -> list[str]:
@@ -223,5 +294,7 @@ def sam_deploy(checkout: Checkout) -> list[str]:
 
 def tags(checkout: Checkout) -> set[str]:
     """Of the images that the stack's repository has."""
-    found = boto3.client("ecr", region_name=REGION).list_images(repositoryName=checkout.name)["imageIds"]
+    found = boto3.client("ecr", region_name=REGION).list_images(
+        repositoryName=checkout.name
+    )["imageIds"]
     return {str(image["imageTag"]) for image in found}

@@ -1,7 +1,7 @@
 """docs/deploy.md and docs/operations.md, pasted into a shell block by block.
 
-AWS is moto's server, `aws`, `sam` and `docker` are stand-ins, and the API is the service on this machine, whose store
-is the bucket.
+AWS is moto's server, `aws`, `sam` and `docker` are stand-ins, and the API is the
+service on this machine, whose store is the bucket.
 """
 
 import json
@@ -44,15 +44,22 @@ class Deployed:
 
 def create_bucket(name: str) -> Any:
     s3: Any = boto3.resource("s3")
-    bucket = s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    bucket = s3.create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
     bucket.Versioning().enable()
     return bucket
 
 
 def create_stack(checkout: Checkout, outputs: dict[str, str]) -> None:
     """One that is there already, and one that `sam deploy` makes, with the same outputs."""
-    images = {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": {"Ref": "AWS::StackName"}}}
-    values = outputs | {"TrainingImages": {"Fn::GetAtt": ["TrainingImages", "RepositoryUri"]}}
+    images = {
+        "Type": "AWS::ECR::Repository",
+        "Properties": {"RepositoryName": {"Ref": "AWS::StackName"}},
+    }
+    values = outputs | {
+        "TrainingImages": {"Fn::GetAtt": ["TrainingImages", "RepositoryUri"]}
+    }
     template = {
         "Parameters": {"TrainingTag": {"Type": "String"}},
         "Resources": {"TrainingImages": images},
@@ -67,15 +74,23 @@ def create_stack(checkout: Checkout, outputs: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def deployed(checkout: Checkout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Deployed]:
+def deployed(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Deployed]:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.delenv("PYTHONPATH")
     checkout.save()
     saved = checkout.config.read_text()
     copy_checkout(checkout.folder)
-    staging = saved.replace("default", "staging").replace(checkout.name, f"{checkout.name}-2")
+    staging = saved.replace("default", "staging").replace(
+        checkout.name, f"{checkout.name}-2"
+    )
     checkout.config.write_text(saved + staging.partition("\n")[2])
-    write_tool(checkout.tools / "aws", Path(sys.executable), Path(__file__).with_name("aws_stand_in.py").read_text())
+    write_tool(
+        checkout.tools / "aws",
+        Path(sys.executable),
+        Path(__file__).with_name("aws_stand_in.py").read_text(),
+    )
     checkout.git("add", ".")
     checkout.commit("docs.md")
 
@@ -95,7 +110,10 @@ def deployed(checkout: Checkout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         "FailedEvents": boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"],
         "DashboardUrl": "https://dashboard.test/",
     }
-    assert outputs.keys() == yaml_parse((ROOT / "template.yaml").read_text())["Outputs"].keys()
+    assert (
+        outputs.keys()
+        == yaml_parse((ROOT / "template.yaml").read_text())["Outputs"].keys()
+    )
     create_stack(checkout, outputs)
     yield Deployed(checkout, service, Store(f"s3://{name}"), key)
     # A training goes on without the service, unless it is cancelled.
@@ -106,7 +124,9 @@ def deployed(checkout: Checkout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 @pytest.mark.long
-def test_deploying_and_operating_run_as_pasted(deployed: Deployed, tiny_npz: Path) -> None:
+def test_deploying_and_operating_run_as_pasted(
+    deployed: Deployed, tiny_npz: Path
+) -> None:
     service, store = deployed.service, deployed.store
     store.write(DELETED, b"model")
     store.delete(DELETED)
@@ -118,7 +138,11 @@ def test_deploying_and_operating_run_as_pasted(deployed: Deployed, tiny_npz: Pat
         uploads = [Path(entry.key).stem for entry in store.entries("raw")]
         return all(service.dataset(name).get("versions") for name in uploads)
 
-    shell = Shell(deployed.checkout.folder, deployed.checkout.tools / "log", {"MNIST_NPZ": str(tiny_npz)})
+    shell = Shell(
+        deployed.checkout.folder,
+        deployed.checkout.tools / "log",
+        {"MNIST_NPZ": str(tiny_npz)},
+    )
     try:
         for block in [block for document in DOCUMENTS for block in blocks(document)]:
             if block.section != IN_CONTAINERS:

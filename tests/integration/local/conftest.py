@@ -115,9 +115,9 @@ def handler(event, context):
 """
 )
 
-# How a training goes is in its plan: SECONDS to run, or WAIT for the file go, the EXIT statuses of its attempts, if it
-# is DEAF to SIGTERM, or leaves LITTER. An exit status of "lost" ends all its processes at once, as when a machine
-# loses power.
+# How a training goes is in its plan: SECONDS to run, or WAIT for the file go, the EXIT
+# statuses of its attempts, if it is DEAF to SIGTERM, or leaves LITTER. An exit status
+# of "lost" ends all its processes at once, as when a machine loses power.
 TRAINING = """
 import json, os, signal, sys, tempfile, time
 from pathlib import Path
@@ -215,12 +215,21 @@ class Gateway:
     def start(self) -> None:
         self.log.write_bytes(b"")
         path = os.pathsep.join([str(PROJECT), str(PROJECT / "layers" / "shared")])
-        others = {name: value for name, value in os.environ.items() if not name.startswith("DIGITS_")}
+        others = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("DIGITS_")
+        }
         environment = others | {"PYTHONPATH": path} | self._variables
         with self.log.open("ab") as log:
             command = [sys.executable, "-c", SERVE, str(self.root), self._host]
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        self.url = eventually(lambda: "".join(re.findall(r"ready: (\S+)", self.log.read_text())), START_SECONDS)
+            self.process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log
+            )
+        self.url = eventually(
+            lambda: "".join(re.findall(r"ready: (\S+)", self.log.read_text())),
+            START_SECONDS,
+        )
         self.client = httpx.Client(base_url=self.url, timeout=30)
         self.__dict__.pop("batch", None)
 
@@ -251,7 +260,11 @@ class Gateway:
 
     def events(self, source: str) -> list[dict[str, Any]]:
         path = self.root / "events"
-        found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        found = (
+            [json.loads(line) for line in path.read_text().splitlines()]
+            if path.exists()
+            else []
+        )
         return [event for event in found if event["source"] == source]
 
 

@@ -22,14 +22,21 @@ def test_a_port_that_is_taken_is_said_plainly() -> None:
         port = taken.getsockname()[1]
         command = [sys.executable, "-c", SERVE, str(port)]
         path = {"PYTHONPATH": f"{PROJECT}:{PROJECT / 'layers' / 'shared'}"}
-        ended = subprocess.run(command, env=path, capture_output=True, text=True, timeout=20, check=False)
+        ended = subprocess.run(
+            command, env=path, capture_output=True, text=True, timeout=20, check=False
+        )
     assert ended.returncode == 1
-    assert f"Port {port} of 127.0.0.1 cannot be used: Address already in use" in ended.stderr
+    assert (
+        f"Port {port} of 127.0.0.1 cannot be used: Address already in use"
+        in ended.stderr
+    )
     assert "make run PORT=" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_a_template_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_template_that_cannot_be_read_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert serve(0, None, tmp_path) == 1
     assert "template.yaml" in capsys.readouterr().err
 
@@ -52,7 +59,10 @@ def test_what_killed_writers_left_is_removed(root: Path) -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_the_starter_set_is_converted_before_the_server_is_ready(root: Path, fails: bool) -> None:  # noqa: FBT001
+def test_the_starter_set_is_converted_before_the_server_is_ready(
+    root: Path,
+    fails: bool,  # noqa: FBT001
+) -> None:
     (root / "data").mkdir()
     (root / "data" / "starter.npz").write_bytes(b"starter")
     convert = root / "functions" / "convert" / "app.py"
@@ -73,7 +83,9 @@ def test_the_starter_set_is_converted_before_the_server_is_ready(root: Path, fai
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_server_that_is_told_to_stop_says_that_it_has(own_gateway: Gateway, how: signal.Signals) -> None:
+def test_a_server_that_is_told_to_stop_says_that_it_has(
+    own_gateway: Gateway, how: signal.Signals
+) -> None:
     own_gateway.stop(how)
     assert own_gateway.process.returncode == 0
     assert "Stopped. A training that runs goes on" in own_gateway.log.read_text()
@@ -87,14 +99,22 @@ def test_a_server_that_cannot_train_says_so_and_does_all_else(root: Path) -> Non
     try:
         assert gateway.client.post("/train").status_code == HTTPStatus.UNAUTHORIZED
         for path in ("/train", "/train/"):
-            answer = gateway.client.post(path, headers=key | {"Prefer": "wait=5", "Idempotency-Key": "any"})
+            answer = gateway.client.post(
+                path, headers=key | {"Prefer": "wait=5", "Idempotency-Key": "any"}
+            )
             assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.json()["type"] == "urn:digits:training-unavailable"
             assert "container image digits" in answer.json()["detail"]
-        assert gateway.client.get("/train/newest", headers=key).status_code == HTTPStatus.OK
+        assert (
+            gateway.client.get("/train/newest", headers=key).status_code
+            == HTTPStatus.OK
+        )
         assert gateway.client.delete("/train", headers=key).headers["allow"] == "POST"
-        assert gateway.client.put("/raw/mine.npz", content=b"npz", headers=key).status_code == HTTPStatus.OK
+        assert (
+            gateway.client.put("/raw/mine.npz", content=b"npz", headers=key).status_code
+            == HTTPStatus.OK
+        )
         eventually(lambda: gateway.events("aws.s3"))
     finally:
         gateway.stop()

@@ -22,7 +22,14 @@ from tests.integration.permissions.iam import Call, Role, to_calls
 
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
 # Of one connection.
-HOP_BY_HOP = {"connection", "content-encoding", "date", "host", "server", "transfer-encoding"}
+HOP_BY_HOP = {
+    "connection",
+    "content-encoding",
+    "date",
+    "host",
+    "server",
+    "transfer-encoding",
+}
 START_SECONDS = 10
 
 
@@ -43,17 +50,24 @@ class Gate:
         self._s3 = httpx.Client(base_url=s3_url)
         self.denied: list[tuple[str, Call]] = []
         app = Starlette(
-            routes=[batch_api.routes(jobs), Route("/{path:path}", self._pass_on, methods=METHODS)],
+            routes=[
+                batch_api.routes(jobs),
+                Route("/{path:path}", self._pass_on, methods=METHODS),
+            ],
             middleware=[Middleware(BaseHTTPMiddleware, dispatch=self._check)],
         )
-        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", ws="none"))
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, port=0, log_level="warning", lifespan="off", ws="none")
+        )
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         deadline = time.monotonic() + START_SECONDS
         while not self._server.started:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        self.url = (
+            f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        )
         self.batch_url = self.url + batch_api.PATH
 
     def stop(self) -> None:
@@ -61,31 +75,53 @@ class Gate:
         self._thread.join()
         self._s3.close()
 
-    async def _check(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    async def _check(
+        self, request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
         name = _access_key(request)
         role = self._roles.get(name, Role([]))
-        calls = to_calls(request.method, request.url.path, dict(request.query_params), await request.body())
+        calls = to_calls(
+            request.method,
+            request.url.path,
+            dict(request.query_params),
+            await request.body(),
+        )
         refused = [(name, call) for call in calls if not role.allows(call)]
         self.denied += refused
         if refused:
             return _refusal(str(refused))
         answer = await call_next(request)
-        if answer.status_code == HTTPStatus.NOT_FOUND and not role.may_list(calls[0].resource.partition("/")[0]):
+        if answer.status_code == HTTPStatus.NOT_FOUND and not role.may_list(
+            calls[0].resource.partition("/")[0]
+        ):
             return _refusal("There may be no such object.")
         return answer
 
     async def _pass_on(self, request: Request) -> Response:
-        headers = {name: value for name, value in request.headers.items() if name not in HOP_BY_HOP}
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name not in HOP_BY_HOP
+        }
         url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         body = await request.body()
-        answer = await run_in_threadpool(self._s3.request, request.method, url, headers=headers, content=body)
-        kept = {name: value for name, value in answer.headers.items() if name not in HOP_BY_HOP}
+        answer = await run_in_threadpool(
+            self._s3.request, request.method, url, headers=headers, content=body
+        )
+        kept = {
+            name: value
+            for name, value in answer.headers.items()
+            if name not in HOP_BY_HOP
+        }
         return Response(answer.content, answer.status_code, kept)
 
 
 def _access_key(request: Request) -> str:
     """Of a signed request, or of a signed URL."""
-    signed = request.headers.get("authorization", "") or f"Credential={request.query_params['X-Amz-Credential']}"
+    signed = (
+        request.headers.get("authorization", "")
+        or f"Credential={request.query_params['X-Amz-Credential']}"
+    )
     match = re.search(r"Credential=(\w+)/", signed)
     assert match
     return match[1]

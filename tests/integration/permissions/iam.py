@@ -14,13 +14,21 @@ OBJECT_ACTIONS = {
     ("GET",): ["s3:GetObject"],
     ("HEAD",): ["s3:GetObject"],
     ("PUT",): ["s3:PutObject"],
-    # Who begins an upload in parts must be able to break it off, which no part of ours does unless S3 fails.
+    # Who begins an upload in parts must be able to break it off, which no part of ours
+    # does unless S3 fails.
     ("POST", "uploads"): ["s3:PutObject", "s3:AbortMultipartUpload"],
     ("PUT", "uploadId"): ["s3:PutObject"],
     ("POST", "uploadId"): ["s3:PutObject"],
 }
 # What a query may say beside what it is about.
-REFINEMENTS = {"prefix", "delimiter", "partNumber", "start-after", "continuation-token", "max-keys"}
+REFINEMENTS = {
+    "prefix",
+    "delimiter",
+    "partNumber",
+    "start-after",
+    "continuation-token",
+    "max-keys",
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,12 @@ class Role:
 
     def __init__(self, statements: list[dict[str, Any]]) -> None:
         self._statements = statements
-        self.permissions = {(action, it) for st in statements for action in st["Action"] for it in st["Resource"]}
+        self.permissions = {
+            (action, it)
+            for st in statements
+            for action in st["Action"]
+            for it in st["Resource"]
+        }
         self.used: set[tuple[str, str]] = set()
 
     def allows(self, call: Call) -> bool:
@@ -59,13 +72,16 @@ class Role:
         return {
             (call.action, pattern)
             for statement in self._statements
-            if call.action in statement["Action"] and _holds(statement.get("Condition", {}), call.context)
+            if call.action in statement["Action"]
+            and _holds(statement.get("Condition", {}), call.context)
             for pattern in statement["Resource"]
             if _is_like(pattern, call.resource)
         }
 
 
-def to_calls(method: str, path: str, query: Mapping[str, str], body: bytes) -> list[Call]:
+def to_calls(
+    method: str, path: str, query: Mapping[str, str], body: bytes
+) -> list[Call]:
     """What a request to S3 (with the bucket in its path) or Batch asks for, all of which must be allowed.
 
     One that is not known here is an action that no role is allowed.
@@ -79,17 +95,32 @@ def to_calls(method: str, path: str, query: Mapping[str, str], body: bytes) -> l
         actions = OBJECT_ACTIONS.get((method, *operation), [f"{method} {operation}"])
         return [Call(action, f"{arn}/{key}") for action in actions]
     if (method, *operation) == ("POST", "delete"):
-        return [Call("s3:DeleteObject", f"{arn}/{key}") for key in re.findall(r"<Key>(.+?)</Key>", body.decode())]
-    action = "s3:ListBucket" if (method, *operation) == ("GET", "list-type") else f"{method} {operation}"
+        return [
+            Call("s3:DeleteObject", f"{arn}/{key}")
+            for key in re.findall(r"<Key>(.+?)</Key>", body.decode())
+        ]
+    action = (
+        "s3:ListBucket"
+        if (method, *operation) == ("GET", "list-type")
+        else f"{method} {operation}"
+    )
     return [Call(action, arn, {"s3:prefix": query.get("prefix", "")})]
 
 
 def _batch_calls(operation: str, body: dict[str, Any]) -> list[Call]:
     match operation:
         case "submitjob":
-            return [Call("batch:SubmitJob", body[part]) for part in ("jobQueue", "jobDefinition")]
+            return [
+                Call("batch:SubmitJob", body[part])
+                for part in ("jobQueue", "jobDefinition")
+            ]
         case "terminatejob":
-            return [Call("batch:TerminateJob", f"arn:aws:batch:{REGION}:123456789012:job/{body['jobId']}")]
+            return [
+                Call(
+                    "batch:TerminateJob",
+                    f"arn:aws:batch:{REGION}:123456789012:job/{body['jobId']}",
+                )
+            ]
         case "describejobs":
             return [Call("batch:DescribeJobs", "*")]
         case "listjobs":
@@ -101,8 +132,13 @@ def _holds(condition: dict[str, dict[str, str]], context: Mapping[str, str]) -> 
     if condition.keys() - {"StringLike"}:
         raise NotImplementedError(condition)
     wanted = condition.get("StringLike", {})
-    return all(key in context and _is_like(pattern, context[key]) for key, pattern in wanted.items())
+    return all(
+        key in context and _is_like(pattern, context[key])
+        for key, pattern in wanted.items()
+    )
 
 
 def _is_like(pattern: str, text: str) -> bool:
-    return bool(re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text))
+    return bool(
+        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text)
+    )

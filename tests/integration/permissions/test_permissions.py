@@ -27,7 +27,9 @@ from tests.stack import Stack
 pytestmark = [
     pytest.mark.long,
     # Keras' own, with this NumPy.
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+    ),
 ]
 
 BUCKET = "digits-permissions"
@@ -66,16 +68,24 @@ class Service:
         with self._acting_as(given["Role"], given["Environment"]["Variables"]):
             if function not in self._apps:
                 self._apps[function] = load_app(function.lower())
-            return self._apps[function].handler(event, SimpleNamespace(function_name=""))
+            return self._apps[function].handler(
+                event, SimpleNamespace(function_name="")
+            )
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The control plane's answer."""
-        event = sample_event("train") | {"httpMethod": method, "path": path, "body": json.dumps(body) if body else None}
+        event = sample_event("train") | {
+            "httpMethod": method,
+            "path": path,
+            "body": json.dumps(body) if body else None,
+        }
         return json.loads(self.invoke("Train", event)["body"])
 
     def upload(self, name: str, npz: bytes) -> str:
         """What becomes of an upload."""
-        httpx.put(self.ask("POST", "/datasets", {"name": name})["upload_url"], content=npz).raise_for_status()
+        httpx.put(
+            self.ask("POST", "/datasets", {"name": name})["upload_url"], content=npz
+        ).raise_for_status()
         event = sample_event("upload")
         event["detail"]["object"]["key"] = f"raw/{name}.npz"
         return str(self.invoke("Convert", event)["status"])
@@ -91,9 +101,14 @@ class Service:
 
     @contextmanager
     def _acting_as(self, role_arn: str, variables: dict[str, str]) -> Iterator[None]:
-        keys = {"AWS_ACCESS_KEY_ID": role_arn.removesuffix(".Arn"), "AWS_SECRET_ACCESS_KEY": "secret"}
+        keys = {
+            "AWS_ACCESS_KEY_ID": role_arn.removesuffix(".Arn"),
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(boto3, "DEFAULT_SESSION", None)  # It keeps the keys that it was made with.
+            patch.setattr(
+                boto3, "DEFAULT_SESSION", None
+            )  # It keeps the keys that it was made with.
             # Lambda sets the first, and boto3 goes by the second.
             for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
                 patch.setenv(name, REGION)
@@ -109,7 +124,9 @@ def roles() -> dict[str, Role]:
 
 
 @pytest.fixture(scope="module")
-def gate(roles: dict[str, Role], moto_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+def gate(
+    roles: dict[str, Role], moto_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gate]:
     httpx.put(f"{moto_server}/{BUCKET}").raise_for_status()
     made = Gate(roles, moto_server, Jobs(tmp_path_factory.mktemp("batch")))
     yield made
@@ -120,8 +137,14 @@ def gate(roles: dict[str, Role], moto_server: str, tmp_path_factory: pytest.Temp
 def large_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole shard of it goes up in parts."""
     path = tmp_path_factory.mktemp("large") / "large.npz"
-    arrays = {"x_train": np.zeros((EXAMPLES_PER_SHARD, 28, 28), np.uint8), "x_test": np.zeros((10, 28, 28), np.uint8)}
-    labels = {f"y_{name[2:]}": np.arange(len(images), dtype=np.uint8) % 10 for name, images in arrays.items()}
+    arrays = {
+        "x_train": np.zeros((EXAMPLES_PER_SHARD, 28, 28), np.uint8),
+        "x_test": np.zeros((10, 28, 28), np.uint8),
+    }
+    labels = {
+        f"y_{name[2:]}": np.arange(len(images), dtype=np.uint8) % 10
+        for name, images in arrays.items()
+    }
     np.savez(path, **arrays, **labels)  # type: ignore[arg-type]  # its stub takes every name for allow_pickle
     return path
 
@@ -134,7 +157,12 @@ def lose_batch_id(job_id: str, url: str) -> None:
             patch.setenv(name, "test")
         store = Store(f"s3://{BUCKET}")
     request = jobs.load_request(store, job_id)
-    jobs.update(store, replace(request, batch_job_id=None, created=request.created - timedelta(minutes=2)))
+    jobs.update(
+        store,
+        replace(
+            request, batch_job_id=None, created=request.created - timedelta(minutes=2)
+        ),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +178,13 @@ def story(gate: Gate, moto_server: str, tiny_npz: Path, large_npz: Path) -> None
         assert service.upload("large", large_npz.read_bytes()) == "converted"
 
     wanted = {"dataset": "tiny", "architecture": "lab", "epochs": 3, "batch_size": 32}
-    without_batch = Service(stack, AWS_ENDPOINT_URL_BATCH="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1")
-    assert without_batch.ask("POST", "/train", wanted)["type"] == "urn:digits:batch-unavailable"
+    without_batch = Service(
+        stack, AWS_ENDPOINT_URL_BATCH="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1"
+    )
+    assert (
+        without_batch.ask("POST", "/train", wanted)["type"]
+        == "urn:digits:batch-unavailable"
+    )
     job_id = service.ask("POST", "/train", wanted)["job_id"]
     assert service.run(job_id) == "SUCCEEDED"
     ended = sample_event("job-failed")
@@ -159,13 +192,19 @@ def story(gate: Gate, moto_server: str, tiny_npz: Path, large_npz: Path) -> None
     service.invoke("Train", ended)
     other = service.ask("POST", "/train", wanted)["job_id"]
     assert service.ask("DELETE", f"/train/{other}")["status"] == "FAILED"
-    assert {job["status"] for job in service.ask("GET", "/train")["jobs"]} == {"SUCCEEDED", "FAILED"}
+    assert {job["status"] for job in service.ask("GET", "/train")["jobs"]} == {
+        "SUCCEEDED",
+        "FAILED",
+    }
 
     model, bundled = service.ask("GET", "/models")["models"]
     version = model["version"]
     assert bundled["version"] == "bundled"
     assert service.ask("GET", f"/models/{version}") == model
-    assert service.ask("POST", f"/models/{version}/release", {"reason": "try"})["number"] == 1
+    assert (
+        service.ask("POST", f"/models/{version}/release", {"reason": "try"})["number"]
+        == 1
+    )
 
     # A training can be as good as this one, and is released then.
     third = service.ask("POST", "/train", wanted)["job_id"]
@@ -173,7 +212,10 @@ def story(gate: Gate, moto_server: str, tiny_npz: Path, large_npz: Path) -> None
     assert service.ask("GET", f"/train/{third}")["status"] == "SUBMITTED"
     assert service.run(third) == "SUCCEEDED"
     assert service.ask("GET", f"/train/{third}")["released"]
-    assert service.ask("POST", f"/models/{version}/release", {"reason": "again"})["number"] == 3
+    assert (
+        service.ask("POST", f"/models/{version}/release", {"reason": "again"})["number"]
+        == 3
+    )
     cold = Service(stack).invoke("Predict", sample_event("predict"))
     assert json.loads(cold["body"])["model_version"] == version
 
@@ -186,5 +228,9 @@ def test_each_part_may_do_what_it_does(gate: Gate) -> None:
 @pytest.mark.usefixtures("story")
 @pytest.mark.parametrize("role", ROLES)
 def test_no_part_may_do_what_it_does_not(roles: dict[str, Role], role: str) -> None:
-    unused = {(action, it) for action, it in roles[role].permissions - roles[role].used if action not in LAMBDAS_OWN}
+    unused = {
+        (action, it)
+        for action, it in roles[role].permissions - roles[role].used
+        if action not in LAMBDAS_OWN
+    }
     assert unused == set()

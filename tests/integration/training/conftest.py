@@ -25,7 +25,16 @@ from training.packaging.package import Package, pack
 
 STARTER = Path(__file__).parents[3] / "data" / "starter.npz"
 TRAIN, TEST = 600, 200
-LAB_SHAPES = [(3, 3, 1, 32), (32,), (3, 3, 32, 64), (64,), (9216, 128), (128,), (128, 10), (10,)]
+LAB_SHAPES = [
+    (3, 3, 1, 32),
+    (32,),
+    (3, 3, 32, 64),
+    (64,),
+    (9216, 128),
+    (128,),
+    (128, 10),
+    (10,),
+]
 PARAMETERS = Parameters(architecture="lab", epochs=2, batch_size=64)
 CREATED = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)
 
@@ -45,7 +54,9 @@ class Trainings:
     def create(self, job_id: str, *, version: str = "1.0.0", epochs: int = 1) -> str:
         """Request a job."""
         parameters = Parameters(architecture="lab", epochs=epochs, batch_size=64)
-        request = Request.new(job_id, replace(self.dataset, version=version), parameters)
+        request = Request.new(
+            job_id, replace(self.dataset, version=version), parameters
+        )
         jobs.create(self.store, replace(request, created=CREATED))
         return job_id
 
@@ -73,7 +84,10 @@ def tiny_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An npz of few real digits."""
     path = tmp_path_factory.mktemp("tiny") / "tiny.npz"
     with np.load(STARTER) as starter:
-        members = {name: starter[name][: TRAIN if name.endswith("train") else TEST] for name in starter.files}
+        members = {
+            name: starter[name][: TRAIN if name.endswith("train") else TEST]
+            for name in starter.files
+        }
     np.savez_compressed(path, **members)
     return path
 

@@ -7,7 +7,14 @@ import tensorflow as tf
 from digits.datasets import shard_keys
 from digits.errors import DamagedObjectError
 from tests.integration.training.conftest import TRAIN, Trainings
-from training.input import Examples, evaluation_batches, fetch, hold_out, read, training_batches
+from training.input import (
+    Examples,
+    evaluation_batches,
+    fetch,
+    hold_out,
+    read,
+    training_batches,
+)
 
 BATCH_SIZE = 64
 
@@ -24,7 +31,11 @@ def write(path: Path, images: list[bytes]) -> None:
                 "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image])),
                 "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[3])),
             }
-            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+            writer.write(
+                tf.train.Example(
+                    features=tf.train.Features(feature=feature)
+                ).SerializeToString()
+            )
 
 
 def test_shards_hold_what_was_uploaded(examples: Examples, tiny_digits: Path) -> None:
@@ -33,7 +44,9 @@ def test_shards_hold_what_was_uploaded(examples: Examples, tiny_digits: Path) ->
         np.testing.assert_array_equal(examples.labels, npz["y_train"])
 
 
-def test_several_shards_are_read_in_the_same_order_every_time(trainings: Trainings, tmp_path: Path) -> None:
+def test_several_shards_are_read_in_the_same_order_every_time(
+    trainings: Trainings, tmp_path: Path
+) -> None:
     (key,) = shard_keys(trainings.store, trainings.dataset, "train")
     paths = [tmp_path / str(number) for number in range(6)]
     for path in paths:
@@ -66,7 +79,9 @@ def test_validation_takes_one_in_twenty_and_leaves_the_rest(examples: Examples) 
 def test_equal_images_are_on_one_side(examples: Examples) -> None:
     copies = Examples(np.tile(examples.images, (3, 1, 1)), np.tile(examples.labels, 3))
     training, validation = hold_out(copies)
-    sides = [{image.tobytes() for image in side.images} for side in (training, validation)]
+    sides = [
+        {image.tobytes() for image in side.images} for side in (training, validation)
+    ]
     assert sides[0].isdisjoint(sides[1])
     assert len(sides[1]) * 3 == len(validation) > 0
 
@@ -79,18 +94,28 @@ def order(seed: int, epochs: range) -> list[int]:
 
 
 def test_an_epoch_has_every_example_once_scaled(examples: Examples) -> None:
-    batches = list(training_batches(examples, BATCH_SIZE, 0, range(1)).as_numpy_iterator())
-    assert [len(labels) for _, labels in batches] == [BATCH_SIZE] * (TRAIN // BATCH_SIZE) + [TRAIN % BATCH_SIZE]
+    batches = list(
+        training_batches(examples, BATCH_SIZE, 0, range(1)).as_numpy_iterator()
+    )
+    assert [len(labels) for _, labels in batches] == [BATCH_SIZE] * (
+        TRAIN // BATCH_SIZE
+    ) + [TRAIN % BATCH_SIZE]
     pixels = np.concatenate([pixels for pixels, _ in batches])
     assert pixels.dtype == np.float32
     assert pixels.shape == (TRAIN, 28, 28, 1)
     assert (pixels.min(), pixels.max()) == (0, 1)
-    served = {image.tobytes() for image in np.round(pixels[..., 0] * 255).astype(np.uint8)}
+    served = {
+        image.tobytes() for image in np.round(pixels[..., 0] * 255).astype(np.uint8)
+    }
     assert served == {image.tobytes() for image in examples.images}
 
 
 def test_the_order_depends_on_the_seed_and_the_epoch_only() -> None:
-    orders = {(seed, epoch): order(seed, range(epoch, epoch + 1)) for seed in (0, 1) for epoch in (0, 1)}
+    orders = {
+        (seed, epoch): order(seed, range(epoch, epoch + 1))
+        for seed in (0, 1)
+        for epoch in (0, 1)
+    }
     assert len({tuple(numbers) for numbers in orders.values()}) == 4
     assert order(0, range(2)) == orders[0, 0] + orders[0, 1]
 

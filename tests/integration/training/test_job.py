@@ -30,7 +30,9 @@ from training.packaging.package import Package, describe
 from training.pipeline import Made
 
 # Keras' own, with this NumPy.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+)
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 120
@@ -42,10 +44,17 @@ class Container:
 
     def __init__(self, trainings: Trainings, job_id: str, log: Path) -> None:
         self._log = log
-        environment = os.environ | {"DIGITS_STORE": trainings.store.url, "DIGITS_JOB_ID": job_id}
+        environment = os.environ | {
+            "DIGITS_STORE": trainings.store.url,
+            "DIGITS_JOB_ID": job_id,
+        }
         with log.open("ab") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "training"], cwd=ROOT, env=environment, stdout=file, stderr=file
+                [sys.executable, "-m", "training"],
+                cwd=ROOT,
+                env=environment,
+                stdout=file,
+                stderr=file,
             )
 
     @property
@@ -74,7 +83,9 @@ def _short_studies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def made(package: Package, trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> Made:
+def made(
+    package: Package, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> Made:
     """What each training makes, without taking the time to."""
     manifest = describe(package, trainings.dataset, {}, CREATED)
     made = Made(manifest, package.files, objections=[])
@@ -122,12 +133,18 @@ def last_attempt(container: Container, number: int) -> str:
 
 def kept(trainings: Trainings) -> str:
     """Which checkpoint there is of the job `rough`."""
-    checkpoint = [entry.etag for entry in trainings.store.entries("jobs/rough") if "checkpoint" in entry.key]
+    checkpoint = [
+        entry.etag
+        for entry in trainings.store.entries("jobs/rough")
+        if "checkpoint" in entry.key
+    ]
     return checkpoint[0] if checkpoint else ""
 
 
 @pytest.mark.long
-def test_an_interrupted_job_ends_as_if_it_had_not_been(trainings: Trainings, start: Start) -> None:
+def test_an_interrupted_job_ends_as_if_it_had_not_been(
+    trainings: Trainings, start: Start
+) -> None:
     trainings.create("calm", epochs=EPOCHS)
     calm = start("calm")
     assert calm.wait() == 0, calm.log
@@ -135,7 +152,11 @@ def test_an_interrupted_job_ends_as_if_it_had_not_been(trainings: Trainings, sta
 
     result = jobs.load_result(trainings.store, "calm")
     assert result
-    assert (result.status, result.model_version, result.released) == ("SUCCEEDED", manifest.version, False)
+    assert (result.status, result.model_version, result.released) == (
+        "SUCCEEDED",
+        manifest.version,
+        False,
+    )
     assert result.accuracy == manifest.metrics["accuracy"]
     # The bundled model is live, and better than one of so few digits.
     assert "it reads fewer digits right than the live model" in result.reason
@@ -184,13 +205,21 @@ def test_its_phases_come_in_order_and_the_time_to_go_is_honest(
             self.listen(lambda progress: told.append((time.monotonic(), progress)))
 
     monkeypatch.setattr(job, "Phases", Heard)
-    assert job.run(trainings.store, trainings.create("job", epochs=2)).status == "SUCCEEDED"
+    assert (
+        job.run(trainings.store, trainings.create("job", epochs=2)).status
+        == "SUCCEEDED"
+    )
     ended = time.monotonic()
-    assert [phase for phase, _ in groupby(it.phase for _, it in told)] == list(get_args(Phase))
+    assert [phase for phase, _ in groupby(it.phase for _, it in told)] == list(
+        get_args(Phase)
+    )
     for at, progress in told:
         assert progress.eta_seconds
-        # Tests run on machines of any speed and beside each other: only what is wrong by far is found here.
-        assert (ended - at) / 10 < progress.eta_seconds < 10 * (ended - at) + 10, progress
+        # Tests run on machines of any speed and beside each other: only what is wrong
+        # by far is found here.
+        assert (ended - at) / 10 < progress.eta_seconds < 10 * (ended - at) + 10, (
+            progress
+        )
     last = jobs.load_progress(trainings.store, "job")
     assert last
     assert (last.epoch, last.loss) == (None, None)
@@ -209,7 +238,9 @@ def assert_published_as_its_manifest_says(trainings: Trainings) -> None:
     assert manifest.thresholds.keys() == {*export.TOLERANCES, SCORE}
 
 
-def test_a_failure_is_recorded_once_and_ends_in_exit_code_1(trainings: Trainings, start: Start) -> None:
+def test_a_failure_is_recorded_once_and_ends_in_exit_code_1(
+    trainings: Trainings, start: Start
+) -> None:
     trainings.create("doomed", version="7.0.0")
     failed = start("doomed")
     assert failed.wait() == 1, failed.log
@@ -240,26 +271,48 @@ def drop_the_last_record(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (flip_a_byte, "A record is damaged, or no 28x28 image, in tiny-test.tfrecord-00000-of-00001."),
-        (lambda data: data[:-1], "A record is damaged, or no 28x28 image, in tiny-test.tfrecord-00000-of-00001."),
-        (drop_the_last_record, "Expected 200 test examples in tiny 1.0.0. Received 199."),
-        (lambda data: data[:0], "Expected 200 test examples in tiny 1.0.0. Received 0."),
+        (
+            flip_a_byte,
+            "A record is damaged, or no 28x28 image, in tiny-test.tfrecord-00000-of-00001.",
+        ),
+        (
+            lambda data: data[:-1],
+            "A record is damaged, or no 28x28 image, in tiny-test.tfrecord-00000-of-00001.",
+        ),
+        (
+            drop_the_last_record,
+            "Expected 200 test examples in tiny 1.0.0. Received 199.",
+        ),
+        (
+            lambda data: data[:0],
+            "Expected 200 test examples in tiny 1.0.0. Received 0.",
+        ),
     ],
 )
-def test_a_damaged_dataset_fails_the_job(trainings: Trainings, damage: Callable[[bytes], bytes], reason: str) -> None:
+def test_a_damaged_dataset_fails_the_job(
+    trainings: Trainings, damage: Callable[[bytes], bytes], reason: str
+) -> None:
     key = trainings.shard("test")
     trainings.store.write(key, damage(trainings.store.read(key)))
     result = job.run(trainings.store, trainings.create("job"))
     assert result.status == "FAILED"
     assert reason in result.reason
-    assert "Delete this version from the store and upload the dataset again." in result.reason
+    assert (
+        "Delete this version from the store and upload the dataset again."
+        in result.reason
+    )
     assert_nothing_came_of_it(trainings)
 
 
-def test_what_nobody_foresaw_fails_the_job_too(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_foresaw_fails_the_job_too(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     result = job.run(trainings.store, trainings.create("job"))
-    assert result.reason == "The training failed unexpectedly (FileNotFoundError). Its log says why."
+    assert (
+        result.reason
+        == "The training failed unexpectedly (FileNotFoundError). Its log says why."
+    )
 
 
 def test_a_model_that_export_would_change_is_not_published(
@@ -268,7 +321,9 @@ def test_a_model_that_export_would_change_is_not_published(
     monkeypatch.setitem(export.TOLERANCES, "float32_probability_difference", 0.0)
     result = job.run(trainings.store, trainings.create("job"))
     assert result.status == "FAILED"
-    assert result.reason.startswith("Expected float32_probability_difference to be at most 0. Received 0.0000")
+    assert result.reason.startswith(
+        "Expected float32_probability_difference to be at most 0. Received 0.0000"
+    )
     assert_nothing_came_of_it(trainings)
 
 
@@ -280,7 +335,9 @@ def test_a_job_cancelled_while_it_trains_is_not_published(
         return made
 
     monkeypatch.setattr(pipeline, "make", train)
-    assert job.run(trainings.store, trainings.create("job")).reason == "Cancelled by hand"
+    assert (
+        job.run(trainings.store, trainings.create("job")).reason == "Cancelled by hand"
+    )
     assert_nothing_came_of_it(trainings)
 
 
@@ -321,8 +378,14 @@ def test_a_job_that_died_before_its_release_is_released_without_training_again(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"dataset": None}, "The job cannot be read. jobs/job/request.json cannot be read: dataset: str is needed"),
-        ({"parameters": {"momentum": 0.9}}, "Job job was accepted by another version of this service."),
+        (
+            {"dataset": None},
+            "The job cannot be read. jobs/job/request.json cannot be read: dataset: str is needed",
+        ),
+        (
+            {"parameters": {"momentum": 0.9}},
+            "Job job was accepted by another version of this service.",
+        ),
     ],
 )
 def test_a_request_that_cannot_be_read_fails_the_job(
@@ -349,7 +412,11 @@ def test_progress_that_cannot_be_written_does_not_fail_the_job(
 
 
 def test_a_store_that_does_not_answer_fails_no_job(
-    s3_store: Store, faults: FaultProxy, tiny_digits: Path, package: Package, monkeypatch: pytest.MonkeyPatch
+    s3_store: Store,
+    faults: FaultProxy,
+    tiny_digits: Path,
+    package: Package,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trainings = Trainings(s3_store, tiny_digits)
     trainings.create("job")
@@ -363,7 +430,9 @@ def test_a_store_that_does_not_answer_fails_no_job(
     assert rule.hits
     assert outcomes.resume(s3_store, "job") is None
     faults.clear()
-    made = Made(describe(package, trainings.dataset, {}, CREATED), package.files, objections=[])
+    made = Made(
+        describe(package, trainings.dataset, {}, CREATED), package.files, objections=[]
+    )
     monkeypatch.setattr(pipeline, "make", lambda *_: made)
     assert entry_point.main() == 0
     result = jobs.load_result(s3_store, "job")

@@ -47,18 +47,33 @@ def read(folder: Path, text: str) -> Template:
     return template.read(path)
 
 
-def test_image_and_zip_functions_are_found_with_their_literal_variables(tmp_path: Path) -> None:
+def test_image_and_zip_functions_are_found_with_their_literal_variables(
+    tmp_path: Path,
+) -> None:
     assert read(tmp_path, STACK).functions == {
-        "Reader": Function("Reader", "functions/reader", "app.handler", 512, {"LEVEL": "DEBUG", "TTL": "30"}),
-        "Writer": Function("Writer", "functions/writer", "main.go", 128, {"LEVEL": "INFO"}),
+        "Reader": Function(
+            "Reader",
+            "functions/reader",
+            "app.handler",
+            512,
+            {"LEVEL": "DEBUG", "TTL": "30"},
+        ),
+        "Writer": Function(
+            "Writer", "functions/writer", "main.go", 128, {"LEVEL": "INFO"}
+        ),
     }
 
 
 def test_only_api_events_are_routes(tmp_path: Path) -> None:
-    assert read(tmp_path, STACK).routes == [Route("POST", "/read", "Reader"), Route("ANY", "/write/{name}", "Writer")]
+    assert read(tmp_path, STACK).routes == [
+        Route("POST", "/read", "Reader"),
+        Route("ANY", "/write/{name}", "Writer"),
+    ]
 
 
-def test_binary_media_types_are_those_of_the_api_and_of_all_apis(tmp_path: Path) -> None:
+def test_binary_media_types_are_those_of_the_api_and_of_all_apis(
+    tmp_path: Path,
+) -> None:
     assert read(tmp_path, STACK).binary_media_types == {"image/png", "application/zip"}
 
 
@@ -75,7 +90,10 @@ def test_a_function_is_found_by_its_folder(tmp_path: Path) -> None:
         pytest.param("", id="empty"),
         pytest.param("Resources: [", id="not YAML"),
         pytest.param("Resources: text", id="no resources"),
-        pytest.param("Resources: {F: {Type: AWS::Serverless::Function, Properties: {Handler: a.b}}}", id="no code"),
+        pytest.param(
+            "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Handler: a.b}}}",
+            id="no code",
+        ),
         pytest.param("a: &a [*a, *a]\nb: !Ref {c: *a}", id="recursive"),
     ],
 )
@@ -92,4 +110,6 @@ def test_a_missing_template_is_named(tmp_path: Path) -> None:
 def test_every_function_of_this_project_has_its_handler() -> None:
     for function in template.read(ROOT / "template.yaml").functions.values():
         module, _, name = function.handler.rpartition(".")
-        assert f"def {name}(" in (ROOT / function.folder / f"{module}.py").read_text("utf-8")
+        assert f"def {name}(" in (ROOT / function.folder / f"{module}.py").read_text(
+            "utf-8"
+        )

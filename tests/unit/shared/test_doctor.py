@@ -14,7 +14,11 @@ from digits.parameters import Parameters
 from digits.store import Store
 
 NOW = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)
-FILES = {"model.tflite": b"a network", "model.weights.h5": b"its weights", "report.html": b"a report"}
+FILES = {
+    "model.tflite": b"a network",
+    "model.weights.h5": b"its weights",
+    "report.html": b"a report",
+}
 VERSION = manifests.version_name(NOW, FILES)
 INFO = "datasets/tiny/1.0.0/dataset_info.json"
 SHARD = "datasets/tiny/1.0.0/tiny-train.tfrecord-00000-of-00001"
@@ -23,9 +27,17 @@ IMPATIENT = timedelta(0)
 
 
 def publish(store: Store) -> None:
-    described = {name: manifests.describe(data) for name, data in FILES.items() if name != "report.html"}
+    described = {
+        name: manifests.describe(data)
+        for name, data in FILES.items()
+        if name != "report.html"
+    }
     thresholds = {manifests.SCORE: 0.5}
-    manifests.publish(store, Manifest(VERSION, "tiny", "1.0.0", "abc", {}, {}, thresholds, described), FILES)
+    manifests.publish(
+        store,
+        Manifest(VERSION, "tiny", "1.0.0", "abc", {}, {}, thresholds, described),
+        FILES,
+    )
 
 
 def request(store: Store, job_id: str, dataset: DatasetVersion) -> None:
@@ -39,7 +51,9 @@ def sound(store: Store, small_npz: Path) -> Store:
     dataset = datasets.ingest(store, "tiny")
     publish(store)
     request(store, "done", dataset)
-    result = Result("SUCCEEDED", "Released", NOW, accuracy=0.9, model_version=VERSION, released=True)
+    result = Result(
+        "SUCCEEDED", "Released", NOW, accuracy=0.9, model_version=VERSION, released=True
+    )
     outcomes.end(store, "done", result)
     releases.release(store, manifests.BUNDLED, "The old one is better")
     return store
@@ -53,7 +67,12 @@ def test_a_sound_store(sound: Store) -> None:
     report = doctor.examine(sound, IMPATIENT)
     assert report.findings == []
     assert report.checked["objects"] == len(sound.entries(""))
-    assert report.checked == report.checked | {"models": 1, "releases": 2, "dataset versions": 1, "jobs": 1}
+    assert report.checked == report.checked | {
+        "models": 1,
+        "releases": 2,
+        "dataset versions": 1,
+        "jobs": 1,
+    }
 
 
 def test_an_empty_store(store: Store) -> None:
@@ -82,7 +101,11 @@ def spoil(store: Store, key: str) -> None:
     ("damage", "key", "found"),
     [
         (flip, f"models/{VERSION}/model.tflite", {f"models/{VERSION}/model.tflite"}),
-        (cut, f"models/{VERSION}/model.weights.h5", {f"models/{VERSION}/model.weights.h5"}),
+        (
+            cut,
+            f"models/{VERSION}/model.weights.h5",
+            {f"models/{VERSION}/model.weights.h5"},
+        ),
         (delete, f"models/{VERSION}/model.tflite", {f"models/{VERSION}/model.tflite"}),
         (spoil, f"models/{VERSION}/manifest.json", {f"models/{VERSION}/manifest.json"}),
         (delete, f"models/{VERSION}/manifest.json", {f"models/{VERSION}"}),
@@ -106,7 +129,11 @@ def test_a_damaged_model_is_found_with_the_release_and_the_job_that_name_it(
         (delete, SHARD, SHARD),
         (spoil, INFO, INFO),
         (delete, INFO, "datasets/tiny/1.0.0"),
-        (delete, "datasets/tiny/1.0.0/features.json", "datasets/tiny/1.0.0/features.json"),
+        (
+            delete,
+            "datasets/tiny/1.0.0/features.json",
+            "datasets/tiny/1.0.0/features.json",
+        ),
         (spoil, "datasets/tiny/1.0.0/source.json", "datasets/tiny/1.0.0/source.json"),
         (spoil, "datasets/tiny/problem.json", "datasets/tiny/problem.json"),
         (spoil, "jobs/done/request.json", "jobs/done/request.json"),
@@ -117,7 +144,9 @@ def test_a_damaged_model_is_found_with_the_release_and_the_job_that_name_it(
         (spoil, "jobs/done/checkpoint.keras", "jobs/done/checkpoint.keras"),
     ],
 )
-def test_other_damage(damage: Callable[[Store, str], None], key: str, found: str, sound: Store) -> None:
+def test_other_damage(
+    damage: Callable[[Store, str], None], key: str, found: str, sound: Store
+) -> None:
     damage(sound, key)
     assert examine(sound) == [found]
 
@@ -128,13 +157,20 @@ def test_an_upload_that_was_not_converted(sound: Store) -> None:
     assert examine(sound) == ["raw/new.npz", "raw/tiny.npz"]
 
 
-def test_what_is_unfinished_counts_when_it_has_rested(sound: Store, small_npz: Path) -> None:
+def test_what_is_unfinished_counts_when_it_has_rested(
+    sound: Store, small_npz: Path
+) -> None:
     request(sound, "lost", datasets.convert(sound, "tiny", small_npz))
     sound.write("models/half/model.tflite", b"")
     sound.write("raw/tiny.npz", b"another one")
     sound.delete(INFO)
     assert examine(sound, doctor.PATIENCE) == []
-    assert examine(sound) == ["datasets/tiny/1.0.0", "jobs/lost", "models/half", "raw/tiny.npz"]
+    assert examine(sound) == [
+        "datasets/tiny/1.0.0",
+        "jobs/lost",
+        "models/half",
+        "raw/tiny.npz",
+    ]
 
 
 def test_a_result_that_is_not_the_claimed_one(sound: Store) -> None:
@@ -159,4 +195,7 @@ def test_every_finding_says_what_to_do(sound: Store) -> None:
         spoil(sound, entry.key)
     findings = doctor.examine(sound, IMPATIENT).findings
     assert len(findings) > 8
-    assert all(finding.problem.endswith(".") and finding.remedy.endswith(".") for finding in findings)
+    assert all(
+        finding.problem.endswith(".") and finding.remedy.endswith(".")
+        for finding in findings
+    )

@@ -32,7 +32,17 @@ class Whole:
     schema_version: int = 1
 
 
-GOOD = Whole("x", datetime(2026, 1, 31, tzinfo=UTC), 0.5, "a", {"p": Part(3)}, ["t"], {"any": [1]}, 7, is_on=True)
+GOOD = Whole(
+    "x",
+    datetime(2026, 1, 31, tzinfo=UTC),
+    0.5,
+    "a",
+    {"p": Part(3)},
+    ["t"],
+    {"any": [1]},
+    7,
+    is_on=True,
+)
 
 
 def test_a_document_is_read_back() -> None:
@@ -40,7 +50,10 @@ def test_a_document_is_read_back() -> None:
 
 
 def test_what_a_newer_version_added_is_passed_over() -> None:
-    newer = documents.to_json(GOOD) | {"added": 1, "parts": {"p": {"size": 3, "added": 2}}}
+    newer = documents.to_json(GOOD) | {
+        "added": 1,
+        "parts": {"p": {"size": 3, "added": 2}},
+    }
     assert documents.parse(json.dumps(newer).encode(), Whole, "it") == GOOD
 
 
@@ -48,7 +61,9 @@ def test_what_a_newer_version_added_is_passed_over() -> None:
 def test_what_an_older_version_had_not_has_its_default(field: str) -> None:
     document = documents.to_json(GOOD)
     del document[field]
-    assert getattr(documents.parse(json.dumps(document).encode(), Whole, "it"), field) == getattr(Whole, field)
+    assert getattr(
+        documents.parse(json.dumps(document).encode(), Whole, "it"), field
+    ) == getattr(Whole, field)
 
 
 @pytest.mark.parametrize(
@@ -99,12 +114,20 @@ def test_what_is_no_document_is_damaged(data: bytes) -> None:
         documents.parse(data, Whole, "it")
 
 
-SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.floats() | st.text(max_size=2)
-JSON = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=2), SCALARS, max_size=2)
+SCALARS = (
+    st.none() | st.booleans() | st.integers(-2, 2) | st.floats() | st.text(max_size=2)
+)
+JSON = (
+    SCALARS
+    | st.lists(SCALARS, max_size=2)
+    | st.dictionaries(st.text(max_size=2), SCALARS, max_size=2)
+)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(st.sampled_from(list(documents.to_json(GOOD))), JSON, max_size=3))
+@given(
+    st.dictionaries(st.sampled_from(list(documents.to_json(GOOD))), JSON, max_size=3)
+)
 def test_any_json_is_read_or_damaged(change: dict[str, Any]) -> None:
     data = json.dumps(documents.to_json(GOOD) | change).encode()
     try:

@@ -15,7 +15,9 @@ NOW = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)
 
 
 def request_of(job_id: str) -> Request:
-    return Request(job_id, NOW, "mnist", "1.0.0", Parameters().model_dump(), submission="one")
+    return Request(
+        job_id, NOW, "mnist", "1.0.0", Parameters().model_dump(), submission="one"
+    )
 
 
 def test_a_job_is_recorded_once(store: Store) -> None:
@@ -33,7 +35,17 @@ def test_an_unknown_job_is_an_error(store: Store) -> None:
 def test_progress_is_replaced_as_it_goes(store: Store) -> None:
     assert jobs.load_progress(store, "a") is None
     for step in (1, 2):
-        progress = Progress("fitting", NOW, 2.5, epoch=1, epochs=3, step=step, steps=9, loss=0.5, accuracy=0.9)
+        progress = Progress(
+            "fitting",
+            NOW,
+            2.5,
+            epoch=1,
+            epochs=3,
+            step=step,
+            steps=9,
+            loss=0.5,
+            accuracy=0.9,
+        )
         jobs.save_progress(store, "a", progress)
     found = jobs.load_progress(store, "a")
     assert found is not None

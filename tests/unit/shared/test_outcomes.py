@@ -16,7 +16,14 @@ from digits.store import Store
 from tests.faults import Fault, FaultProxy
 
 VERSION = "20260131T101500Z-00000001"
-DONE = Result("SUCCEEDED", "Released", datetime(2026, 1, 31, tzinfo=UTC), 0.99, VERSION, released=True)
+DONE = Result(
+    "SUCCEEDED",
+    "Released",
+    datetime(2026, 1, 31, tzinfo=UTC),
+    0.99,
+    VERSION,
+    released=True,
+)
 CANCELLED = Result("FAILED", "Cancelled", datetime(2026, 1, 31, tzinfo=UTC))
 
 
@@ -28,11 +35,18 @@ def model(store: Store) -> None:
 def publish(store: Store) -> None:
     files = {"model.tflite": b"graph"}
     about = {name: manifests.describe(data) for name, data in files.items()}
-    manifests.publish(store, Manifest(VERSION, "mnist", "1.0.0", "abc", {}, {}, {"score": 0.5}, about), files)
+    manifests.publish(
+        store,
+        Manifest(VERSION, "mnist", "1.0.0", "abc", {}, {}, {"score": 0.5}, about),
+        files,
+    )
 
 
 def released(store: Store) -> list[str]:
-    return [releases.load(store, number).version for number in range(1, releases.newest_number(store) + 1)]
+    return [
+        releases.load(store, number).version
+        for number in range(1, releases.newest_number(store) + 1)
+    ]
 
 
 def test_a_success_is_released_and_recorded(store: Store) -> None:
@@ -42,7 +56,9 @@ def test_a_success_is_released_and_recorded(store: Store) -> None:
     assert outcomes.end(store, "job", CANCELLED) == DONE
 
 
-def test_a_cancelled_job_is_not_released_however_late_its_training_ends(store: Store) -> None:
+def test_a_cancelled_job_is_not_released_however_late_its_training_ends(
+    store: Store,
+) -> None:
     outcomes.end(store, "job", CANCELLED)
     assert outcomes.end(store, "job", DONE).reason == "Cancelled"
     assert released(store) == []
@@ -54,7 +70,9 @@ def test_a_cancellation_that_died_after_its_claim_still_decides(store: Store) ->
     assert released(store) == []
 
 
-def test_a_success_that_died_after_its_claim_is_released_by_whoever_comes_next(store: Store) -> None:
+def test_a_success_that_died_after_its_claim_is_released_by_whoever_comes_next(
+    store: Store,
+) -> None:
     jobs.claim(store, "job", DONE)
     assert jobs.load_result(store, "job") is None
     assert outcomes.end(store, "job", CANCELLED).released
@@ -76,7 +94,9 @@ def test_a_rollback_stays_when_a_training_that_died_after_its_release_is_run_aga
     assert released(store) == [VERSION, manifests.BUNDLED]
 
 
-def test_a_model_that_cannot_be_released_any_more_ends_its_job_all_the_same(store: Store) -> None:
+def test_a_model_that_cannot_be_released_any_more_ends_its_job_all_the_same(
+    store: Store,
+) -> None:
     jobs.claim(store, "job", DONE)
     store.write(f"models/{VERSION}/model.tflite", b"grap")
     ended = outcomes.end(store, "job", DONE)
@@ -86,15 +106,24 @@ def test_a_model_that_cannot_be_released_any_more_ends_its_job_all_the_same(stor
 
 
 def test_of_many_that_end_a_job_at_once_one_decides(store: Store) -> None:
-    wanted = [replace(DONE if number % 2 else CANCELLED, reason=str(number)) for number in range(8)]
+    wanted = [
+        replace(DONE if number % 2 else CANCELLED, reason=str(number))
+        for number in range(8)
+    ]
     with ThreadPoolExecutor(len(wanted)) as pool:
-        ended = list(pool.map(lambda result: outcomes.end(store, "job", result), wanted))
+        ended = list(
+            pool.map(lambda result: outcomes.end(store, "job", result), wanted)
+        )
     assert len({(result.status, result.reason) for result in ended}) == 1
     assert released(store) == [VERSION] * ended[0].released
 
 
-@pytest.mark.parametrize("key", [r"claim\.json", r"releases/1\.json", r"result\.json", r"releases/\.newest"])
-def test_an_answer_that_is_lost_makes_no_second_release(faults: FaultProxy, faulty_store: Store, key: str) -> None:
+@pytest.mark.parametrize(
+    "key", [r"claim\.json", r"releases/1\.json", r"result\.json", r"releases/\.newest"]
+)
+def test_an_answer_that_is_lost_makes_no_second_release(
+    faults: FaultProxy, faulty_store: Store, key: str
+) -> None:
     faults.add(Fault.LOST_REPLY, method="PUT", key=key, times=1)
     publish(faulty_store)
     ended = outcomes.end(faulty_store, "job", DONE)
@@ -102,7 +131,10 @@ def test_an_answer_that_is_lost_makes_no_second_release(faults: FaultProxy, faul
     assert released(faulty_store) == [VERSION]
     again = releases.release(faulty_store, VERSION, "by hand")
     faults.add(Fault.LOST_REPLY, method="PUT", key=r"releases/3\.json", times=1)
-    assert releases.release(faulty_store, manifests.BUNDLED, "by hand").number == again.number + 1
+    assert (
+        releases.release(faulty_store, manifests.BUNDLED, "by hand").number
+        == again.number + 1
+    )
     assert len(released(faulty_store)) == 3
 
 
@@ -128,8 +160,12 @@ def test_the_same_release_twice_is_one(store: Store) -> None:
     assert releases.release(store, VERSION, "because").number == 3
 
 
-def test_a_request_that_was_sent_to_batch_is_known_after_a_lost_answer(faults: FaultProxy, faulty_store: Store) -> None:
+def test_a_request_that_was_sent_to_batch_is_known_after_a_lost_answer(
+    faults: FaultProxy, faulty_store: Store
+) -> None:
     faults.add(Fault.LOST_REPLY, method="PUT", key=r"jobs/job/request\.json", times=1)
     request = jobs.Request("job", datetime.now(UTC), "mnist", "1.0.0", {})
     jobs.create(faulty_store, request)
-    assert documents.read(faulty_store, "jobs/job/request.json", jobs.Request) == request
+    assert (
+        documents.read(faulty_store, "jobs/job/request.json", jobs.Request) == request
+    )

@@ -13,7 +13,12 @@ import httpx
 import pytest
 from obstore.exceptions import BaseError
 
-from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, StoreError
+from digits.errors import (
+    ConflictError,
+    DamagedObjectError,
+    MissingObjectError,
+    StoreError,
+)
 from digits.store import Store
 from tests.faults import Fault, FaultProxy
 
@@ -52,7 +57,12 @@ def test_what_is_not_a_json_object_is_damage(store: Store, data: bytes) -> None:
 
 
 def test_a_missing_key_is_a_missing_object(store: Store) -> None:
-    for read in (store.read, store.read_json, store.entry, lambda key: store.download(key, BytesIO())):
+    for read in (
+        store.read,
+        store.read_json,
+        store.entry,
+        lambda key: store.download(key, BytesIO()),
+    ):
         with pytest.raises(MissingObjectError, match="a/b"):
             read("a/b")
     with pytest.raises(MissingObjectError):
@@ -162,13 +172,17 @@ def test_a_folder_presigns_nothing(file_store: Store) -> None:
     assert file_store.presigned_put("raw/mnist.npz", timedelta(minutes=5)) is None
 
 
-@pytest.mark.parametrize("url", ["ftp://host/x", "memory:///", "nonsense", "https://example.com/x"])
+@pytest.mark.parametrize(
+    "url", ["ftp://host/x", "memory:///", "nonsense", "https://example.com/x"]
+)
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(StoreError):
         Store(url)
 
 
-def test_an_outage_is_an_error_once_patience_ends(s3_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_is_an_error_once_patience_ends(
+    s3_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     unreachable = Store(s3_store.url, patience=timedelta(seconds=1))
     started = monotonic()
@@ -188,19 +202,27 @@ def test_a_missing_bucket_is_not_taken_for_a_missing_object() -> None:
         assert not isinstance(caught.value, MissingObjectError)
 
 
-def test_what_a_killed_writer_left_is_found_and_not_listed(file_store: Store, tmp_path: Path) -> None:
+def test_what_a_killed_writer_left_is_found_and_not_listed(
+    file_store: Store, tmp_path: Path
+) -> None:
     file_store.write("a/b", b"")
     left = tmp_path / "store" / "a" / "c#1"
     left.write_bytes(b"unfinished")
     assert keys(file_store, "a") == ["a/b"]
     assert file_store.leftovers(timedelta(hours=1)) == []
     os.utime(left, (0, 0))
-    (tmp_path / "store" / "a" / "gone#1").symlink_to("nowhere")  # As one that its writer has just renamed.
+    (tmp_path / "store" / "a" / "gone#1").symlink_to(
+        "nowhere"
+    )  # As one that its writer has just renamed.
     assert file_store.leftovers(timedelta(hours=1)) == [left]
 
 
-@pytest.mark.parametrize("fault", [Fault.LOST_REPLY, Fault.PRECONDITION_FAILED, Fault.CONDITIONAL_CONFLICT])
-def test_a_create_tells_its_own_object_from_anothers(faults: FaultProxy, faulty_store: Store, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [Fault.LOST_REPLY, Fault.PRECONDITION_FAILED, Fault.CONDITIONAL_CONFLICT]
+)
+def test_a_create_tells_its_own_object_from_anothers(
+    faults: FaultProxy, faulty_store: Store, fault: Fault
+) -> None:
     if fault is Fault.PRECONDITION_FAILED:
         faulty_store.write("own", b"mine")
     faults.add(fault, method="PUT", key="own", times=1)
@@ -210,7 +232,9 @@ def test_a_create_tells_its_own_object_from_anothers(faults: FaultProxy, faulty_
         faulty_store.create("own", b"another's")
 
 
-def test_a_failure_that_passes_is_waited_out(faults: FaultProxy, faulty_store: Store) -> None:
+def test_a_failure_that_passes_is_waited_out(
+    faults: FaultProxy, faulty_store: Store
+) -> None:
     """Four seconds of 503 are some ten tries; their number must not decide."""
     faulty_store.write("a", b"before")
     until = monotonic() + 2
@@ -221,8 +245,12 @@ def test_a_failure_that_passes_is_waited_out(faults: FaultProxy, faulty_store: S
     assert rule.hits > 2
 
 
-@pytest.mark.parametrize("fault", [Fault.HANG, Fault.TRUNCATED, Fault.RESET, Fault.INTERNAL_ERROR])
-def test_a_failure_that_lasts_is_an_error(faults: FaultProxy, faulty_store: Store, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [Fault.HANG, Fault.TRUNCATED, Fault.RESET, Fault.INTERNAL_ERROR]
+)
+def test_a_failure_that_lasts_is_an_error(
+    faults: FaultProxy, faulty_store: Store, fault: Fault
+) -> None:
     faulty_store.write("a", LARGE)
     faults.add(fault, method="GET")
     impatient = Store(faulty_store.url, patience=timedelta(seconds=1))
@@ -234,7 +262,9 @@ def test_a_failure_that_lasts_is_an_error(faults: FaultProxy, faulty_store: Stor
     assert monotonic() - started < 10
 
 
-def test_a_fault_of_the_local_disk_is_not_taken_for_a_missing_object(store: Store) -> None:
+def test_a_fault_of_the_local_disk_is_not_taken_for_a_missing_object(
+    store: Store,
+) -> None:
     store.write("a", b"x")
 
     class Full(BytesIO):
@@ -252,7 +282,9 @@ def test_a_walk_begins_after_a_key(store: Store) -> None:
     assert [entry.key for entry in store.walk("a")] == ["a/1", "a/2", "a/3"]
 
 
-def test_an_error_without_words_has_a_name(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_without_words_has_a_name(
+    file_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise BaseError
 

@@ -31,22 +31,34 @@ CALLERS = {
     "POST /datasets": "AWS_IAM",
 }
 # What API Gateway puts in place of its variables; all others are text.
-VARIABLES = {"context_status": "200", "context_responseLatency": "12", "context_responseLength": "345"}
+VARIABLES = {
+    "context_status": "200",
+    "context_responseLatency": "12",
+    "context_responseLength": "345",
+}
 
 
 def test_each_route_asks_for_what_was_decided(stack: Stack) -> None:
     paths = stack.properties("Api")["Body"]["paths"]
-    asked = {f"{method.upper()} {path}": it["security"] for path, them in paths.items() for method, it in them.items()}
+    asked = {
+        f"{method.upper()} {path}": it["security"]
+        for path, them in paths.items()
+        for method, it in them.items()
+    }
     assert asked == {route: [{caller: []}] for route, caller in CALLERS.items()}
     schemes = stack.properties("Api")["Body"]["components"]["securitySchemes"]
     assert schemes["AWS_IAM"]["x-amazon-apigateway-authtype"] == "awsSigv4"
 
 
 def test_the_local_gateway_has_the_same_routes() -> None:
-    assert {f"{it.method} {it.path}" for it in template.read(ROOT / "template.yaml").routes} == set(CALLERS)
+    assert {
+        f"{it.method} {it.path}" for it in template.read(ROOT / "template.yaml").routes
+    } == set(CALLERS)
 
 
-def test_a_caller_of_the_api_needs_no_permission_for_its_functions(stack: Stack) -> None:
+def test_a_caller_of_the_api_needs_no_permission_for_its_functions(
+    stack: Stack,
+) -> None:
     for methods in stack.properties("Api")["Body"]["paths"].values():
         for method in methods.values():
             assert "credentials" not in method["x-amazon-apigateway-integration"]
@@ -72,21 +84,30 @@ def test_each_key_has_its_rate(rate: str) -> None:
 
 def test_no_route_can_be_called_without_limit(stack: Stack) -> None:
     settings = stack.properties("Apiv1Stage")["MethodSettings"]
-    limits = {(it["ResourcePath"], it["HttpMethod"]): it["ThrottlingRateLimit"] for it in settings}
+    limits = {
+        (it["ResourcePath"], it["HttpMethod"]): it["ThrottlingRateLimit"]
+        for it in settings
+    }
     assert limits[("/*", "*")] <= 20
     # All keys together: more than the plan gives to one.
-    assert limits[("/~1predict", "POST")] > stack.properties("ApiUsagePlan")["Throttle"]["RateLimit"]
+    assert (
+        limits[("/~1predict", "POST")]
+        > stack.properties("ApiUsagePlan")["Throttle"]["RateLimit"]
+    )
 
 
 def test_the_gateways_own_refusals_are_problems_too(stack: Stack) -> None:
     responses = stack.properties("Api")["Body"]["x-amazon-apigateway-gateway-responses"]
     assert set(responses) == {"DEFAULT_4XX", "DEFAULT_5XX"}
     for response in responses.values():
-        media_type = response["responseParameters"]["gatewayresponse.header.Content-Type"]
+        media_type = response["responseParameters"][
+            "gatewayresponse.header.Content-Type"
+        ]
         assert media_type == "'application/problem+json'"
         # The one variable that comes with its quotes.
         text = substitute(
-            response["responseTemplates"]["application/json"], context_error_messageString='"No \\"key\\""'
+            response["responseTemplates"]["application/json"],
+            context_error_messageString='"No \\"key\\""',
         )
         problem = json.loads(text)
         assert problem["type"].startswith("urn:digits:")
@@ -99,7 +120,17 @@ def test_each_request_is_a_line_of_json_in_a_log_that_ends(stack: Stack) -> None
     assert stack.properties("ApiLogs")["RetentionInDays"] == 30
     line = json.loads(substitute(log["Format"]))
     assert (line["status"], line["ms"]) == (200, 12)
-    assert {"api_key", "caller", "error", "ip", "method", "path", "request_id", "time", "xray"} < set(line)
+    assert {
+        "api_key",
+        "caller",
+        "error",
+        "ip",
+        "method",
+        "path",
+        "request_id",
+        "time",
+        "xray",
+    } < set(line)
     assert stack.properties("Apiv1Stage")["TracingEnabled"]
 
 
@@ -115,5 +146,9 @@ def test_the_curl_line_is_a_prediction(stack: Stack) -> None:
 def substitute(text: str, **variables: str) -> str:
     """`$context.a.b` replaced as API Gateway does."""
     names = re.findall(r"\$(context[.\w]+)", text)
-    flat = Template(re.sub(r"\$context[.\w]+", lambda match: match[0].replace(".", "_"), text))
-    return flat.substitute({name.replace(".", "_"): "text" for name in names} | VARIABLES | variables)
+    flat = Template(
+        re.sub(r"\$context[.\w]+", lambda match: match[0].replace(".", "_"), text)
+    )
+    return flat.substitute(
+        {name.replace(".", "_"): "text" for name in names} | VARIABLES | variables
+    )

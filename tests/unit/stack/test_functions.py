@@ -37,15 +37,27 @@ def test_a_function_is_given_its_settings_and_no_others(
 def test_only_sam_local_sets_another_endpoint(endpoint: str) -> None:
     stack = Stack({"AwsEndpointUrl": endpoint} if endpoint else {})
     for function in FUNCTIONS:
-        assert stack.properties(function)["Environment"]["Variables"]["AWS_ENDPOINT_URL"] == endpoint
-    environment = stack.properties("JobDefinition")["ContainerProperties"]["Environment"]
-    assert [it["Value"] for it in environment if it["Name"] == "AWS_ENDPOINT_URL"] == ([endpoint] if endpoint else [])
+        assert (
+            stack.properties(function)["Environment"]["Variables"]["AWS_ENDPOINT_URL"]
+            == endpoint
+        )
+    environment = stack.properties("JobDefinition")["ContainerProperties"][
+        "Environment"
+    ]
+    assert [it["Value"] for it in environment if it["Name"] == "AWS_ENDPOINT_URL"] == (
+        [endpoint] if endpoint else []
+    )
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_writes_to_a_log_that_ends_and_is_traced(stack: Stack, function: str) -> None:
+def test_a_function_writes_to_a_log_that_ends_and_is_traced(
+    stack: Stack, function: str
+) -> None:
     properties = stack.properties(function)
-    assert stack.properties(properties["LoggingConfig"]["LogGroup"])["RetentionInDays"] == 30
+    assert (
+        stack.properties(properties["LoggingConfig"]["LogGroup"])["RetentionInDays"]
+        == 30
+    )
     assert properties["TracingConfig"] == {"Mode": "Active"}
 
 
@@ -60,32 +72,52 @@ def test_zip_functions_share_the_layer(stack: Stack) -> None:
 
 def test_convert_has_the_disk_that_the_largest_upload_takes(stack: Stack) -> None:
     """Beside it lies at most 1 GiB that it unpacks to."""
-    assert stack.properties("Convert")["EphemeralStorage"]["Size"] * 2**20 > MAX_UPLOAD_BYTES + 2**30
+    assert (
+        stack.properties("Convert")["EphemeralStorage"]["Size"] * 2**20
+        > MAX_UPLOAD_BYTES + 2**30
+    )
 
 
 def test_callers_reach_predict_by_its_alias_only(stack: Stack) -> None:
     alias = "PredictAliaslive"
     assert stack.properties(alias)["Name"] == "live"
     paths = stack.properties("Api")["Body"]["paths"].values()
-    called = [it["x-amazon-apigateway-integration"]["uri"] for methods in paths for it in methods.values()]
+    called = [
+        it["x-amazon-apigateway-integration"]["uri"]
+        for methods in paths
+        for it in methods.values()
+    ]
     assert not any("Predict.Arn" in uri for uri in called)
-    routes = [route for route in template.read(ROOT / "template.yaml").routes if route.function == "Predict"]
+    routes = [
+        route
+        for route in template.read(ROOT / "template.yaml").routes
+        if route.function == "Predict"
+    ]
     assert sum(f"functions/{alias}/" in uri for uri in called) == len(routes) > 0
     permissions = stack.of_type("AWS::Lambda::Permission").values()
     assert "Predict" not in {it["FunctionName"] for it in permissions}
 
 
-def test_a_new_version_of_predict_takes_over_step_by_step_and_an_alarm_rolls_it_back(stack: Stack) -> None:
-    update = stack.resources["PredictAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+def test_a_new_version_of_predict_takes_over_step_by_step_and_an_alarm_rolls_it_back(
+    stack: Stack,
+) -> None:
+    update = stack.resources["PredictAliaslive"]["UpdatePolicy"][
+        "CodeDeployLambdaAliasUpdate"
+    ]
     group = stack.properties(update["DeploymentGroupName"])
-    assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+    assert (
+        group["DeploymentConfigName"]
+        == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+    )
     assert group["AlarmConfiguration"] == {
         "Enabled": True,
         "Alarms": [{"Name": "PredictErrors"}, {"Name": "PredictLatency"}],
     }
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     for alarm in ("PredictErrors", "PredictLatency"):
-        dimensions = {it["Name"]: it["Value"] for it in stack.properties(alarm)["Dimensions"]}
+        dimensions = {
+            it["Name"]: it["Value"] for it in stack.properties(alarm)["Dimensions"]
+        }
         assert dimensions == {"FunctionName": "Predict", "Resource": "Predict:live"}
 
 
@@ -114,6 +146,8 @@ def test_nothing_is_reserved_or_kept_warm_unless_asked_for(stack: Stack) -> None
         ("LogDays", "7", "PredictLogs", {"RetentionInDays": "7"}),
     ],
 )
-def test_a_parameter_changes_what_it_says(parameter: str, value: str, resource: str, expected: dict[str, Any]) -> None:
+def test_a_parameter_changes_what_it_says(
+    parameter: str, value: str, resource: str, expected: dict[str, Any]
+) -> None:
     properties = Stack({parameter: value}).properties(resource)
     assert {key: properties[key] for key in expected} == expected

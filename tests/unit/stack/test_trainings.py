@@ -18,7 +18,9 @@ from tests.stack import Stack
         ("GPU_SPOT", "SPOT", "EC2", ["1"]),
     ],
 )
-def test_the_queue_leads_to_machines_that_take_the_job(compute: str, kind: str, platform: str, gpus: list[str]) -> None:
+def test_the_queue_leads_to_machines_that_take_the_job(
+    compute: str, kind: str, platform: str, gpus: list[str]
+) -> None:
     stack = Stack({"TrainingCompute": compute})
     (order,) = stack.properties("JobQueue")["ComputeEnvironmentOrder"]
     (environment,) = stack.of_type("AWS::Batch::ComputeEnvironment")
@@ -28,10 +30,14 @@ def test_the_queue_leads_to_machines_that_take_the_job(compute: str, kind: str, 
     definition = stack.properties("JobDefinition")
     container = definition["ContainerProperties"]
     assert definition["PlatformCapabilities"] == [platform]
-    assert [it["Value"] for it in container["ResourceRequirements"] if it["Type"] == "GPU"] == gpus
+    assert [
+        it["Value"] for it in container["ResourceRequirements"] if it["Type"] == "GPU"
+    ] == gpus
     # Without a public address a task on Fargate reaches no ECR here; EC2 takes no such setting.
     on_fargate = platform == "FARGATE"
-    assert (container.get("NetworkConfiguration") == {"AssignPublicIp": "ENABLED"}) is on_fargate
+    assert (
+        container.get("NetworkConfiguration") == {"AssignPublicIp": "ENABLED"}
+    ) is on_fargate
     assert ("RuntimePlatform" in container) is on_fargate
     assert ("InstanceRole" in resources) is not on_fargate
     assert resources.get("MinvCpus", 0) == 0
@@ -43,8 +49,13 @@ def test_the_container_can_do_nothing_but_train(stack: Stack) -> None:
     assert container["ReadonlyRootFilesystem"] is True
     assert not container.keys() & {"Privileged", "LinuxParameters", "Secrets"}
     assert container["Volumes"] == [{"Name": "scratch"}]
-    assert container["MountPoints"] == [{"SourceVolume": "scratch", "ContainerPath": "/tmp"}]  # noqa: S108
-    assert (container["JobRoleArn"], container["ExecutionRoleArn"]) == ("TrainingRole.Arn", "ExecutionRole.Arn")
+    assert container["MountPoints"] == [
+        {"SourceVolume": "scratch", "ContainerPath": "/tmp"}  # noqa: S108
+    ]
+    assert (container["JobRoleArn"], container["ExecutionRoleArn"]) == (
+        "TrainingRole.Arn",
+        "ExecutionRole.Arn",
+    )
     variables = {it["Name"]: it["Value"] for it in container["Environment"]}
     assert variables == {"AWS_REGION": "us-east-1", "DIGITS_STORE": "s3://Bucket"}
 
@@ -57,7 +68,10 @@ def test_its_log_ends(stack: Stack) -> None:
 
 def test_it_is_the_image_that_was_deployed(stack: Stack) -> None:
     image = "TrainingImages.RepositoryUri"
-    assert stack.properties("JobDefinition")["ContainerProperties"]["Image"] == f"{image}:0f1e2d3c4b5a"
+    assert (
+        stack.properties("JobDefinition")["ContainerProperties"]["Image"]
+        == f"{image}:0f1e2d3c4b5a"
+    )
     assert stack.outputs["TrainingImages"] == image
     assert stack.properties("TrainingImages")["ImageTagMutability"] == "IMMUTABLE"
 
@@ -71,10 +85,15 @@ def test_it_is_the_image_that_was_deployed(stack: Stack) -> None:
         ({"TrainingMaxVcpus": "64"}, "MaxvCpus", "64"),
     ],
 )
-def test_a_training_has_the_limits_that_were_given(parameters: dict[str, str], key: str, value: str) -> None:
+def test_a_training_has_the_limits_that_were_given(
+    parameters: dict[str, str], key: str, value: str
+) -> None:
     stack = Stack(parameters)
     definition = stack.properties("JobDefinition")
-    requirements = {it["Type"]: it["Value"] for it in definition["ContainerProperties"]["ResourceRequirements"]}
+    requirements = {
+        it["Type"]: it["Value"]
+        for it in definition["ContainerProperties"]["ResourceRequirements"]
+    }
     resources = stack.properties("FargateEnvironment")["ComputeResources"]
     assert (requirements | definition["Timeout"] | resources)[key] == value
 
@@ -86,7 +105,12 @@ def test_a_training_has_the_limits_that_were_given(parameters: dict[str, str], k
         ("Your Spot Task was interrupted.", "", "", "RETRY"),
         ("Essential container in task exited", "", str(os.EX_TEMPFAIL), "RETRY"),
         ("Essential container in task exited", "", "1", "EXIT"),
-        ("Essential container in task exited", "OutOfMemoryError: Container killed due to memory usage", "137", "EXIT"),
+        (
+            "Essential container in task exited",
+            "OutOfMemoryError: Container killed due to memory usage",
+            "137",
+            "EXIT",
+        ),
         ("Job attempt duration exceeded timeout", "", "137", "EXIT"),
         ("Task failed to start", "CannotPullContainerError: not found", "", "EXIT"),
     ],
@@ -96,7 +120,11 @@ def test_only_a_training_that_lost_its_machine_or_the_store_is_run_again(
 ) -> None:
     strategy = stack.properties("JobDefinition")["RetryStrategy"]
     assert 1 < strategy["Attempts"] <= 10
-    said = {"OnStatusReason": status_reason, "OnReason": reason, "OnExitCode": exit_code}
+    said = {
+        "OnStatusReason": status_reason,
+        "OnReason": reason,
+        "OnExitCode": exit_code,
+    }
     assert decide(strategy["EvaluateOnExit"], said) == action
 
 
@@ -105,14 +133,20 @@ def decide(rules: list[dict[str, Any]], said: dict[str, str]) -> str:
     fitting = (
         rule["Action"]
         for rule in rules
-        if all(fnmatchcase(said[key].lower(), rule[key].lower()) for key in said.keys() & rule.keys())
+        if all(
+            fnmatchcase(said[key].lower(), rule[key].lower())
+            for key in said.keys() & rule.keys()
+        )
     )
     return str(next(fitting, "RETRY"))
 
 
 def test_a_job_that_no_machine_takes_does_not_wait_for_ever(stack: Stack) -> None:
     actions = stack.properties("JobQueue")["JobStateTimeLimitActions"]
-    assert {it["Reason"].partition(":")[0] for it in actions} == {"CAPACITY", "MISCONFIGURATION"}
+    assert {it["Reason"].partition(":")[0] for it in actions} == {
+        "CAPACITY",
+        "MISCONFIGURATION",
+    }
     assert {(it["State"], it["Action"]) for it in actions} == {("RUNNABLE", "CANCEL")}
 
 
@@ -120,11 +154,18 @@ def test_trainings_reach_aws_and_nothing_reaches_them(stack: Stack) -> None:
     assert stack.of_type("AWS::EC2::NatGateway") == {}
     group = stack.properties("SecurityGroup")
     assert "SecurityGroupIngress" not in group
-    assert [(rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]] == [(443, 443)]
+    assert [
+        (rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]
+    ] == [(443, 443)]
     (endpoint,) = stack.of_type("AWS::EC2::VPCEndpoint").values()
     assert endpoint["ServiceName"] == "com.amazonaws.us-east-1.s3"
     assert endpoint["RouteTableIds"] == ["Routes"]
     subnets = stack.properties("FargateEnvironment")["ComputeResources"]["Subnets"]
-    routed = {it["SubnetId"] for it in stack.of_type("AWS::EC2::SubnetRouteTableAssociation").values()}
+    routed = {
+        it["SubnetId"]
+        for it in stack.of_type("AWS::EC2::SubnetRouteTableAssociation").values()
+    }
     assert set(subnets) == routed
-    assert len({stack.properties(subnet)["AvailabilityZone"] for subnet in subnets}) == 2
+    assert (
+        len({stack.properties(subnet)["AvailabilityZone"] for subnet in subnets}) == 2
+    )

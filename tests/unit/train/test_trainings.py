@@ -37,7 +37,9 @@ class FakeBatch(Batch):
         return f"batch-{job_id}" if f"batch-{job_id}" in self.jobs else None
 
     def describe(self, batch_job_ids: list[str]) -> dict[str, BatchJob]:
-        return {job_id: self.jobs[job_id] for job_id in batch_job_ids if job_id in self.jobs}
+        return {
+            job_id: self.jobs[job_id] for job_id in batch_job_ids if job_id in self.jobs
+        }
 
     def terminate(self, batch_job_id: str, reason: str) -> None:
         if self.down:
@@ -76,25 +78,42 @@ def test_status_follows_batch(trainings: Trainings, batch: FakeBatch) -> None:
     assert trainings.states()[0][0]["job_id"] == job_id
 
 
-def test_the_result_outlives_batch(trainings: Trainings, batch: FakeBatch, file_store: Store) -> None:
+def test_the_result_outlives_batch(
+    trainings: Trainings, batch: FakeBatch, file_store: Store
+) -> None:
     job_id = trainings.submit(SMALL, None)
     result = Result(
-        status="SUCCEEDED", reason="", finished=datetime.now(UTC), accuracy=0.99, model_version="v1", released=True
+        status="SUCCEEDED",
+        reason="",
+        finished=datetime.now(UTC),
+        accuracy=0.99,
+        model_version="v1",
+        released=True,
     )
     jobs.finish(file_store, job_id, result)
     batch.jobs.clear()
     state = trainings.state(job_id)
-    assert (state["status"], state["accuracy"], state["model_version"]) == ("SUCCEEDED", 0.99, "v1")
+    assert (state["status"], state["accuracy"], state["model_version"]) == (
+        "SUCCEEDED",
+        0.99,
+        "v1",
+    )
 
 
 def test_one_key_is_one_job(trainings: Trainings, batch: FakeBatch) -> None:
-    assert trainings.submit(SMALL, "key") == trainings.submit(SMALL, "key") != trainings.submit(SMALL, "other")
+    assert (
+        trainings.submit(SMALL, "key")
+        == trainings.submit(SMALL, "key")
+        != trainings.submit(SMALL, "other")
+    )
     assert len(batch.jobs) == 2
     with pytest.raises(InvalidParameterError, match="Idempotency-Key"):
         trainings.submit(Parameters(dataset="small", epochs=9), "key")
 
 
-def test_a_job_that_batch_did_not_take_leaves_its_key_free(trainings: Trainings, batch: FakeBatch) -> None:
+def test_a_job_that_batch_did_not_take_leaves_its_key_free(
+    trainings: Trainings, batch: FakeBatch
+) -> None:
     batch.down = True
     with pytest.raises(BatchError):
         trainings.submit(SMALL, "key")
@@ -130,11 +149,16 @@ def test_a_key_whose_submission_broke_off_starts_its_job_all_the_same(
     age(file_store, state["job_id"], timedelta(minutes=2))
     assert trainings.submit(SMALL, "key") == state["job_id"]
     assert list(batch.jobs) == [f"batch-{state['job_id']}"]
-    assert jobs.load_request(file_store, state["job_id"]).batch_job_id == f"batch-{state['job_id']}"
+    assert (
+        jobs.load_request(file_store, state["job_id"]).batch_job_id
+        == f"batch-{state['job_id']}"
+    )
     assert trainings.state(state["job_id"])["status"] == "SUBMITTED"
 
 
-def test_a_young_job_that_batch_does_not_show_yet_is_not_failed(trainings: Trainings, batch: FakeBatch) -> None:
+def test_a_young_job_that_batch_does_not_show_yet_is_not_failed(
+    trainings: Trainings, batch: FakeBatch
+) -> None:
     job_id = trainings.submit(SMALL, None)
     batch.jobs.clear()
     assert trainings.state(job_id)["status"] == "SUBMITTED"
@@ -158,28 +182,62 @@ def test_a_container_that_died_silently_is_failed_for_it(
     assert shown in state["reason"]
 
 
-OUT_OF_MEMORY = {"exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}
+OUT_OF_MEMORY = {
+    "exitCode": 137,
+    "reason": "OutOfMemoryError: Container killed due to memory usage",
+}
 
 
 @pytest.mark.parametrize(
     ("status_reason", "container", "reason"),
     [
-        ("Host EC2 (instance i-0123) terminated.", {}, "Host EC2 (instance i-0123) terminated."),
-        ("Essential container in task exited", {"exitCode": 139}, "Essential container in task exited, exit code 139"),
-        ("Essential container in task exited", OUT_OF_MEMORY, "The training ran out of memory. Deploy with more"),
-        ("Essential container in task exited", {"exitCode": 75}, "The store did not answer the training"),
-        ("Job attempt duration exceeded timeout", {}, "The training took longer than it may. Ask for fewer epochs"),
+        (
+            "Host EC2 (instance i-0123) terminated.",
+            {},
+            "Host EC2 (instance i-0123) terminated.",
+        ),
+        (
+            "Essential container in task exited",
+            {"exitCode": 139},
+            "Essential container in task exited, exit code 139",
+        ),
+        (
+            "Essential container in task exited",
+            OUT_OF_MEMORY,
+            "The training ran out of memory. Deploy with more",
+        ),
+        (
+            "Essential container in task exited",
+            {"exitCode": 75},
+            "The store did not answer the training",
+        ),
+        (
+            "Job attempt duration exceeded timeout",
+            {},
+            "The training took longer than it may. Ask for fewer epochs",
+        ),
     ],
 )
-def test_what_batch_says_comes_with_what_to_do(status_reason: str, container: dict[str, Any], reason: str) -> None:
-    job = BatchJob.from_json({"status": "FAILED", "statusReason": status_reason, "container": container})
+def test_what_batch_says_comes_with_what_to_do(
+    status_reason: str, container: dict[str, Any], reason: str
+) -> None:
+    job = BatchJob.from_json(
+        {"status": "FAILED", "statusReason": status_reason, "container": container}
+    )
     assert job.reason.startswith(reason)
     assert status_reason in job.reason
 
 
-def test_a_state_change_tells_us_without_asking(trainings: Trainings, batch: FakeBatch, file_store: Store) -> None:
+def test_a_state_change_tells_us_without_asking(
+    trainings: Trainings, batch: FakeBatch, file_store: Store
+) -> None:
     job_id = trainings.submit(SMALL, None)
-    change = {"jobName": job_id, "jobId": f"batch-{job_id}", "status": "FAILED", "statusReason": "Out of memory"}
+    change = {
+        "jobName": job_id,
+        "jobId": f"batch-{job_id}",
+        "status": "FAILED",
+        "statusReason": "Out of memory",
+    }
     trainings.on_state_change(change)
     trainings.on_state_change(change | {"status": "RUNNING"})
     batch.jobs.clear()
@@ -188,14 +246,20 @@ def test_a_state_change_tells_us_without_asking(trainings: Trainings, batch: Fak
     assert jobs.list_ids(file_store).ids == [job_id]
 
 
-def test_a_state_change_brings_the_batch_id_that_was_lost(trainings: Trainings, file_store: Store) -> None:
+def test_a_state_change_brings_the_batch_id_that_was_lost(
+    trainings: Trainings, file_store: Store
+) -> None:
     job_id = trainings.submit(SMALL, None)
     forget_batch_id(file_store, job_id)
-    trainings.on_state_change({"jobName": job_id, "jobId": "batch-7", "status": "RUNNABLE"})
+    trainings.on_state_change(
+        {"jobName": job_id, "jobId": "batch-7", "status": "RUNNABLE"}
+    )
     assert jobs.load_request(file_store, job_id).batch_job_id == "batch-7"
 
 
-def test_a_cancelled_job_is_failed_and_stays_so(trainings: Trainings, batch: FakeBatch, file_store: Store) -> None:
+def test_a_cancelled_job_is_failed_and_stays_so(
+    trainings: Trainings, batch: FakeBatch, file_store: Store
+) -> None:
     job_id = trainings.submit(SMALL, None)
     state = trainings.cancel(job_id)
     assert state["status"] == "FAILED"
@@ -206,7 +270,9 @@ def test_a_cancelled_job_is_failed_and_stays_so(trainings: Trainings, batch: Fak
     assert outcomes.end(file_store, job_id, late).status == "FAILED"
 
 
-def test_a_cancellation_that_batch_missed_can_be_repeated(trainings: Trainings, batch: FakeBatch) -> None:
+def test_a_cancellation_that_batch_missed_can_be_repeated(
+    trainings: Trainings, batch: FakeBatch
+) -> None:
     job_id = trainings.submit(SMALL, None)
     batch.down = True
     with pytest.raises(BatchError):
@@ -216,14 +282,22 @@ def test_a_cancellation_that_batch_missed_can_be_repeated(trainings: Trainings, 
     assert batch.jobs[f"batch-{job_id}"].status == "FAILED"
 
 
-def test_a_job_that_is_over_cannot_be_cancelled(trainings: Trainings, file_store: Store) -> None:
+def test_a_job_that_is_over_cannot_be_cancelled(
+    trainings: Trainings, file_store: Store
+) -> None:
     job_id = trainings.submit(SMALL, None)
-    jobs.finish(file_store, job_id, Result(status="SUCCEEDED", reason="", finished=datetime.now(UTC)))
+    jobs.finish(
+        file_store,
+        job_id,
+        Result(status="SUCCEEDED", reason="", finished=datetime.now(UTC)),
+    )
     with pytest.raises(ConflictError, match="over"):
         trainings.cancel(job_id)
 
 
-def test_only_a_known_dataset_can_be_trained_on(trainings: Trainings, batch: FakeBatch) -> None:
+def test_only_a_known_dataset_can_be_trained_on(
+    trainings: Trainings, batch: FakeBatch
+) -> None:
     with pytest.raises(UnknownError, match="unknown"):
         trainings.submit(Parameters(dataset="unknown"), None)
     with pytest.raises(UnknownError, match="mnist"):

@@ -14,4 +14,7 @@ def test_the_image_holds_the_bundled_model_where_it_is_looked_for() -> None:
     copied = dict(re.findall(r"^COPY (\S+) (\S+)$", dockerfile, re.MULTILINE))
     assert copied[folder] == folder
     assert copied["training"] == "training"
-    assert {path.name for path in bundled.FOLDER.iterdir()} >= {"manifest.json", "model.tflite"}
+    assert {path.name for path in bundled.FOLDER.iterdir()} >= {
+        "manifest.json",
+        "model.tflite",
+    }

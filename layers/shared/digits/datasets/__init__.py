@@ -11,7 +11,12 @@ from digits.datasets import tfds, uploads, versions
 from digits.datasets.tfds import Split
 from digits.datasets.uploads import NAME_PATTERN
 from digits.datasets.versions import DatasetVersion
-from digits.errors import ConflictError, InvalidDatasetError, MissingObjectError, UnknownError
+from digits.errors import (
+    ConflictError,
+    InvalidDatasetError,
+    MissingObjectError,
+    UnknownError,
+)
 from digits.sizes import mebibytes
 from digits.store import Entry, Store
 
@@ -32,11 +37,14 @@ MAX_UPLOAD_BYTES = 512 * 2**20
 Progress = Callable[[int, int], None]
 
 
-def convert(store: Store, name: str, path: Path, *, on_progress: Progress | None = None) -> DatasetVersion:
+def convert(
+    store: Store, name: str, path: Path, *, on_progress: Progress | None = None
+) -> DatasetVersion:
     """Convert a local npz file into a version of the dataset.
 
-    The same file is the same version, however often and by however many it is converted: a complete one is left alone,
-    one that broke off is done again. Different files get different versions.
+    The same file is the same version, however often and by however many it is
+        converted: a complete one is left alone, one that broke off is done again.
+        Different files get different versions.
 
     Args:
         store: where the dataset goes.
@@ -45,7 +53,8 @@ def convert(store: Store, name: str, path: Path, *, on_progress: Progress | None
         on_progress: called with the number of images done, and of all.
 
     Raises:
-        InvalidDatasetError: the name or the file is not as it should be. The store is as it was before.
+        InvalidDatasetError: the name or the file is not as it should be. The store is
+            as it was before.
     """
     _check_name(name)
     _check_size(path.stat().st_size)
@@ -54,17 +63,22 @@ def convert(store: Store, name: str, path: Path, *, on_progress: Progress | None
         return _convert(store, name, file, sha256, on_progress)
 
 
-def ingest(store: Store, name: str, *, on_progress: Progress | None = None) -> DatasetVersion:
+def ingest(
+    store: Store, name: str, *, on_progress: Progress | None = None
+) -> DatasetVersion:
     """Convert the upload `raw/<name>.npz`, as `convert` does, and note that this upload was dealt with.
 
     Raises:
-        InvalidDatasetError: the upload was refused. `datasets/<name>/problem.json` says why, until a good one comes.
+        InvalidDatasetError: the upload was refused. `datasets/<name>/problem.json` says
+            why, until a good one comes.
         UnknownError: there is no upload.
     """
     _check_name(name)
     upload = _upload(store, name)
     sha256 = None
-    with TemporaryFile() as file:  # It has no name, so that nothing is left if this process is killed.
+    with (
+        TemporaryFile() as file
+    ):  # It has no name, so that nothing is left if this process is killed.
         try:
             _check_size(upload.size)
             sha256 = store.download(upload.key, file)
@@ -83,7 +97,8 @@ def latest(store: Store, name: str) -> DatasetVersion:
 
     Raises:
         ConflictError: there is none yet, because its upload is being converted.
-        InvalidDatasetError: there is none, and the last upload was refused or never converted; the message says why.
+        InvalidDatasetError: there is none, and the last upload was refused or never
+            converted; the message says why.
         UnknownError: there is none.
     """
     found = versions.latest(store, name)
@@ -91,14 +106,22 @@ def latest(store: Store, name: str) -> DatasetVersion:
         return found
     problem = uploads.problem(store, name)
     if problem:
-        raise InvalidDatasetError(f"The upload of dataset {name!r} was refused. {problem.detail}")
+        raise InvalidDatasetError(
+            f"The upload of dataset {name!r} was refused. {problem.detail}"
+        )
     upload = uploads.listed(store).get(name)
     state = upload and uploads.state(store, name, upload, is_known=False)
     if state == "converting":
-        raise ConflictError(f"Dataset {name!r} is being converted. Try again in a few seconds.")
+        raise ConflictError(
+            f"Dataset {name!r} is being converted. Try again in a few seconds."
+        )
     if state == "stalled":
-        raise InvalidDatasetError(f"The upload of dataset {name!r} was not converted. Upload it again.")
-    raise UnknownError(f"There is no dataset {name!r}. Upload one: POST /datasets says where to.")
+        raise InvalidDatasetError(
+            f"The upload of dataset {name!r} was not converted. Upload it again."
+        )
+    raise UnknownError(
+        f"There is no dataset {name!r}. Upload one: POST /datasets says where to."
+    )
 
 
 def shard_keys(store: Store, dataset: DatasetVersion, split: Split) -> list[str]:
@@ -121,17 +144,23 @@ def _check_name(name: str) -> None:
 def _check_size(size: int) -> None:
     if size > MAX_UPLOAD_BYTES:
         limit = mebibytes(MAX_UPLOAD_BYTES)
-        raise InvalidDatasetError(f"The npz has {mebibytes(size)}, and the limit is {limit}. Upload a smaller one.")
+        raise InvalidDatasetError(
+            f"The npz has {mebibytes(size)}, and the limit is {limit}. Upload a smaller one."
+        )
 
 
 def _upload(store: Store, name: str) -> Entry:
     try:
         return store.entry(uploads.key(name))
     except MissingObjectError as error:
-        raise UnknownError(f"There is no upload of dataset {name!r}. POST /datasets says where to put one.") from error
+        raise UnknownError(
+            f"There is no upload of dataset {name!r}. POST /datasets says where to put one."
+        ) from error
 
 
-def _convert(store: Store, name: str, file: IO[bytes], sha256: str, on_progress: Progress | None) -> DatasetVersion:
+def _convert(
+    store: Store, name: str, file: IO[bytes], sha256: str, on_progress: Progress | None
+) -> DatasetVersion:
     # They import NumPy and protobuf: 0.35 s, which the train function has no need to wait for.
     from digits.datasets import npz, shards  # noqa: PLC0415
 

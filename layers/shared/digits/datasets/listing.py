@@ -24,7 +24,9 @@ class Page(NamedTuple):
 
 def page(store: Store, after: str | None = None) -> Page:
     """The datasets whose names come after `after`."""
-    stored, uploaded = parallel.both(lambda: store.folders("datasets"), lambda: uploads.listed(store))
+    stored, uploaded = parallel.both(
+        lambda: store.folders("datasets"), lambda: uploads.listed(store)
+    )
     names = sorted(name for name in {*stored, *uploaded} if name > (after or ""))
     here = names[:PAGE]
     versions = _versions(store, here)
@@ -49,7 +51,9 @@ def _versions(store: Store, names: list[str]) -> dict[str, list[dict[str, Any]]]
     wanted: list[tuple[str, int]] = []
     for name, here in zip(names, parallel.each(numbers, names), strict=True):
         wanted += [(name, number) for number in here]
-    for (name, _), described in zip(wanted, parallel.each(version, wanted), strict=True):
+    for (name, _), described in zip(
+        wanted, parallel.each(version, wanted), strict=True
+    ):
         found[name] += described
     return found
 
@@ -65,12 +69,16 @@ def _version(store: Store, name: str, number: int) -> list[dict[str, Any]]:
     return [{"version": found.version, "counts": found.counts}]
 
 
-def _describe(store: Store, name: str, versions: list[dict[str, Any]], upload: Entry | None) -> dict[str, Any]:
+def _describe(
+    store: Store, name: str, versions: list[dict[str, Any]], upload: Entry | None
+) -> dict[str, Any]:
     described: dict[str, Any] = {"name": name, "versions": versions}
     try:
         problem = uploads.problem(store, name)
         is_known = bool(versions or problem)
-        state = uploads.state(store, name, upload, is_known=is_known) if upload else None
+        state = (
+            uploads.state(store, name, upload, is_known=is_known) if upload else None
+        )
     except DamagedObjectError as error:
         return described | {"problem": {"detail": error.detail}}
     if problem:

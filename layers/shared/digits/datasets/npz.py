@@ -23,7 +23,8 @@ Bytes = npt.NDArray[np.uint8]
 MAX_UNPACKED_BYTES = 2**30
 # Digits deflate to a fifth. A thousandth is possible, and is what a bomb uses.
 MAX_RATIO = 100
-# The table of four members takes 300 bytes. zipfile builds an object of 500 bytes for every 46 in it.
+# The table of four members takes 300 bytes. zipfile builds an object of 500 bytes for
+# every 46 in it.
 MAX_DIRECTORY_BYTES = 2**12
 # np.save's headers take 118 bytes.
 MAX_HEADER_BYTES = 512
@@ -36,7 +37,13 @@ _ENCRYPTED = 0x1
 # NumPy's stubs have neither these functions' types nor the limit on the header.
 _npy: Any = np.lib.format
 # What zipfile and NumPy were seen to raise on damaged and on made-up files.
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
+_BAD_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    UnicodeDecodeError,
+)
 _BAD_HEADER = (ValueError, TypeError, SyntaxError, TokenError)
 
 
@@ -71,11 +78,14 @@ def unpack(file: IO[bytes]) -> Iterator[Upload]:
     The files have no names, so that nothing is left of them if this process is killed.
 
     Raises:
-        InvalidDatasetError: it is not as `np.savez_compressed(path, x_train=…, y_train=…, x_test=…, y_test=…)` writes
-            it, with images uint8 of shape (n, 28, 28) and labels integers 0 to 9 of shape (n,).
+        InvalidDatasetError: it is not as `np.savez_compressed(path, x_train=…,
+            y_train=…, x_test=…, y_test=…)` writes it, with images uint8 of shape (n,
+            28, 28) and labels integers 0 to 9 of shape (n,).
     """
     with ExitStack() as stack:
-        files: dict[str, IO[bytes]] = {name: stack.enter_context(TemporaryFile()) for name in _MEMBERS}
+        files: dict[str, IO[bytes]] = {
+            name: stack.enter_context(TemporaryFile()) for name in _MEMBERS
+        }
         yield Upload(_unpack(file, files), files)
 
 
@@ -86,7 +96,10 @@ def _unpack(file: IO[bytes], files: dict[str, IO[bytes]]) -> dict[Split, int]:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             _check_members(members, size)
-            lengths = {member.filename: _unpack_member(archive, member, files[member.filename]) for member in members}
+            lengths = {
+                member.filename: _unpack_member(archive, member, files[member.filename])
+                for member in members
+            }
     for split in SPLITS:
         images, labels = lengths[f"x_{split}.npy"], lengths[f"y_{split}.npy"]
         if images != labels:
@@ -101,31 +114,44 @@ def _refused(*damage: type[Exception]) -> Iterator[None]:
     try:
         yield
     except damage as error:
-        raise InvalidDatasetError(f"Expected a whole npz file. Received one that cannot be read: {error}.") from error
+        raise InvalidDatasetError(
+            f"Expected a whole npz file. Received one that cannot be read: {error}."
+        ) from error
 
 
 def _check_directory(file: IO[bytes]) -> None:
     """Look at the zip's end record before zipfile reads the table of members that it points to.
 
-    The record's layout is in section 4.3.16 of PKWARE's APPNOTE.TXT. NumPy writes no comment behind it, nor the
-    zip64 locator before it, which would override it.
+    The record's layout is in section 4.3.16 of PKWARE's APPNOTE.TXT. NumPy writes no
+    comment behind it, nor the zip64 locator before it, which would override it.
     """
     file.seek(0, io.SEEK_END)
     file.seek(max(0, file.tell() - 42))
     locator, end = file.read(20), file.read(22)
     if end[:4] != b"PK\5\6":
-        raise InvalidDatasetError("Expected an npz file, which is a zip. Received something else, or a part of one.")
+        raise InvalidDatasetError(
+            "Expected an npz file, which is a zip. Received something else, or a part of one."
+        )
     size = int.from_bytes(end[12:16], "little")
     if locator[:4] == b"PK\6\7" or size > MAX_DIRECTORY_BYTES:
-        raise InvalidDatasetError("Expected an npz file of four members. Received a zip with far more.")
+        raise InvalidDatasetError(
+            "Expected an npz file of four members. Received a zip with far more."
+        )
 
 
 def _check_members(members: list[zipfile.ZipInfo], packed: int) -> None:
     names = sorted(member.filename for member in members)
     if names != _MEMBERS:
-        raise InvalidDatasetError(f"Expected the members {', '.join(_MEMBERS)}. Received {', '.join(names)}.")
-    if any(member.compress_type not in _COMPRESSIONS or member.flag_bits & _ENCRYPTED for member in members):
-        raise InvalidDatasetError("Expected members that are stored or deflated. Received another compression.")
+        raise InvalidDatasetError(
+            f"Expected the members {', '.join(_MEMBERS)}. Received {', '.join(names)}."
+        )
+    if any(
+        member.compress_type not in _COMPRESSIONS or member.flag_bits & _ENCRYPTED
+        for member in members
+    ):
+        raise InvalidDatasetError(
+            "Expected members that are stored or deflated. Received another compression."
+        )
     if any(member.header_offset < 0 for member in members):
         raise zipfile.BadZipFile("A member begins before the file")
     unpacked = sum(member.file_size for member in members)
@@ -136,7 +162,9 @@ def _check_members(members: list[zipfile.ZipInfo], packed: int) -> None:
         )
 
 
-def _unpack_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: IO[bytes]) -> int:
+def _unpack_member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: IO[bytes]
+) -> int:
     """Copy an array's values to a file, labels as uint8.
 
     Returns:
@@ -147,7 +175,11 @@ def _unpack_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: IO[b
         item_bytes = (info.file_size - member.tell()) // length
         for start in range(0, length, CHUNK):
             data = _read_exactly(member, min(CHUNK, length - start) * item_bytes)
-            target.write(data if info.filename.startswith("x") else _to_labels(data, dtype, info.filename))
+            target.write(
+                data
+                if info.filename.startswith("x")
+                else _to_labels(data, dtype, info.filename)
+            )
     return length
 
 
@@ -155,22 +187,32 @@ def _read_header(member: IO[bytes], info: zipfile.ZipInfo) -> tuple[int, np.dtyp
     """Length and dtype of the array that follows."""
     with _refused(*_BAD_HEADER):
         if _npy.read_magic(member) != (1, 0):
-            raise InvalidDatasetError(f"Expected {info.filename} in version 1.0 of the npy format. Received another.")
-        shape, fortran_order, dtype = _npy.read_array_header_1_0(member, max_header_size=MAX_HEADER_BYTES)
+            raise InvalidDatasetError(
+                f"Expected {info.filename} in version 1.0 of the npy format. Received another."
+            )
+        shape, fortran_order, dtype = _npy.read_array_header_1_0(
+            member, max_header_size=MAX_HEADER_BYTES
+        )
     if info.filename.startswith("x"):
         expected = f"uint8 of shape (n, {SIDE}, {SIDE})"
         good = dtype == np.uint8 and shape[1:] == (SIDE, SIDE) and not fortran_order
     else:
         expected = "integers of shape (n,)"
         good = dtype.kind in "iu" and len(shape) == 1
-    received = f"{dtype} of shape {shape} in {'Fortran' if fortran_order else 'C'} order"
+    received = (
+        f"{dtype} of shape {shape} in {'Fortran' if fortran_order else 'C'} order"
+    )
     if not good or shape[0] < 1:
         raise InvalidDatasetError(
             f"Expected {info.filename} to hold {expected} in C order, n at least 1. Received {received}."
         )
-    size = member.tell() + shape[0] * dtype.itemsize * (SIDE * SIDE if len(shape) > 1 else 1)
+    size = member.tell() + shape[0] * dtype.itemsize * (
+        SIDE * SIDE if len(shape) > 1 else 1
+    )
     if info.file_size != size:
-        raise InvalidDatasetError(f"Expected {size} bytes in {info.filename}: {received}. Received {info.file_size}.")
+        raise InvalidDatasetError(
+            f"Expected {size} bytes in {info.filename}: {received}. Received {info.file_size}."
+        )
     return shape[0], dtype
 
 

@@ -11,7 +11,10 @@ from digits.store import Store
 
 
 def write(
-    store: Store, dataset: DatasetVersion, upload: Upload, on_progress: Callable[[int, int], None] | None = None
+    store: Store,
+    dataset: DatasetVersion,
+    upload: Upload,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write all files of a version, dataset_info.json last.
 
@@ -29,12 +32,16 @@ def write(
             done += written
             if on_progress:
                 on_progress(done, total)
-    info = tfds.dataset_info(dataset.name, dataset.version, dataset.counts, tfrecord.example_bytes())
+    info = tfds.dataset_info(
+        dataset.name, dataset.version, dataset.counts, tfrecord.example_bytes()
+    )
     store.write_json(dataset.key(tfds.FEATURES_FILE), tfds.features())
     store.write_json(dataset.key(tfds.INFO_FILE), info)
 
 
-def _write_split(store: Store, dataset: DatasetVersion, upload: Upload, split: Split) -> Iterator[int]:
+def _write_split(
+    store: Store, dataset: DatasetVersion, upload: Upload, split: Split
+) -> Iterator[int]:
     """Write a split's files, chunk by chunk; yields the number of images in each."""
     shards = len(tfds.shard_lengths(dataset.counts[split]))
     chunks = upload.chunks(split)

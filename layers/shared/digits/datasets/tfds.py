@@ -11,7 +11,8 @@ from digits.errors import DamagedObjectError
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-# Some 14 MB a file: small enough that a reader has several to read at once, large enough that opening costs nothing.
+# Some 14 MB a file: small enough that a reader has several to read at once, large
+# enough that opening costs nothing.
 EXAMPLES_PER_SHARD = 16_384
 
 FEATURES_FILE = "features.json"
@@ -20,12 +21,17 @@ INFO_FILE = "dataset_info.json"
 
 def shard_lengths(examples: int) -> list[int]:
     """How many examples go into each file of a split: full files, and what is left in the last."""
-    return [min(EXAMPLES_PER_SHARD, examples - start) for start in range(0, examples, EXAMPLES_PER_SHARD)]
+    return [
+        min(EXAMPLES_PER_SHARD, examples - start)
+        for start in range(0, examples, EXAMPLES_PER_SHARD)
+    ]
 
 
 def shard_names(name: str, split: Split, shards: int) -> list[str]:
     """The names of a split's files, such as `mnist-train.tfrecord-00000-of-00004`."""
-    return [f"{name}-{split}.tfrecord-{shard:05}-of-{shards:05}" for shard in range(shards)]
+    return [
+        f"{name}-{split}.tfrecord-{shard:05}-of-{shards:05}" for shard in range(shards)
+    ]
 
 
 def features() -> dict[str, Any]:
@@ -46,7 +52,9 @@ def features() -> dict[str, Any]:
     }
 
 
-def dataset_info(name: str, version: str, counts: dict[Split, int], example_bytes: int) -> dict[str, Any]:
+def dataset_info(
+    name: str, version: str, counts: dict[Split, int], example_bytes: int
+) -> dict[str, Any]:
     """The content of dataset_info.json: which files there are, and what is in them.
 
     Args:
@@ -70,7 +78,9 @@ def dataset_info(name: str, version: str, counts: dict[Split, int], example_byte
         "description": "Handwritten digits, white on black.",
         "fileFormat": "tfrecord",
         "splits": splits,
-        "supervisedKeys": {"tuple": {"items": [{"featureKey": "image"}, {"featureKey": "label"}]}},
+        "supervisedKeys": {
+            "tuple": {"items": [{"featureKey": "image"}, {"featureKey": "label"}]}
+        },
     }
 
 
@@ -81,6 +91,12 @@ def shard_count(info: dict[str, Any], split: Split) -> int:
         DamagedObjectError: the document does not say.
     """
     try:
-        return next(len(found["shardLengths"]) for found in info["splits"] if found["name"] == split)
+        return next(
+            len(found["shardLengths"])
+            for found in info["splits"]
+            if found["name"] == split
+        )
     except (KeyError, StopIteration, TypeError) as error:
-        raise DamagedObjectError(f"{INFO_FILE} does not name the files of the split {split!r}.") from error
+        raise DamagedObjectError(
+            f"{INFO_FILE} does not name the files of the split {split!r}."
+        ) from error

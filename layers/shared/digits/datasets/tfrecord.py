@@ -1,7 +1,8 @@
 """TFRecords of `tf.train.Example`, without TensorFlow: `image` holds the raw pixels, `label` the digit.
 
-All records have one length and differ in pixels, label and checksum only. So one example is serialised by protobuf, and
-the records are copies of it that NumPy fills in: about ten times faster than serialising each.
+All records have one length and differ in pixels, label and checksum only. So one
+example is serialised by protobuf, and the records are copies of it that NumPy fills in:
+about ten times faster than serialising each.
 """
 
 from functools import cache
@@ -39,12 +40,19 @@ def frame(images: Bytes, labels: Bytes) -> bytes:
         labels: digits 0 to 9, of shape (n,).
 
     Returns:
-        n records of `8 + 4 + example_bytes() + 4` bytes each. The same arguments give the same bytes.
+        n records of `8 + 4 + example_bytes() + 4` bytes each. The same arguments give
+        the same bytes.
     """
     template = _template()
     size = template.example.size
     records = np.empty(
-        len(labels), [("size", "<u8"), ("size_crc", "<u4"), ("example", np.uint8, (size,)), ("example_crc", "<u4")]
+        len(labels),
+        [
+            ("size", "<u8"),
+            ("size_crc", "<u4"),
+            ("example", np.uint8, (size,)),
+            ("example_crc", "<u4"),
+        ],
     )
     records["size"] = size
     records["size_crc"] = _masked_crcs([size.to_bytes(8, "little")])
@@ -86,19 +94,35 @@ def _serialise(pixels: bytes, label: int) -> Bytes:
 def _example_class() -> Any:
     """`tf.train.Example`, as far as it is used here: tensorflow/core/example/example.proto.
 
-    In a pool of its own: the default one may hold TensorFlow's, and takes no second of the same name.
+    In a pool of its own: the default one may hold TensorFlow's, and takes no second of
+        the same name.
     """
-    entry = _message("FeatureEntry", _field("key", 1, "string"), _field("value", 2, "Feature"))
+    entry = _message(
+        "FeatureEntry", _field("key", 1, "string"), _field("value", 2, "Feature")
+    )
     messages = [
         _message("BytesList", _field("value", 1, "bytes", repeated=True)),
         _message("Int64List", _field("value", 1, "int64", repeated=True)),
-        _message("Feature", _field("bytes_list", 1, "BytesList"), _field("int64_list", 3, "Int64List")),
-        _message("Features", _field("feature", 1, "Features.FeatureEntry", repeated=True))
+        _message(
+            "Feature",
+            _field("bytes_list", 1, "BytesList"),
+            _field("int64_list", 3, "Int64List"),
+        ),
+        _message(
+            "Features", _field("feature", 1, "Features.FeatureEntry", repeated=True)
+        )
         | {"nested_type": [entry | {"options": {"map_entry": True}}]},
         _message("Example", _field("features", 1, "Features")),
     ]
     pool = DescriptorPool()
-    pool.Add(FileDescriptorProto(name="example.proto", package="tensorflow", syntax="proto3", message_type=messages))
+    pool.Add(
+        FileDescriptorProto(
+            name="example.proto",
+            package="tensorflow",
+            syntax="proto3",
+            message_type=messages,
+        )
+    )
     return GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example"))
 
 
@@ -106,8 +130,18 @@ def _message(name: str, *fields: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "field": fields}
 
 
-def _field(name: str, number: int, kind: str, *, repeated: bool = False) -> dict[str, Any]:
-    scalar = {"bytes": "TYPE_BYTES", "int64": "TYPE_INT64", "string": "TYPE_STRING"}.get(kind)
-    kind_fields = {"type": scalar} if scalar else {"type": "TYPE_MESSAGE", "type_name": f".tensorflow.{kind}"}
+def _field(
+    name: str, number: int, kind: str, *, repeated: bool = False
+) -> dict[str, Any]:
+    scalar = {
+        "bytes": "TYPE_BYTES",
+        "int64": "TYPE_INT64",
+        "string": "TYPE_STRING",
+    }.get(kind)
+    kind_fields = (
+        {"type": scalar}
+        if scalar
+        else {"type": "TYPE_MESSAGE", "type_name": f".tensorflow.{kind}"}
+    )
     label = "LABEL_REPEATED" if repeated else "LABEL_OPTIONAL"
     return {"name": name, "number": number, "label": label, **kind_fields}

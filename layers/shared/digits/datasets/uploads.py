@@ -1,7 +1,8 @@
 """Uploads, `raw/<name>.npz`, and what became of each dataset's last one.
 
-`datasets/<name>/problem.json` says why it was refused, `datasets/<name>/.upload.json` which upload was dealt with last:
-another one that lies in `raw/` is still being converted.
+`datasets/<name>/problem.json` says why it was refused, `datasets/<name>/.upload.json`
+which upload was dealt with last: another one that lies in `raw/` is still being
+converted.
 """
 
 import re
@@ -64,7 +65,9 @@ def problem(store: Store, name: str) -> Problem | None:
         return None
 
 
-def note_problem(store: Store, name: str, error: InvalidDatasetError, sha256: str | None) -> None:
+def note_problem(
+    store: Store, name: str, error: InvalidDatasetError, sha256: str | None
+) -> None:
     """Keep why the upload was refused."""
     store.write_json(_problem_key(name), error.problem() | {"sha256": sha256})
 
@@ -90,19 +93,23 @@ def state(store: Store, name: str, upload: Entry, *, is_known: bool) -> State | 
         store: has the record.
         name: the dataset.
         upload: what lies there.
-        is_known: whether the dataset has a version or a problem. Before there were records, its upload had been dealt
-            with then.
+        is_known: whether the dataset has a version or a problem. Before there were
+            records, its upload had been dealt with then.
 
     Raises:
         DamagedObjectError: the record cannot be read.
     """
     try:
-        is_handled = documents.read(store, _handled_key(name), _Handled).etag == upload.etag
+        is_handled = (
+            documents.read(store, _handled_key(name), _Handled).etag == upload.etag
+        )
     except MissingObjectError:
         is_handled = is_known
     if is_handled:
         return None
-    return "converting" if datetime.now(UTC) - upload.modified < _GIVEN_UP else "stalled"
+    return (
+        "converting" if datetime.now(UTC) - upload.modified < _GIVEN_UP else "stalled"
+    )
 
 
 def _problem_key(name: str) -> str:

@@ -1,7 +1,8 @@
 """The versions of a dataset in the store: which there are, and who may write the next.
 
-A version is claimed by creating its source.json, and complete, never to change again, once its dataset_info.json is
-there. Until then nobody sees it. `.uploads/<sha256>.json` says which version an upload became.
+A version is claimed by creating its source.json, and complete, never to change again,
+once its dataset_info.json is there. Until then nobody sees it. `.uploads/<sha256>.json`
+says which version an upload became.
 """
 
 import re
@@ -15,7 +16,8 @@ from digits.series import Numbered, Series
 from digits.store import Store
 
 SCHEMA_VERSION = 1
-# Raise it when the same upload would be converted to other bytes: a conversion that an older one began is then left.
+# Raise it when the same upload would be converted to other bytes: a conversion that an
+# older one began is then left.
 CONVERTER_VERSION = 1
 
 _SOURCE_FILE = "source.json"
@@ -90,7 +92,9 @@ def find(store: Store, name: str, version: str) -> DatasetVersion:
     match = _VERSION_PATTERN.fullmatch(version)
     if match and is_complete(store, name, int(match[1])):
         return load(store, name, int(match[1]))
-    raise UnknownError(f"There is no dataset {name!r} {version}. List the datasets with GET /datasets.")
+    raise UnknownError(
+        f"There is no dataset {name!r} {version}. List the datasets with GET /datasets."
+    )
 
 
 def load(store: Store, name: str, number: int) -> DatasetVersion:
@@ -124,7 +128,9 @@ def of_upload(store: Store, name: str, sha256: str) -> DatasetVersion | None:
     return load(store, name, number)
 
 
-def claim(store: Store, name: str, counts: dict[Split, int], sha256: str) -> DatasetVersion:
+def claim(
+    store: Store, name: str, counts: dict[Split, int], sha256: str
+) -> DatasetVersion:
     """The version that an upload is to be converted to: the one it claimed before, or the next that is free.
 
     Of different uploads that arrive at the same time, each gets a version of its own.
@@ -142,7 +148,9 @@ def claim(store: Store, name: str, counts: dict[Split, int], sha256: str) -> Dat
     hint = series.hint()
     number = _indexed(store, name, sha256)
     if number is None or not is_own(number, series.read(number) or b""):
-        claimed = series.append(hint.number if hint else 0, lambda _: documents.to_bytes(source), is_own)
+        claimed = series.append(
+            hint.number if hint else 0, lambda _: documents.to_bytes(source), is_own
+        )
         _index(store, name, claimed.number, source)
         series.note(claimed)
         number = claimed.number

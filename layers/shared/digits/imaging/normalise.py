@@ -11,14 +11,15 @@ from digits.errors import NotADigitError
 from digits.imaging import ink, png
 from digits.imaging.png import Pixels
 
-# MNIST's geometry, in pixels: a digit is scaled into BOX x BOX and lies in SIDE x SIDE with its mass around CENTRE.
+# MNIST's geometry, in pixels: a digit is scaled into BOX x BOX and lies in SIDE x SIDE
+# with its mass around CENTRE.
 BOX = 20
 CENTRE = 14
 
 # What the ink of MNIST reaches.
 _PEAK = 250
-# A product with it gives sums, and sums weighted by their places; exactly, since 28 * 28 * 27 * 255 has 23 bits, and a
-# float32 holds 24.
+# A product with it gives sums, and sums weighted by their places; exactly, since 28 *
+# 28 * 27 * 255 has 23 bits, and a float32 holds 24.
 _MOMENTS = np.array([np.ones(SIDE), np.arange(SIDE)], np.float32)
 
 
@@ -42,9 +43,10 @@ def read_digit(data: bytes) -> Pixels:
 def normalise(grey: Pixels) -> Pixels:
     """Make an image of a digit into one of MNIST's kind; one that is of that kind is returned as it is.
 
-    As MNIST was made: "size normalized to fit in a 20x20 pixel box while preserving their aspect ratio", then placed
-    "in a 28x28 image by computing the center of mass of the pixels, and translating the image so as to position this
-    point at the center" (LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/).
+    As MNIST was made: "size normalized to fit in a 20x20 pixel box while preserving
+        their aspect ratio", then placed "in a 28x28 image by computing the center of
+        mass of the pixels, and translating the image so as to position this point at
+        the center" (LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/).
 
     Args:
         grey: (height, width) uint8, dark on light or light on dark.
@@ -53,7 +55,8 @@ def normalise(grey: Pixels) -> Pixels:
         (28, 28) uint8, light ink on 0, the lightest at 255.
 
     Raises:
-        NotADigitError: the image is blank; or it shows more than ink on paper, and then the error has a `guess`.
+        NotADigitError: the image is blank; or it shows more than ink on paper, and then
+            the error has a `guess`.
     """
     if _is_normal(grey):
         return grey
@@ -71,7 +74,8 @@ def normalise(grey: Pixels) -> Pixels:
 def _is_normal(grey: Pixels) -> bool:
     """Whether an image is like MNIST's, all 70,000 of which pass.
 
-    Theirs have a long side of 19 or 20, the centre of mass within 0.52 of `CENTRE` and a peak of 254 or 255.
+    Theirs have a long side of 19 or 20, the centre of mass within 0.52 of `CENTRE` and
+    a peak of 254 or 255.
     """
     if grey.shape != (SIDE, SIDE) or grey.max() < _PEAK:
         return False
@@ -92,7 +96,9 @@ def _scale(ink: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The ink in `BOX` x `BOX`, with its aspect ratio, from 0 to 255."""
     ratio = BOX / max(ink.shape)
     height, width = (max(1, round(side * ratio)) for side in ink.shape)
-    scaled = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX))
+    scaled = np.asarray(
+        Image.fromarray(ink).resize((width, height), Image.Resampling.BOX)
+    )
     return scaled * np.float32(255 / scaled.max())
 
 

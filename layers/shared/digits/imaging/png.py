@@ -16,7 +16,8 @@ from digits.sizes import mebibytes
 
 Pixels = npt.NDArray[np.uint8]
 
-# Within these limits the worst PNG takes 180 MiB while it is read: 4096 x 4096 pixels of 4 bytes are 64.
+# Within these limits the worst PNG takes 180 MiB while it is read: 4096 x 4096 pixels
+# of 4 bytes are 64.
 MAX_BYTES = 1 << 20
 MAX_SIDE = 4096
 
@@ -46,13 +47,18 @@ def decode(data: bytes) -> Pixels:
 
     Raises:
         InvalidImageError: the bytes are not a whole, undamaged PNG.
-        ImageTooLargeError: over `MAX_BYTES`, or over `MAX_SIDE` pixels a side by its header. Nothing was decoded.
+        ImageTooLargeError: over `MAX_BYTES`, or over `MAX_SIDE` pixels a side by its
+            header. Nothing was decoded.
     """
     if len(data) > MAX_BYTES:
         size, limit = mebibytes(len(data)), mebibytes(MAX_BYTES)
-        raise ImageTooLargeError(f"The PNG has {size}, and the limit is {limit}. Send a smaller one.")
+        raise ImageTooLargeError(
+            f"The PNG has {size}, and the limit is {limit}. Send a smaller one."
+        )
     if not data.startswith(_SIGNATURE):
-        raise InvalidImageError("Expected a PNG. Received bytes without a PNG's signature.")
+        raise InvalidImageError(
+            "Expected a PNG. Received bytes without a PNG's signature."
+        )
     essential, depth = _strip(data)
     try:
         # Not `Image.open`, which imports the readers of four other formats first.
@@ -60,7 +66,9 @@ def decode(data: bytes) -> Pixels:
         image.load()
         return _to_grey(image, depth)
     except (OSError, SyntaxError, ValueError) as error:
-        raise InvalidImageError(f"Expected an undamaged PNG. Received one that cannot be decoded: {error}.") from error
+        raise InvalidImageError(
+            f"Expected an undamaged PNG. Received one that cannot be decoded: {error}."
+        ) from error
 
 
 def _strip(data: bytes) -> tuple[bytes, int]:
@@ -71,11 +79,15 @@ def _strip(data: bytes) -> tuple[bytes, int]:
     chunks = _chunks(data)
     header = next(chunks, b"")
     depth, colour = _read_header(header)
-    kept = [chunk for chunk in chunks if not chunk[4:5].islower() or chunk[4:8] == b"tRNS"]
+    kept = [
+        chunk for chunk in chunks if not chunk[4:5].islower() or chunk[4:8] == b"tRNS"
+    ]
     names = b"".join(chunk[4:8] for chunk in kept)
     _, before_data = _COLOURS[colour]
     if not (re.fullmatch(before_data + b"(IDAT)+IEND", names) and data.endswith(_IEND)):
-        raise InvalidImageError("Expected IHDR, PLTE, tRNS, IDAT and IEND, as PNG allows them. Received other chunks.")
+        raise InvalidImageError(
+            "Expected IHDR, PLTE, tRNS, IDAT and IEND, as PNG allows them. Received other chunks."
+        )
     return b"".join([_SIGNATURE, header, *kept]), depth
 
 
@@ -85,10 +97,14 @@ def _chunks(data: bytes) -> Iterator[bytes]:
     while start < len(data):
         stop = start + 12 + int.from_bytes(data[start : start + 4])
         if stop > len(data):
-            raise InvalidImageError("Expected a whole PNG. Received one that is cut off.")
+            raise InvalidImageError(
+                "Expected a whole PNG. Received one that is cut off."
+            )
         chunk = data[start:stop]
         if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:]):
-            raise InvalidImageError(f"Expected an undamaged PNG. Received a wrong checksum in {chunk[4:8]!r}.")
+            raise InvalidImageError(
+                f"Expected an undamaged PNG. Received a wrong checksum in {chunk[4:8]!r}."
+            )
         yield chunk
         start = stop
 
@@ -96,13 +112,19 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 def _read_header(chunk: bytes) -> tuple[int, int]:
     """Bit depth and colour type from IHDR, when all of it is legal."""
     if chunk[4:8] != b"IHDR" or len(chunk) != _HEADER.size:
-        raise InvalidImageError(f"Expected IHDR as the first chunk, with 13 bytes. Received {chunk[4:8]!r}.")
+        raise InvalidImageError(
+            f"Expected IHDR as the first chunk, with 13 bytes. Received {chunk[4:8]!r}."
+        )
     width, height, depth, colour, *methods, interlace = _HEADER.unpack(chunk)
     depths, _ = _COLOURS.get(colour, ((), b""))
     if depth not in depths or any(methods) or interlace > 1 or not (width and height):
-        raise InvalidImageError(f"Expected legal values in IHDR. Received {chunk[8:21].hex(' ')}.")
+        raise InvalidImageError(
+            f"Expected legal values in IHDR. Received {chunk[8:21].hex(' ')}."
+        )
     if max(width, height) > MAX_SIDE:
-        raise ImageTooLargeError(f"Expected at most {MAX_SIDE} pixels a side. Received {width} x {height}.")
+        raise ImageTooLargeError(
+            f"Expected at most {MAX_SIDE} pixels a side. Received {width} x {height}."
+        )
     return depth, colour
 
 
@@ -117,9 +139,12 @@ def _split(image: Image.Image, depth: int) -> tuple[Image.Image, Image.Image | N
     if image.mode == "I;16":
         # Pillow's own conversion makes white of all that is over 255.
         samples = np.asarray(image)
-        alpha = None if key is None else Image.fromarray((samples != key) * np.uint8(255))
+        alpha = (
+            None if key is None else Image.fromarray((samples != key) * np.uint8(255))
+        )
         return Image.fromarray((samples >> 8).astype(np.uint8)), alpha
-    # Pillow brings the samples to 8 bits, of 16 the upper ones, and leaves the transparent colour as the file has it.
+    # Pillow brings the samples to 8 bits, of 16 the upper ones, and leaves the
+    # transparent colour as the file has it.
     if image.mode == "L" and key is not None:
         image.info["transparency"] = key * 255 // (2**depth - 1)
     elif image.mode == "RGB" and key is not None:

@@ -28,7 +28,8 @@ def without_lines(ink: Floats, strong: float) -> Floats:
         strong: how strong the strongest of it is, by `extremes`.
 
     Returns:
-        The same shape; where a line was, the lesser of what is above and below it, so that strokes that cross it stay.
+        The same shape; where a line was, the lesser of what is above and below it, so
+        that strokes that cross it stay.
     """
     return _without_rows(_without_rows(ink, strong).T, strong).T
 
@@ -63,7 +64,9 @@ def _find_lines(mask: Mask) -> tuple[float, Mask]:
     rows = height + 2 * _reach(width)
     best, found = -1.0, (0.0, np.zeros(rows, np.bool_))
     for slope in _SLOPES.tolist():
-        counts = np.bincount(piece * rows + y + _shifts(slope, width)[x], minlength=_PIECES * rows)
+        counts = np.bincount(
+            piece * rows + y + _shifts(slope, width)[x], minlength=_PIECES * rows
+        )
         # Of the pieces the second emptiest, for one may hide the line.
         densities = np.sort(counts.reshape(_PIECES, rows), axis=0)[1]
         if (score := float(np.square(densities).sum())) > best:
@@ -80,7 +83,9 @@ def _fill(ink: Floats, slope: float, lines: Mask) -> Floats:
     index = np.arange(lines.size)
     above = np.maximum.accumulate(np.where(lines, 0, index))
     below = np.minimum.accumulate(np.where(lines, lines.size - 1, index)[::-1])[::-1]
-    filled = np.where(lines[:, np.newaxis], np.minimum(sheared[above], sheared[below]), sheared)
+    filled = np.where(
+        lines[:, np.newaxis], np.minimum(sheared[above], sheared[below]), sheared
+    )
     cleaned: Floats = filled[places]
     return cleaned
 

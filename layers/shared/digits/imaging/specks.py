@@ -27,14 +27,21 @@ def without_specks(strokes: Mask, ink: npt.NDArray[np.float32]) -> Mask:
 def grow(mask: Mask) -> Mask:
     """The mask and its neighbours above, below, left and right."""
     framed = np.pad(mask, 1)
-    grown: Mask = framed[:-2, 1:-1] | framed[2:, 1:-1] | framed[1:-1, :-2] | framed[1:-1, 2:] | mask
+    grown: Mask = (
+        framed[:-2, 1:-1]
+        | framed[2:, 1:-1]
+        | framed[1:-1, :-2]
+        | framed[1:-1, 2:]
+        | mask
+    )
     return grown
 
 
 def _runs(mask: Mask) -> tuple[Integers, Integers, Integers]:
     """The horizontal runs of a mask: where each starts and stops in the flat mask, and the connected part it is in.
 
-    Parts have numbers of their own, not all of which are used. Runs rather than pixels, because there are few of them.
+    Parts have numbers of their own, not all of which are used. Runs rather than pixels,
+    because there are few of them.
     """
     width = mask.shape[1]
     # A column between the rows, so that no run goes on in the next one.
@@ -53,11 +60,17 @@ def _runs(mask: Mask) -> tuple[Integers, Integers, Integers]:
     return starts - rows, stops - rows, parts
 
 
-def _touching(starts: Integers, stops: Integers, width: int) -> tuple[Integers, Integers]:
+def _touching(
+    starts: Integers, stops: Integers, width: int
+) -> tuple[Integers, Integers]:
     """Each pair of runs that touch, if only at a corner, the first above the second; by their numbers."""
     first = np.searchsorted(stops, starts + width, "left")
     last = np.searchsorted(starts, stops + width, "right")
     count = np.maximum(last - first, 0)
     upper = np.repeat(np.arange(starts.size), count)
-    lower = np.arange(upper.size) - np.repeat(np.cumsum(count) - count, count) + first[upper]
+    lower = (
+        np.arange(upper.size)
+        - np.repeat(np.cumsum(count) - count, count)
+        + first[upper]
+    )
     return upper, lower

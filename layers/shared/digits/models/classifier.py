@@ -17,7 +17,8 @@ class Answer:
 
     Attributes:
         probabilities: of the ten digits, if it is one.
-        score: the higher, the more it looks like a digit; below the classifier's threshold it is taken for none.
+        score: the higher, the more it looks like a digit; below the classifier's
+            threshold it is taken for none.
     """
 
     probabilities: list[float]
@@ -54,13 +55,15 @@ class Classifier:
             self._model = LiteRT(manifest.check(MODEL_FILE, model))
             self.threshold = manifest.thresholds[SCORE]
         except (KeyError, ValueError) as error:
-            raise DamagedObjectError(f"Model {manifest.version} cannot be used: {error}.") from error
+            raise DamagedObjectError(
+                f"Model {manifest.version} cannot be used: {error}."
+            ) from error
 
     def classify(self, digit: npt.NDArray[np.uint8]) -> Answer:
         """Read a digit, (28, 28) uint8, light ink on dark.
 
-        The softmax is in floating point, because the steps of an int8 softmax are 1/256; and in Python, which does ten
-        numbers before NumPy has begun.
+        The softmax is in floating point, because the steps of an int8 softmax are
+        1/256; and in Python, which does ten numbers before NumPy has begun.
         """
         logits, score = self._model.answer(digit)
         levels = logits.tolist()

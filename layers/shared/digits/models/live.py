@@ -15,9 +15,10 @@ from digits.models.manifests import MANIFEST_FILE, MODEL_FILE
 from digits.models.releases import Served
 from digits.store import Store
 
-# How long a request may wait for a look. The first does longer: a cold start may take a second, and an old model is a
-# pity. S3 answers in some 30 ms, and Lambda stops a process between two requests, its looks and all. So most looks end
-# within the request that begins them, and the others within the next ones.
+# How long a request may wait for a look. The first does longer: a cold start may take a
+# second, and an old model is a pity. S3 answers in some 30 ms, and Lambda stops a
+# process between two requests, its looks and all. So most looks end within the request
+# that begins them, and the others within the next ones.
 FIRST_PATIENCE, PATIENCE = 1.0, 0.05
 # How many requests wait for one look: a store that hangs is soon waited for no more.
 _WAITS = 3
@@ -30,8 +31,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 class LiveModel:
     """Holds the loaded classifier, and swaps it when a newer release is there.
 
-    It looks for one beside the requests, one look at a time. A release that cannot be loaded, or a store that does not
-    answer, leaves the loaded model in place. For one request at a time.
+    It looks for one beside the requests, one look at a time. A release that cannot be
+    loaded, or a store that does not answer, leaves the loaded model in place. For one
+    request at a time.
 
     Args:
         store: where the releases are.
@@ -91,7 +93,9 @@ class LiveModel:
             return
         if not look.done():
             if not self._waits and monotonic() - self._began > DEADLINE:
-                self.problem = f"The object store has not answered for {DEADLINE:.0f} s."
+                self.problem = (
+                    f"The object store has not answered for {DEADLINE:.0f} s."
+                )
             return
         self._look = None
         try:
@@ -109,11 +113,22 @@ class LiveModel:
             return
         self._classifier = Classifier(*served.model) if served.model else self._bundled
         self.release = served.number
-        self._logger.info("Release %d: model %s answers now", served.number, self._classifier.manifest.version)
+        self._logger.info(
+            "Release %d: model %s answers now",
+            served.number,
+            self._classifier.manifest.version,
+        )
 
     def _note_failure(self, error: Exception) -> None:
-        self.problem = error.detail if isinstance(error, DigitsError) else f"{type(error).__name__}: {error}"
-        self._logger.warning("The live release cannot be loaded, so the loaded model goes on: %s", self.problem)
+        self.problem = (
+            error.detail
+            if isinstance(error, DigitsError)
+            else f"{type(error).__name__}: {error}"
+        )
+        self._logger.warning(
+            "The live release cannot be loaded, so the loaded model goes on: %s",
+            self.problem,
+        )
         self._next_look = monotonic() + max(self._ttl, self._pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
@@ -126,7 +141,9 @@ def load_live(store: Store, bundled: Path) -> Classifier:
         StoreError: the store does not answer.
     """
     served = releases.look(store, None)
-    return Classifier(*served.model) if served and served.model else load_folder(bundled)
+    return (
+        Classifier(*served.model) if served and served.model else load_folder(bundled)
+    )
 
 
 def load_folder(folder: Path) -> Classifier:

@@ -6,7 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from digits import documents
-from digits.errors import ConflictError, DamagedObjectError, MissingObjectError, UnknownError
+from digits.errors import (
+    ConflictError,
+    DamagedObjectError,
+    MissingObjectError,
+    UnknownError,
+)
 from digits.newest_first import Folder, Page
 from digits.store import Store
 
@@ -19,7 +24,8 @@ METRICS_FILE = "metrics.json"
 REPORT_FILE = "report.html"
 # In a manifest's thresholds: the lowest score of a digit.
 SCORE = "score"
-# The model that comes with the predict function: live until there is a release, and again if a release names it.
+# The model that comes with the predict function: live until there is a release, and
+# again if a release names it.
 BUNDLED = "bundled"
 
 
@@ -53,7 +59,9 @@ class Manifest:
         """
         expected = self.files.get(name)
         if expected is None or expected != describe(data):
-            raise DamagedObjectError(f"{name} of model {self.version} does not match its manifest.")
+            raise DamagedObjectError(
+                f"{name} of model {self.version} does not match its manifest."
+            )
         return data
 
 
@@ -87,7 +95,9 @@ def publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
         store.write(_key(manifest.version, name), data)
     _folder(store).add(manifest.version, _created(manifest.version))
     try:
-        store.create(_key(manifest.version, MANIFEST_FILE), documents.to_bytes(manifest))
+        store.create(
+            _key(manifest.version, MANIFEST_FILE), documents.to_bytes(manifest)
+        )
     except ConflictError:
         load_manifest(store, manifest.version)
 
@@ -102,10 +112,14 @@ def load_manifest(store: Store, version: str) -> Manifest:
     try:
         data = store.read(_key(version, MANIFEST_FILE))
     except MissingObjectError as error:
-        raise UnknownError(f"There is no model {version!r}. List the models with GET /models.") from error
+        raise UnknownError(
+            f"There is no model {version!r}. List the models with GET /models."
+        ) from error
     manifest = parse_manifest(data, f"The manifest of model {version}")
     if manifest.version != version:
-        raise DamagedObjectError(f"The manifest of model {version} speaks of {manifest.version}.")
+        raise DamagedObjectError(
+            f"The manifest of model {version} speaks of {manifest.version}."
+        )
     return manifest
 
 
@@ -118,7 +132,9 @@ def load_file(store: Store, manifest: Manifest, name: str) -> bytes:
     try:
         data = store.read(_key(manifest.version, name))
     except MissingObjectError as error:
-        raise DamagedObjectError(f"{name} of model {manifest.version} is gone.") from error
+        raise DamagedObjectError(
+            f"{name} of model {manifest.version} is gone."
+        ) from error
     return manifest.check(name, data)
 
 
@@ -131,7 +147,9 @@ def load_report(store: Store, version: str) -> bytes:
     try:
         return store.read(_key(version, REPORT_FILE))
     except MissingObjectError as error:
-        raise UnknownError(f"There is no report on a model {version!r}. List the models with GET /models.") from error
+        raise UnknownError(
+            f"There is no report on a model {version!r}. List the models with GET /models."
+        ) from error
 
 
 def parse_manifest(data: bytes, name: str = "The manifest") -> Manifest:
@@ -157,7 +175,9 @@ def _folder(store: Store) -> Folder:
 
 def _created(version: str) -> datetime:
     """When a version was made, by its name."""
-    return datetime.strptime(version.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return datetime.strptime(version.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(
+        tzinfo=UTC
+    )
 
 
 def _key(version: str, name: str) -> str:

@@ -35,17 +35,21 @@ class Served:
     model: tuple[Manifest, bytes] | None
 
 
-def release(store: Store, version: str, reason: str, after: int | None = None) -> Release:
+def release(
+    store: Store, version: str, reason: str, after: int | None = None
+) -> Release:
     """Make a model live.
 
-    Releases of the same version for the same reason are one release, if no other came between them: the answer to the
-    first may have been lost. Of different releases made at the same time, each gets a number of its own.
+    Releases of the same version for the same reason are one release, if no other came
+        between them: the answer to the first may have been lost. Of different releases
+        made at the same time, each gets a number of its own.
 
     Args:
         store: has the model.
         version: the model, or `bundled`.
         reason: kept forever.
-        after: the number behind which this release may have been made before; without it, only the newest is looked at.
+        after: the number behind which this release may have been made before; without
+            it, only the newest is looked at.
 
     Raises:
         ConflictError: the model is damaged, or not whole.
@@ -121,7 +125,9 @@ def look(store: Store, known: int | None) -> Served | None:
     if found is None or found.version == BUNDLED:
         return Served(newest.number, None)
     manifest = manifests.load_manifest(store, found.version)
-    return Served(newest.number, (manifest, manifests.load_file(store, manifest, MODEL_FILE)))
+    return Served(
+        newest.number, (manifest, manifests.load_file(store, manifest, MODEL_FILE))
+    )
 
 
 def _log(store: Store) -> Series:
@@ -131,13 +137,19 @@ def _log(store: Store) -> Series:
 def _load(store: Store, found: Numbered) -> Release | None:
     if not found.number:
         return None
-    return load(store, found.number) if found.data is None else _parse(found.number, found.data)
+    return (
+        load(store, found.number)
+        if found.data is None
+        else _parse(found.number, found.data)
+    )
 
 
 def _parse(number: int, data: bytes) -> Release:
     found = documents.parse(data, Release, f"Release {number}")
     if found.number != number:
-        raise DamagedObjectError(f"Release {number} says that it has number {found.number}.")
+        raise DamagedObjectError(
+            f"Release {number} says that it has number {found.number}."
+        )
     return found
 
 
@@ -149,4 +161,6 @@ def _check_complete(store: Store, version: str) -> None:
         manifest = manifests.load_manifest(store, version)
         manifests.load_file(store, manifest, MODEL_FILE)
     except DamagedObjectError as error:
-        raise ConflictError(f"Model {version} cannot be released: {error.detail} Release another one.") from error
+        raise ConflictError(
+            f"Model {version} cannot be released: {error.detail} Release another one."
+        ) from error

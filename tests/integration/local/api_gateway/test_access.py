@@ -73,16 +73,23 @@ def assert_unauthorized(answer: httpx.Response) -> None:
 
 
 def ask(gateway: Gateway, **headers: str) -> httpx.Response:
-    return gateway.client.get("/train/newest", headers={name.replace("_", "-"): it for name, it in headers.items()})
+    return gateway.client.get(
+        "/train/newest",
+        headers={name.replace("_", "-"): it for name, it in headers.items()},
+    )
 
 
 @pytest.mark.parametrize("host", [*addresses()])
-def test_the_server_and_its_own_batch_answer_wherever_it_listens(start: Callable[..., Gateway], host: str) -> None:
+def test_the_server_and_its_own_batch_answer_wherever_it_listens(
+    start: Callable[..., Gateway], host: str
+) -> None:
     gateway = start(host, DIGITS_API_KEY=KEY)
     assert httpx.URL(gateway.url).host not in ("0.0.0.0", "::")  # noqa: S104  no browser goes there
     assert gateway.client.post("/predict").status_code == HTTPStatus.OK
     plan(gateway.root, "job")
-    submitted = gateway.batch.submit_job(jobName="job", jobQueue="local", jobDefinition="training")
+    submitted = gateway.batch.submit_job(
+        jobName="job", jobQueue="local", jobDefinition="training"
+    )
     assert gateway.batch.describe_jobs(jobs=[submitted["jobId"]])["jobs"]
     assert_unauthorized(ask(gateway))
     assert ask(gateway, **SENT).status_code == HTTPStatus.OK
@@ -102,11 +109,15 @@ def test_the_server_and_its_own_batch_answer_wherever_it_listens(start: Callable
         ("GET", "/openapi.json", 404),
     ],
 )
-def test_what_is_open_goes_without_the_key(exposed: Gateway, method: str, path: str, status: int) -> None:
+def test_what_is_open_goes_without_the_key(
+    exposed: Gateway, method: str, path: str, status: int
+) -> None:
     assert exposed.client.request(method, path).status_code == status
 
 
-def test_all_else_wants_the_key_and_the_answer_does_not_say_what_there_is(exposed: Gateway) -> None:
+def test_all_else_wants_the_key_and_the_answer_does_not_say_what_there_is(
+    exposed: Gateway,
+) -> None:
     requests = [
         ("GET", "/predict"),
         ("DELETE", "/predict"),
@@ -126,7 +137,10 @@ def test_all_else_wants_the_key_and_the_answer_does_not_say_what_there_is(expose
         ("GET", "/pages/%00%FF"),
     ]
     url = exposed.url
-    answers = [exposed.client.request(method, httpx.URL(url, raw_path=path.encode())) for method, path in requests]
+    answers = [
+        exposed.client.request(method, httpx.URL(url, raw_path=path.encode()))
+        for method, path in requests
+    ]
     for answer in answers:
         assert_unauthorized(answer)
     assert len({answer.text for answer in answers}) == 1
@@ -166,12 +180,21 @@ def test_nothing_else_does(exposed: Gateway, headers: Any) -> None:
     assert_unauthorized(exposed.client.get("/train/newest", headers=headers))
 
 
-def test_an_upload_without_the_key_is_refused_before_it_is_sent(exposed: Gateway) -> None:
+def test_an_upload_without_the_key_is_refused_before_it_is_sent(
+    exposed: Gateway,
+) -> None:
     url = httpx.URL(exposed.url)
-    with socket.create_connection((url.host, url.port or 0), timeout=TIMEOUT_SECONDS) as connection:
-        connection.sendall(b"PUT /raw/mine.npz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000000\r\n\r\n")
+    with socket.create_connection(
+        (url.host, url.port or 0), timeout=TIMEOUT_SECONDS
+    ) as connection:
+        connection.sendall(
+            b"PUT /raw/mine.npz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000000\r\n\r\n"
+        )
         assert connection.recv(1 << 16).startswith(b"HTTP/1.1 401 ")
-    assert exposed.client.put("/raw/mine.npz", content=b"npz", headers=SENT).status_code == HTTPStatus.OK
+    assert (
+        exposed.client.put("/raw/mine.npz", content=b"npz", headers=SENT).status_code
+        == HTTPStatus.OK
+    )
 
 
 def test_who_waits_for_a_training_sends_the_key_once(exposed: Gateway) -> None:
@@ -180,7 +203,9 @@ def test_who_waits_for_a_training_sends_the_key_once(exposed: Gateway) -> None:
     (states / "waited").write_text('{"status": "SUCCEEDED"}')
     headers = {"Prefer": "wait=10", "Idempotency-Key": "waited"}
     assert_unauthorized(exposed.client.post("/train", headers=headers))
-    assert exposed.client.post("/train", headers=headers | SENT).json() == {"status": "SUCCEEDED"}
+    assert exposed.client.post("/train", headers=headers | SENT).json() == {
+        "status": "SUCCEEDED"
+    }
 
 
 def test_functions_and_trainings_do_not_get_the_key(exposed: Gateway) -> None:
@@ -211,9 +236,15 @@ def test_a_key_that_was_given_is_not_printed(exposed: Gateway) -> None:
 
 @pytest.mark.parametrize(
     "variables",
-    [{"DIGITS_API_KEY": KEY}, {"DIGITS_ALLOWED_HOSTS": "digits.example.org"}, {"DIGITS_PREDICT_KEY": "required"}],
+    [
+        {"DIGITS_API_KEY": KEY},
+        {"DIGITS_ALLOWED_HOSTS": "digits.example.org"},
+        {"DIGITS_PREDICT_KEY": "required"},
+    ],
 )
-def test_a_server_behind_a_proxy_wants_the_key(start: Callable[..., Gateway], variables: dict[str, str]) -> None:
+def test_a_server_behind_a_proxy_wants_the_key(
+    start: Callable[..., Gateway], variables: dict[str, str]
+) -> None:
     assert_unauthorized(ask(start(**variables)))
 
 
@@ -227,8 +258,20 @@ def test_predictions_can_want_the_key_too(start: Callable[..., Gateway]) -> None
 
 def refusal(root: Path, host: str = "127.0.0.1", **variables: str) -> str:
     """What the server says when it does not start."""
-    command = [sys.executable, "-m", "local.cli", "serve", "--port", "0", "--host", host]
-    settings = {"PYTHONPATH": f"{PROJECT}:{PROJECT / 'layers' / 'shared'}", "DIGITS_STORE": (root / "store").as_uri()}
+    command = [
+        sys.executable,
+        "-m",
+        "local.cli",
+        "serve",
+        "--port",
+        "0",
+        "--host",
+        host,
+    ]
+    settings = {
+        "PYTHONPATH": f"{PROJECT}:{PROJECT / 'layers' / 'shared'}",
+        "DIGITS_STORE": (root / "store").as_uri(),
+    }
     ended = subprocess.run(
         command,
         cwd=PROJECT,
@@ -252,8 +295,14 @@ def refusal(root: Path, host: str = "127.0.0.1", **variables: str) -> str:
         ({"DIGITS_API_KEY": "a-key-with-an-é-in-it"}, "ASCII"),
         ({"DIGITS_API_KEY": "a-key-with\na-new-line"}, "DIGITS_API_KEY"),
         ({"DIGITS_PREDICT_KEY": "yes"}, "Set it to required"),
-        ({"DIGITS_ALLOWED_HOSTS": "https://digits.example.org"}, "without scheme and port"),
-        ({"DIGITS_ALLOWED_HOSTS": "a.example,digits.example.org:443"}, "'digits.example.org:443'"),
+        (
+            {"DIGITS_ALLOWED_HOSTS": "https://digits.example.org"},
+            "without scheme and port",
+        ),
+        (
+            {"DIGITS_ALLOWED_HOSTS": "a.example,digits.example.org:443"},
+            "'digits.example.org:443'",
+        ),
     ],
 )
 def test_a_setting_that_makes_no_sense_keeps_the_server_from_starting(
@@ -262,8 +311,12 @@ def test_a_setting_that_makes_no_sense_keeps_the_server_from_starting(
     assert told in refusal(tmp_path, **variables)
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no name", "", "127.0.0.1:80", "http://127.0.0.1"])
-def test_an_address_that_is_not_this_machine_s_is_named(tmp_path: Path, host: str) -> None:
+@pytest.mark.parametrize(
+    "host", ["192.0.2.1", "no name", "", "127.0.0.1:80", "http://127.0.0.1"]
+)
+def test_an_address_that_is_not_this_machine_s_is_named(
+    tmp_path: Path, host: str
+) -> None:
     assert f"The address {host!r} cannot be used: " in refusal(tmp_path, host)
 
 
@@ -292,19 +345,33 @@ def test_a_key_file_that_holds_no_key_is_no_open_door(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_names_that_are_allowed_and_addresses_are_answered(exposed: Gateway, host: str, scheme: str) -> None:
+def test_names_that_are_allowed_and_addresses_are_answered(
+    exposed: Gateway, host: str, scheme: str
+) -> None:
     headers = {"Host": host, "Origin": f"{scheme}://{host.lower()}"}
     assert exposed.client.post("/predict", headers=headers).status_code == HTTPStatus.OK
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "a.digits.example.org", "digits.example.org.", "example.org", "digits.example.orgs:80"]
+    "host",
+    [
+        "evil.example",
+        "a.digits.example.org",
+        "digits.example.org.",
+        "example.org",
+        "digits.example.orgs:80",
+    ],
 )
-def test_another_name_is_refused_with_the_variable_that_allows_it(exposed: Gateway, host: str) -> None:
+def test_another_name_is_refused_with_the_variable_that_allows_it(
+    exposed: Gateway, host: str
+) -> None:
     answer = exposed.client.post("/predict", headers={"Host": host})
     assert answer.status_code == HTTPStatus.FORBIDDEN
     assert f"DIGITS_ALLOWED_HOSTS={host.partition(':')[0]}." in answer.json()["detail"]
-    assert exposed.client.get("/train/newest", headers={"Host": host} | SENT).status_code == HTTPStatus.FORBIDDEN
+    assert (
+        exposed.client.get("/train/newest", headers={"Host": host} | SENT).status_code
+        == HTTPStatus.FORBIDDEN
+    )
 
 
 @pytest.mark.parametrize(
@@ -321,11 +388,15 @@ def test_another_name_is_refused_with_the_variable_that_allows_it(exposed: Gatew
         "https://other.example",
     ],
 )
-def test_pages_from_elsewhere_are_refused_even_with_the_key(exposed: Gateway, origin: str) -> None:
+def test_pages_from_elsewhere_are_refused_even_with_the_key(
+    exposed: Gateway, origin: str
+) -> None:
     headers = {"Host": "digits.example.org", "Origin": origin}
     for answer in (
         exposed.client.post("/predict", headers=headers),
-        exposed.client.options("/train", headers=headers | {"Access-Control-Request-Method": "POST"}),
+        exposed.client.options(
+            "/train", headers=headers | {"Access-Control-Request-Method": "POST"}
+        ),
         exposed.client.get("/train/newest", headers=headers | SENT),
     ):
         assert answer.status_code == HTTPStatus.FORBIDDEN
@@ -334,13 +405,27 @@ def test_pages_from_elsewhere_are_refused_even_with_the_key(exposed: Gateway, or
 
 def test_any_name_can_be_allowed(start: Callable[..., Gateway]) -> None:
     gateway = start(DIGITS_API_KEY=KEY, DIGITS_ALLOWED_HOSTS="*")
-    assert gateway.client.post("/predict", headers={"Host": "any.example:1"}).status_code == HTTPStatus.OK
+    assert (
+        gateway.client.post("/predict", headers={"Host": "any.example:1"}).status_code
+        == HTTPStatus.OK
+    )
     for host in ("", "a b", "any.example/", "user@any.example", "any.example:x"):
-        assert gateway.client.post("/predict", headers={"Host": host}).status_code == HTTPStatus.FORBIDDEN
+        assert (
+            gateway.client.post("/predict", headers={"Host": host}).status_code
+            == HTTPStatus.FORBIDDEN
+        )
 
 
 @pytest.mark.parametrize("host", ["192.168.7.7", "[fd00::7]:3000"])
-def test_a_server_of_this_machine_alone_has_its_addresses_only(gateway: Gateway, host: str) -> None:
-    assert gateway.client.post("/predict", headers={"Host": host}).status_code == HTTPStatus.FORBIDDEN
+def test_a_server_of_this_machine_alone_has_its_addresses_only(
+    gateway: Gateway, host: str
+) -> None:
+    assert (
+        gateway.client.post("/predict", headers={"Host": host}).status_code
+        == HTTPStatus.FORBIDDEN
+    )
     for own in ("[::1]:3000", "127.0.0.2"):
-        assert gateway.client.post("/predict", headers={"Host": own}).status_code == HTTPStatus.OK
+        assert (
+            gateway.client.post("/predict", headers={"Host": own}).status_code
+            == HTTPStatus.OK
+        )

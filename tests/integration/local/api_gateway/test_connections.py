@@ -45,9 +45,13 @@ def test_1000_half_open_connections_keep_nobody_out(
     own_gateway: Gateway, begun: bytes, descriptors: int | None
 ) -> None:
     if descriptors:
-        resource.prlimit(own_gateway.process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
+        resource.prlimit(
+            own_gateway.process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors)
+        )
     with ExitStack() as stack:
-        connections = [stack.enter_context(connect(own_gateway)) for _ in range(HALF_OPEN)]
+        connections = [
+            stack.enter_context(connect(own_gateway)) for _ in range(HALF_OPEN)
+        ]
         for connection in connections:
             with suppress(ConnectionError):
                 connection.sendall(begun)
@@ -65,8 +69,13 @@ def test_1000_half_open_connections_keep_nobody_out(
         pytest.param(repeat(b""), id="nothing"),
         pytest.param(chain([b"GET /predict HTTP/1.1\r\nX: "], repeat(b"x")), id="head"),
         pytest.param(chain([HEAD], repeat(b"x")), id="body"),
-        pytest.param(chain([LARGE, bytes(1 << 19)], repeat(b"")), id="body-after-a-fast-start"),
-        pytest.param(chain([b"GET /predict HTTP/1.1\r\nHost: localhost\r\n\r\n"], repeat(b"G")), id="next-head"),
+        pytest.param(
+            chain([LARGE, bytes(1 << 19)], repeat(b"")), id="body-after-a-fast-start"
+        ),
+        pytest.param(
+            chain([b"GET /predict HTTP/1.1\r\nHost: localhost\r\n\r\n"], repeat(b"G")),
+            id="next-head",
+        ),
     ],
 )
 def test_a_slow_client_is_cut_off(gateway: Gateway, pieces: Iterator[bytes]) -> None:
@@ -87,7 +96,9 @@ def test_a_client_that_does_not_read_is_cut_off(gateway: Gateway) -> None:
     body = bytes(5 << 20)
     with connect(gateway) as connection:
         headers = f"Host: localhost\r\nContent-Type: image/png\r\nContent-Length: {len(body)}\r\n"
-        connection.sendall(f"POST /predict?bytes=1 HTTP/1.1\r\n{headers}\r\n".encode() + body)
+        connection.sendall(
+            f"POST /predict?bytes=1 HTTP/1.1\r\n{headers}\r\n".encode() + body
+        )
         time.sleep(5)
         received = 0
         with suppress(ConnectionError):

@@ -36,15 +36,25 @@ def pieces(size: int) -> Iterator[bytes]:
         yield bytes(1 << 16)
 
 
-def test_a_binary_body_comes_through_whole_and_goes_back_whole(gateway: Gateway) -> None:
-    answer = gateway.client.post("/predict", params={"bytes": "1"}, content=EVERY_BYTE, headers=PNG)
+def test_a_binary_body_comes_through_whole_and_goes_back_whole(
+    gateway: Gateway,
+) -> None:
+    answer = gateway.client.post(
+        "/predict", params={"bytes": "1"}, content=EVERY_BYTE, headers=PNG
+    )
     assert answer.content == EVERY_BYTE
 
 
 def test_a_handler_sees_what_lambda_would_show_it(gateway: Gateway) -> None:
-    answer = gateway.client.post("/predict?n=1&n=2", content='{"é": 1}', headers={"X-One": "1"}).json()
+    answer = gateway.client.post(
+        "/predict?n=1&n=2", content='{"é": 1}', headers={"X-One": "1"}
+    ).json()
     event, about = answer["event"], answer["about"]
-    assert (event["httpMethod"], event["path"], event["body"]) == ("POST", "/predict", '{"é": 1}')
+    assert (event["httpMethod"], event["path"], event["body"]) == (
+        "POST",
+        "/predict",
+        '{"é": 1}',
+    )
     assert event["multiValueQueryStringParameters"] == {"n": ["1", "2"]}
     assert event["headers"]["x-one"] == "1"
     assert event["requestContext"]["domainName"] == "127.0.0.1"
@@ -71,11 +81,19 @@ def test_functions_are_told_where_everything_is(gateway: Gateway) -> None:
         ("/pages/a/b.html", "/pages/{path+}", {"path": "a/b.html"}),
     ],
 )
-def test_a_path_finds_its_resource(gateway: Gateway, path: str, resource: str, parameters: Any) -> None:
-    assert gateway.client.get(path).json() == {"resource": resource, "parameters": parameters}
+def test_a_path_finds_its_resource(
+    gateway: Gateway, path: str, resource: str, parameters: Any
+) -> None:
+    assert gateway.client.get(path).json() == {
+        "resource": resource,
+        "parameters": parameters,
+    }
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/", "//", "/predict//", "/predict/8", "/train/a%2Fb", "/raw/x"])
+@pytest.mark.parametrize(
+    "path",
+    ["/nowhere", "/", "//", "/predict//", "/predict/8", "/train/a%2Fb", "/raw/x"],
+)
 def test_an_unknown_route_is_not_found(gateway: Gateway, path: str) -> None:
     assert_problem(gateway.client.get(gateway.url + path), 404)
 
@@ -90,13 +108,18 @@ def test_an_unknown_route_is_not_found(gateway: Gateway, path: str) -> None:
         ("GET", "/raw/a.npz", "PUT"),
     ],
 )
-def test_another_method_is_told_the_allowed_ones(gateway: Gateway, method: str, path: str, allowed: str) -> None:
+def test_another_method_is_told_the_allowed_ones(
+    gateway: Gateway, method: str, path: str, allowed: str
+) -> None:
     answer = gateway.client.request(method, path)
     assert answer.status_code == httpx.codes.METHOD_NOT_ALLOWED
     assert answer.headers["allow"] == allowed
     if method != "HEAD":
         usable = allowed.replace(", HEAD", "").replace(", ", " or ")
-        assert assert_problem(answer, 405)["detail"] == f"{path} does not take {method}. Use {usable}."
+        assert (
+            assert_problem(answer, 405)["detail"]
+            == f"{path} does not take {method}. Use {usable}."
+        )
 
 
 @pytest.mark.parametrize("path", ["/predict", "/train/newest", "/train/newest/"])
@@ -116,14 +139,20 @@ def test_a_slash_at_the_end_is_the_same_resource(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("send", [bytes, pieces])
-def test_a_body_over_ten_mebibytes_is_refused(gateway: Gateway, send: Callable[[int], bytes | Iterator[bytes]]) -> None:
+def test_a_body_over_ten_mebibytes_is_refused(
+    gateway: Gateway, send: Callable[[int], bytes | Iterator[bytes]]
+) -> None:
     content = send((10 << 20) + (1 << 16))
-    problem = assert_problem(gateway.client.post("/predict", content=content, headers=PNG), 413)
+    problem = assert_problem(
+        gateway.client.post("/predict", content=content, headers=PNG), 413
+    )
     assert "10 MiB" in problem["detail"]
 
 
 def test_a_body_of_ten_mebibytes_is_passed_on(gateway: Gateway) -> None:
-    answer = gateway.client.post('/predict?more={"body":""}', content=pieces(10 << 20), headers=PNG)
+    answer = gateway.client.post(
+        '/predict?more={"body":""}', content=pieces(10 << 20), headers=PNG
+    )
     assert answer.status_code == httpx.codes.OK
 
 
@@ -147,23 +176,35 @@ def test_a_body_of_ten_mebibytes_is_passed_on(gateway: Gateway) -> None:
         {"Origin": "http://127.0.0.1:1"},
     ],
 )
-def test_pages_of_other_sites_are_kept_out(gateway: Gateway, headers: dict[str, str]) -> None:
+def test_pages_of_other_sites_are_kept_out(
+    gateway: Gateway, headers: dict[str, str]
+) -> None:
     assert_problem(gateway.client.get("/predict", headers=headers), 403)
     own_batch = gateway.variables()["AWS_ENDPOINT_URL_BATCH"]
-    assert_problem(gateway.client.post(f"{own_batch}/v1/submitjob", headers=headers), 403)
+    assert_problem(
+        gateway.client.post(f"{own_batch}/v1/submitjob", headers=headers), 403
+    )
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 def test_the_gateways_own_pages_are_let_in(gateway: Gateway, name: str) -> None:
     host = f"{name}:{httpx.URL(gateway.url).port}"
-    answer = gateway.client.get("/predict", headers={"Host": host, "Origin": f"http://{host}"})
+    answer = gateway.client.get(
+        "/predict", headers={"Host": host, "Origin": f"http://{host}"}
+    )
     assert answer.status_code == httpx.codes.OK
 
 
-def test_slow_requests_run_side_by_side_and_keep_their_answers_apart(gateway: Gateway) -> None:
+def test_slow_requests_run_side_by_side_and_keep_their_answers_apart(
+    gateway: Gateway,
+) -> None:
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda n: ask(gateway, n=str(n), sleep="0.3").json(), range(8)))
-    assert [answer["event"]["queryStringParameters"]["n"] for answer in answers] == [str(n) for n in range(8)]
+        answers = list(
+            threads.map(lambda n: ask(gateway, n=str(n), sleep="0.3").json(), range(8))
+        )
+    assert [answer["event"]["queryStringParameters"]["n"] for answer in answers] == [
+        str(n) for n in range(8)
+    ]
     processes = {answer["about"]["pid"] for answer in answers}
     assert 1 <= len(processes) <= (os.cpu_count() or 1)
     if (os.cpu_count() or 1) > 1:
@@ -194,13 +235,19 @@ def test_a_process_that_was_killed_while_idle_is_not_noticed(gateway: Gateway) -
     assert ask(gateway).json()["about"]["pid"] != before
 
 
-@pytest.mark.parametrize("more", ['{"statusCode": "odd"}', '{"body": 5}', '{"headers": 7}'])
-def test_an_answer_that_is_no_proxy_response_is_a_bad_gateway(gateway: Gateway, more: str) -> None:
+@pytest.mark.parametrize(
+    "more", ['{"statusCode": "odd"}', '{"body": 5}', '{"headers": 7}']
+)
+def test_an_answer_that_is_no_proxy_response_is_a_bad_gateway(
+    gateway: Gateway, more: str
+) -> None:
     assert_problem(ask(gateway, more=more), 502)
 
 
 def test_an_answer_larger_than_lambda_gives_is_a_bad_gateway(gateway: Gateway) -> None:
-    answer = gateway.client.post("/predict", content="x" * (9 << 20), headers={"Content-Type": "text/plain"})
+    answer = gateway.client.post(
+        "/predict", content="x" * (9 << 20), headers={"Content-Type": "text/plain"}
+    )
     assert_problem(answer, 502)
     assert ask(gateway).status_code == httpx.codes.OK
 
@@ -229,16 +276,24 @@ def test_what_is_not_http_is_a_bad_request(gateway: Gateway, line: bytes) -> Non
 
 def test_a_client_that_goes_away_half_way_is_no_error(gateway: Gateway) -> None:
     with connect(gateway) as connection:
-        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf")
+        connection.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"
+        )
     assert ask(gateway).status_code == httpx.codes.OK
     assert "Exception in ASGI" not in gateway.log.read_text()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_functions_end_with_the_gateway_even_at_work(own_gateway: Gateway, how: signal.Signals) -> None:
+def test_functions_end_with_the_gateway_even_at_work(
+    own_gateway: Gateway, how: signal.Signals
+) -> None:
     with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(httpx.get, f"{own_gateway.url}/predict?sleep=60", timeout=70)
-        process = int(eventually(lambda: read(own_gateway.root / "functions" / "predict" / "pid")))
+        waiting = threads.submit(
+            httpx.get, f"{own_gateway.url}/predict?sleep=60", timeout=70
+        )
+        process = int(
+            eventually(lambda: read(own_gateway.root / "functions" / "predict" / "pid"))
+        )
         own_gateway.stop(how)
         eventually(lambda: not is_alive(process), 5)
         if how == signal.SIGKILL:
@@ -249,7 +304,9 @@ def test_functions_end_with_the_gateway_even_at_work(own_gateway: Gateway, how: 
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_temporary_files_of_functions_go_with_the_gateway(own_gateway: Gateway, how: signal.Signals) -> None:
+def test_temporary_files_of_functions_go_with_the_gateway(
+    own_gateway: Gateway, how: signal.Signals
+) -> None:
     folder = Path(ask(own_gateway).json()["about"]["environment"]["TMPDIR"])
     (folder / "upload.npz").write_bytes(b"a")
     own_gateway.stop(how)
@@ -270,7 +327,9 @@ def read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def test_a_function_that_cannot_be_loaded_does_not_keep_the_others_from_serving(root: Path) -> None:
+def test_a_function_that_cannot_be_loaded_does_not_keep_the_others_from_serving(
+    root: Path,
+) -> None:
     (root / "functions" / "predict" / "app.py").write_text("import nothing_of_the_kind")
     gateway = Gateway(root)
     try:

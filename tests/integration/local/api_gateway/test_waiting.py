@@ -31,20 +31,28 @@ def test_who_waits_is_answered_when_the_work_is_over(gateway: Gateway) -> None:
         set_state(gateway, "over", "SUCCEEDED")
         answer = waiting.result(5)
     assert (answer.status_code, answer.json()) == (200, {"status": "SUCCEEDED"})
-    assert (answer.headers["location"], answer.headers["preference-applied"]) == ("/train/over", "wait=30")
+    assert (answer.headers["location"], answer.headers["preference-applied"]) == (
+        "/train/over",
+        "wait=30",
+    )
 
 
 def test_who_waits_too_short_hears_how_far_the_work_is(gateway: Gateway) -> None:
     set_state(gateway, "long", "RUNNING")
     answer = post(gateway, "long", 1)
     assert (answer.status_code, answer.json()) == (202, {"status": "RUNNING"})
-    assert (answer.headers["location"], answer.headers["preference-applied"]) == ("/train/long", "wait=1")
+    assert (answer.headers["location"], answer.headers["preference-applied"]) == (
+        "/train/long",
+        "wait=1",
+    )
 
 
 def test_200_waiting_requests_keep_nobody_else_waiting(gateway: Gateway) -> None:
     async def run() -> list[float]:
         limits = httpx.Limits(max_connections=WAITING + 10)
-        async with httpx.AsyncClient(base_url=gateway.url, timeout=60, limits=limits) as client:
+        async with httpx.AsyncClient(
+            base_url=gateway.url, timeout=60, limits=limits
+        ) as client:
 
             async def wait(job: int) -> httpx.Response:
                 headers = {"Prefer": "wait=60", "Idempotency-Key": f"many{job}"}
@@ -58,10 +66,16 @@ def test_200_waiting_requests_keep_nobody_else_waiting(gateway: Gateway) -> None
             waiting = [asyncio.create_task(wait(job)) for job in range(WAITING)]
             await asyncio.sleep(3)
             assert not any(one.done() for one in waiting)
-            times = [await seconds(path) for _ in range(10) for path in ("/train/newest", "/predict")]
+            times = [
+                await seconds(path)
+                for _ in range(10)
+                for path in ("/train/newest", "/predict")
+            ]
             for job in range(WAITING):
                 set_state(gateway, f"many{job}", "SUCCEEDED")
-            assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+            assert {
+                answer.status_code for answer in await asyncio.gather(*waiting)
+            } == {200}
             return times
 
     assert max(asyncio.run(run())) < 1

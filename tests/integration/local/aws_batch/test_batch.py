@@ -49,16 +49,22 @@ def runs(gateway: Gateway, name: str) -> list[int]:
     return [int(line) for line in path.read_text().split()] if path.exists() else []
 
 
-def test_a_job_goes_through_the_statuses_and_each_is_announced(gateway: Gateway) -> None:
+def test_a_job_goes_through_the_statuses_and_each_is_announced(
+    gateway: Gateway,
+) -> None:
     job_id = submit(gateway, "through")
     job = wait(gateway, job_id, *OVER)
     assert job["status"] == "SUCCEEDED"
     assert job["createdAt"] <= job["startedAt"] <= job["stoppedAt"]
-    assert job["container"]["environment"] == [{"name": "DIGITS_JOB_ID", "value": "through"}]
+    assert job["container"]["environment"] == [
+        {"name": "DIGITS_JOB_ID", "value": "through"}
+    ]
 
     def announced() -> list[str]:
         details = [event["detail"] for event in gateway.events("aws.batch")]
-        return [detail["status"] for detail in details if detail["jobName"] == "through"]
+        return [
+            detail["status"] for detail in details if detail["jobName"] == "through"
+        ]
 
     eventually(lambda: "SUCCEEDED" in announced())
     assert announced() == ["RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
@@ -83,7 +89,10 @@ def test_a_failed_attempt_is_tried_again(gateway: Gateway) -> None:
 
 def test_a_job_that_fails_twice_has_failed(gateway: Gateway) -> None:
     job = wait(gateway, submit(gateway, "never", EXIT="7"), *OVER)
-    assert (job["status"], job["statusReason"]) == ("FAILED", "Essential container in task exited")
+    assert (job["status"], job["statusReason"]) == (
+        "FAILED",
+        "Essential container in task exited",
+    )
     assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [7, 7]
     assert len(runs(gateway, "never")) == 2
 
@@ -93,7 +102,9 @@ def test_a_killed_training_is_an_attempt(gateway: Gateway) -> None:
     os.kill(eventually(lambda: runs(gateway, "killed"))[0], signal.SIGKILL)
     job = wait(gateway, job_id, *OVER)
     assert job["status"] == "SUCCEEDED"
-    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [128 + signal.SIGKILL]
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [
+        128 + signal.SIGKILL
+    ]
 
 
 def test_a_running_job_is_terminated_with_the_reason(gateway: Gateway) -> None:
@@ -125,8 +136,12 @@ def test_terminating_a_job_that_is_over_changes_nothing(gateway: Gateway) -> Non
     assert describe(gateway, job_id) == before
 
 
-@pytest.mark.parametrize("job_id", ["unknown", "../../etc", "00000000-0000-0000-0000-000000000000"])
-def test_an_unknown_job_is_not_described_and_not_terminated(gateway: Gateway, job_id: str) -> None:
+@pytest.mark.parametrize(
+    "job_id", ["unknown", "../../etc", "00000000-0000-0000-0000-000000000000"]
+)
+def test_an_unknown_job_is_not_described_and_not_terminated(
+    gateway: Gateway, job_id: str
+) -> None:
     assert gateway.batch.describe_jobs(jobs=[job_id])["jobs"] == []
     with pytest.raises(ClientError, match="ClientException"):
         gateway.batch.terminate_job(jobId=job_id, reason="None")
@@ -151,19 +166,27 @@ def submission(name: str = "a", environment: str = "[]") -> str:
         submission(environment='[{"name": "PYTHONPATH", "value": "/tmp"}]'),
     ],
 )
-def test_a_submission_that_cannot_be_run_is_refused(gateway: Gateway, body: str) -> None:
+def test_a_submission_that_cannot_be_run_is_refused(
+    gateway: Gateway, body: str
+) -> None:
     url = gateway.variables()["AWS_ENDPOINT_URL_BATCH"]
     answer = gateway.client.post(f"{url}/v1/submitjob", content=body)
     assert answer.status_code == httpx.codes.BAD_REQUEST
     assert answer.headers["x-amzn-errortype"] == "ClientException"
 
 
-@pytest.mark.parametrize("operation", ["submitjob", "terminatejob", "describejobs", "listjobs"])
-def test_who_does_not_know_the_secret_path_cannot_use_it(gateway: Gateway, operation: str) -> None:
+@pytest.mark.parametrize(
+    "operation", ["submitjob", "terminatejob", "describejobs", "listjobs"]
+)
+def test_who_does_not_know_the_secret_path_cannot_use_it(
+    gateway: Gateway, operation: str
+) -> None:
     url = gateway.variables()["AWS_ENDPOINT_URL_BATCH"]
     guesses = ["", "/x", f"/{'A' * 43}", url.removeprefix(f"{gateway.url}/_batch")[:-1]]
     for guess in guesses:
-        answer = gateway.client.post(f"/_batch{guess}/v1/{operation}", content=submission())
+        answer = gateway.client.post(
+            f"/_batch{guess}/v1/{operation}", content=submission()
+        )
         assert answer.status_code == httpx.codes.NOT_FOUND
 
 
@@ -171,11 +194,15 @@ def test_each_start_has_a_path_of_its_own(own_gateway: Gateway) -> None:
     before = own_gateway.variables()["AWS_ENDPOINT_URL_BATCH"].rpartition("/")[2]
     own_gateway.stop()
     own_gateway.start()
-    assert own_gateway.variables()["AWS_ENDPOINT_URL_BATCH"].rpartition("/")[2] != before
+    assert (
+        own_gateway.variables()["AWS_ENDPOINT_URL_BATCH"].rpartition("/")[2] != before
+    )
     assert len(before) >= 43  # 256 bits
 
 
-def test_functions_ask_no_proxy_for_it(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_functions_ask_no_proxy_for_it(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", gateway.variables()["no_proxy"])
     gateway.__dict__.pop("batch", None)
@@ -186,30 +213,47 @@ def test_a_job_is_found_by_its_name(gateway: Gateway) -> None:
     job_id = submit(gateway, "named")
     wait(gateway, job_id, "SUCCEEDED")
     names = [{"name": "JOB_NAME", "values": ["named"]}]
-    (summary,) = gateway.batch.list_jobs(jobQueue="local", filters=names)["jobSummaryList"]
+    (summary,) = gateway.batch.list_jobs(jobQueue="local", filters=names)[
+        "jobSummaryList"
+    ]
     job = describe(gateway, job_id)
     assert summary == {name: job[name] for name in summary}
-    assert (summary["jobId"], summary["jobName"], summary["status"]) == (job_id, "named", "SUCCEEDED")
+    assert (summary["jobId"], summary["jobName"], summary["status"]) == (
+        job_id,
+        "named",
+        "SUCCEEDED",
+    )
     assert summary["createdAt"]
     names = [{"name": "JOB_NAME", "values": ["name"]}]
-    assert gateway.batch.list_jobs(jobQueue="local", filters=names)["jobSummaryList"] == []
+    assert (
+        gateway.batch.list_jobs(jobQueue="local", filters=names)["jobSummaryList"] == []
+    )
 
 
-def test_a_training_that_the_store_did_not_answer_is_tried_again(gateway: Gateway) -> None:
+def test_a_training_that_the_store_did_not_answer_is_tried_again(
+    gateway: Gateway,
+) -> None:
     job = wait(gateway, submit(gateway, "patient", EXIT="75 75 75 75 0"), *OVER)
     assert job["status"] == "SUCCEEDED"
     assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [75] * 4
 
 
-@pytest.mark.parametrize(("how", "advice"), [("75", "object store did not answer"), ("lost", "Free disk space")])
-def test_a_fault_that_does_not_pass_ends_the_job_and_says_what_to_do(gateway: Gateway, how: str, advice: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "advice"),
+    [("75", "object store did not answer"), ("lost", "Free disk space")],
+)
+def test_a_fault_that_does_not_pass_ends_the_job_and_says_what_to_do(
+    gateway: Gateway, how: str, advice: str
+) -> None:
     job = wait(gateway, submit(gateway, f"ends-{how}", EXIT=how), *OVER)
     assert job["status"] == "FAILED"
     assert advice in job["statusReason"]
     assert len(runs(gateway, f"ends-{how}")) == len(job["attempts"]) == 5
 
 
-def test_what_a_training_leaves_in_its_temporary_folder_is_removed(gateway: Gateway) -> None:
+def test_what_a_training_leaves_in_its_temporary_folder_is_removed(
+    gateway: Gateway,
+) -> None:
     job_id = submit(gateway, "litter", LITTER="1", SECONDS="60")
     process = eventually(lambda: runs(gateway, "litter"))[0]
     folder = gateway.root / ".digits" / ".batch" / job_id
@@ -223,7 +267,9 @@ def test_what_a_training_leaves_in_its_temporary_folder_is_removed(gateway: Gate
     assert not (folder / "tmp").exists()
 
 
-def test_a_folder_that_cannot_be_written_at_the_start_is_used_once_it_can(root: Path) -> None:
+def test_a_folder_that_cannot_be_written_at_the_start_is_used_once_it_can(
+    root: Path,
+) -> None:
     folder = root / ".digits" / ".batch"
     folder.parent.mkdir()
     folder.write_text("no folder")
@@ -241,7 +287,9 @@ def test_a_folder_that_cannot_be_written_at_the_start_is_used_once_it_can(root: 
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_training_goes_on_without_the_gateway_and_is_found_again(own_gateway: Gateway, how: signal.Signals) -> None:
+def test_a_training_goes_on_without_the_gateway_and_is_found_again(
+    own_gateway: Gateway, how: signal.Signals
+) -> None:
     job_id = submit(own_gateway, "outlives", WAIT="1")
     (process,) = eventually(lambda: runs(own_gateway, "outlives"))
     wait(own_gateway, job_id, "RUNNING")
@@ -256,7 +304,9 @@ def test_a_training_goes_on_without_the_gateway_and_is_found_again(own_gateway: 
 
 
 @pytest.mark.parametrize(("exits", "status"), [("0", "SUCCEEDED"), ("7", "FAILED")])
-def test_a_training_that_ended_meanwhile_is_known_by_its_exit(own_gateway: Gateway, exits: str, status: str) -> None:
+def test_a_training_that_ended_meanwhile_is_known_by_its_exit(
+    own_gateway: Gateway, exits: str, status: str
+) -> None:
     job_id = submit(own_gateway, "meanwhile", SECONDS="0.3", EXIT=exits)
     (process,) = eventually(lambda: runs(own_gateway, "meanwhile"))
     own_gateway.kill()
@@ -267,7 +317,9 @@ def test_a_training_that_ended_meanwhile_is_known_by_its_exit(own_gateway: Gatew
     assert len(runs(own_gateway, "meanwhile")) == (1 if status == "SUCCEEDED" else 2)
 
 
-def test_a_training_that_died_with_the_gateway_is_run_again(own_gateway: Gateway) -> None:
+def test_a_training_that_died_with_the_gateway_is_run_again(
+    own_gateway: Gateway,
+) -> None:
     job_id = submit(own_gateway, "lost", SECONDS="0.5")
     (process,) = eventually(lambda: runs(own_gateway, "lost"))
     own_gateway.kill()
@@ -290,7 +342,9 @@ def test_an_adopted_training_can_be_terminated(own_gateway: Gateway) -> None:
     eventually(lambda: not is_alive(process))
 
 
-def test_no_job_is_lost_or_run_twice_when_the_gateway_is_killed_at_any_moment(own_gateway: Gateway) -> None:
+def test_no_job_is_lost_or_run_twice_when_the_gateway_is_killed_at_any_moment(
+    own_gateway: Gateway,
+) -> None:
     jobs = {}
     for n, delay in enumerate((0, 0.02, 0.1, 0.2, 0.3)):
         jobs[f"loop{n}"] = submit(own_gateway, f"loop{n}", SECONDS="0.1")

@@ -49,7 +49,9 @@ def make(
     cwd: Path | None = None,
 ) -> Runner:
     (folder / "training.py").write_text(TRAINING)
-    return Runner(jobs, runs_in or Container(COMMAND), cwd or folder, dict(os.environ), notify)
+    return Runner(
+        jobs, runs_in or Container(COMMAND), cwd or folder, dict(os.environ), notify
+    )
 
 
 def run_until(condition: Callable[[], bool], *runners: Runner) -> None:
@@ -68,7 +70,9 @@ def is_over(jobs: Jobs, job_id: str) -> bool:
     return job is not None and job.is_over
 
 
-def test_a_training_that_does_not_hear_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_does_not_hear_sigterm_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(runner, "GRACE_SECONDS", 0.5)
     jobs = Jobs(tmp_path / "jobs")
     job_id = submit(jobs, "deaf", SECONDS="60", DEAF="1")
@@ -87,7 +91,9 @@ def test_of_two_gateways_on_one_store_one_runs_the_jobs(tmp_path: Path) -> None:
     ids = [submit(jobs, f"job{n}", SECONDS="0.3") for n in range(2)]
     runners = [make(tmp_path, Jobs(tmp_path / "jobs")) for _ in range(2)]
     run_until(lambda: all(is_over(jobs, job_id) for job_id in ids), *runners)
-    assert [len((tmp_path / "runs" / f"job{n}").read_text().split()) for n in range(2)] == [1, 1]
+    assert [
+        len((tmp_path / "runs" / f"job{n}").read_text().split()) for n in range(2)
+    ] == [1, 1]
 
 
 def test_a_gateway_takes_over_when_the_runner_ends(tmp_path: Path) -> None:
@@ -99,7 +105,9 @@ def test_a_gateway_takes_over_when_the_runner_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b"\xff"])
-def test_a_damaged_record_does_not_stop_the_queue(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_record_does_not_stop_the_queue(
+    tmp_path: Path, content: bytes
+) -> None:
     jobs = Jobs(tmp_path / "jobs")
     damaged = submit(jobs, "damaged")
     (jobs.folder(damaged) / "job.json").write_bytes(content)
@@ -108,7 +116,9 @@ def test_a_damaged_record_does_not_stop_the_queue(tmp_path: Path, content: bytes
     assert jobs.load(damaged) is None
 
 
-def test_a_gateway_killed_before_it_started_the_process_leaves_a_job_that_is_started(tmp_path: Path) -> None:
+def test_a_gateway_killed_before_it_started_the_process_leaves_a_job_that_is_started(
+    tmp_path: Path,
+) -> None:
     jobs = Jobs(tmp_path / "jobs")
     job_id = submit(jobs, "announced")
     job = jobs.load(job_id)
@@ -119,7 +129,9 @@ def test_a_gateway_killed_before_it_started_the_process_leaves_a_job_that_is_sta
     assert (tmp_path / "runs" / "announced").exists()
 
 
-def test_the_exit_of_an_earlier_attempt_is_not_taken_for_the_next_ones(tmp_path: Path) -> None:
+def test_the_exit_of_an_earlier_attempt_is_not_taken_for_the_next_ones(
+    tmp_path: Path,
+) -> None:
     jobs = Jobs(tmp_path / "jobs")
     job_id = submit(jobs, "again", EXIT="7 0")
     heard: list[str] = []
@@ -170,7 +182,16 @@ def test_a_folder_that_cannot_be_used_is_tried_again_with_one_warning(
     job = jobs.load(asyncio.run(run()))
     assert job is not None
     assert job.status == "SUCCEEDED"
-    assert len([record for record in caplog.records if "Jobs cannot be run" in record.message]) == 1
+    assert (
+        len(
+            [
+                record
+                for record in caplog.records
+                if "Jobs cannot be run" in record.message
+            ]
+        )
+        == 1
+    )
 
 
 def test_attempts_come_after_growing_pauses_and_others_run_meanwhile(
@@ -179,22 +200,34 @@ def test_attempts_come_after_growing_pauses_and_others_run_meanwhile(
     monkeypatch.setattr(runner, "FIRST_PAUSE_SECONDS", 0.5)
     jobs = Jobs(tmp_path / "jobs")
     failing, other = submit(jobs, "failing", EXIT="75 75 75 0"), submit(jobs, "other")
-    run_until(lambda: is_over(jobs, failing) and is_over(jobs, other), make(tmp_path, jobs))
+    run_until(
+        lambda: is_over(jobs, failing) and is_over(jobs, other), make(tmp_path, jobs)
+    )
     job, meanwhile = jobs.load(failing), jobs.load(other)
     assert job is not None
     assert meanwhile is not None
-    starts = [*(attempt.started_at or 0 for attempt in job.attempts), job.started_at or 0]
-    pauses = [start - attempt.stopped_at for start, attempt in zip(starts[1:], job.attempts, strict=True)]
+    starts = [
+        *(attempt.started_at or 0 for attempt in job.attempts),
+        job.started_at or 0,
+    ]
+    pauses = [
+        start - attempt.stopped_at
+        for start, attempt in zip(starts[1:], job.attempts, strict=True)
+    ]
     assert pauses[0] >= 500
     assert pauses[1] >= 1000
     assert pauses[2] >= 2000
     assert (meanwhile.stopped_at or 0) <= starts[2]
 
 
-def test_a_job_that_cannot_be_started_is_tried_again_and_then_fails(tmp_path: Path) -> None:
+def test_a_job_that_cannot_be_started_is_tried_again_and_then_fails(
+    tmp_path: Path,
+) -> None:
     jobs = Jobs(tmp_path / "jobs")
     job_id = submit(jobs, "nowhere")
-    run_until(lambda: is_over(jobs, job_id), make(tmp_path, jobs, cwd=tmp_path / "nowhere"))
+    run_until(
+        lambda: is_over(jobs, job_id), make(tmp_path, jobs, cwd=tmp_path / "nowhere")
+    )
     job = jobs.load(job_id)
     assert job is not None
     assert (job.status, len(job.attempts)) == ("FAILED", 5)
@@ -235,7 +268,9 @@ def status(jobs: Jobs, job_id: str) -> tuple[str, str | None]:
 STARTING = ("STARTING", "Installing TensorFlow, once: 12 of 1,573 MB")
 
 
-def test_a_first_training_waits_for_what_it_runs_in(tmp_path: Path, missing: Container) -> None:
+def test_a_first_training_waits_for_what_it_runs_in(
+    tmp_path: Path, missing: Container
+) -> None:
     jobs = Jobs(tmp_path / "jobs")
     first = submit(jobs, "first")
     heard: list[str] = []
@@ -250,10 +285,15 @@ def test_a_first_training_waits_for_what_it_runs_in(tmp_path: Path, missing: Con
     run_until(lambda: is_over(jobs, first) and is_over(jobs, second), mine)
     assert (tmp_path / "begun").read_text() == "x\n"
     assert heard.count("first STARTING") == 1
-    assert [status(jobs, job_id)[0] for job_id in (first, second)] == ["SUCCEEDED", "SUCCEEDED"]
+    assert [status(jobs, job_id)[0] for job_id in (first, second)] == [
+        "SUCCEEDED",
+        "SUCCEEDED",
+    ]
 
 
-def test_an_installation_that_fails_fails_the_training_and_is_tried_again(tmp_path: Path, missing: Container) -> None:
+def test_an_installation_that_fails_fails_the_training_and_is_tried_again(
+    tmp_path: Path, missing: Container
+) -> None:
     jobs = Jobs(tmp_path / "jobs")
     (tmp_path / "broken").touch()
     (tmp_path / "ready").touch()
@@ -268,7 +308,9 @@ def test_an_installation_that_fails_fails_the_training_and_is_tried_again(tmp_pa
     assert status(jobs, later)[0] == "SUCCEEDED"
 
 
-def test_a_training_is_cancelled_while_tensorflow_is_installed(tmp_path: Path, missing: Container) -> None:
+def test_a_training_is_cancelled_while_tensorflow_is_installed(
+    tmp_path: Path, missing: Container
+) -> None:
     jobs = Jobs(tmp_path / "jobs")
     mine = make(tmp_path, jobs, runs_in=missing)
     job_id = submit(jobs, "cancelled")
@@ -282,12 +324,18 @@ def test_a_training_is_cancelled_while_tensorflow_is_installed(tmp_path: Path, m
     assert (tmp_path / "begun").read_text() == "x\n"
 
 
-def test_the_next_runner_goes_on_with_a_training_that_was_starting(tmp_path: Path, missing: Container) -> None:
+def test_the_next_runner_goes_on_with_a_training_that_was_starting(
+    tmp_path: Path, missing: Container
+) -> None:
     jobs = Jobs(tmp_path / "jobs")
     job_id = submit(jobs, "job")
-    run_until(lambda: status(jobs, job_id) == STARTING, make(tmp_path, jobs, runs_in=missing))
+    run_until(
+        lambda: status(jobs, job_id) == STARTING, make(tmp_path, jobs, runs_in=missing)
+    )
     (tmp_path / "ready").touch()
-    run_until(lambda: is_over(jobs, job_id), make(tmp_path, jobs, runs_in=replace(missing)))
+    run_until(
+        lambda: is_over(jobs, job_id), make(tmp_path, jobs, runs_in=replace(missing))
+    )
     eventually(lambda: not missing.pull())
     job = jobs.load(job_id)
     assert job is not None

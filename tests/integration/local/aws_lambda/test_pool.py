@@ -60,7 +60,9 @@ def test_the_answer_to_a_cancelled_event_reaches_nobody_else(tmp_path: Path) -> 
     assert with_pool(tmp_path, 1, use)["n"] == 2
 
 
-def test_a_busy_function_says_so_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_function_says_so_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pool, "MAX_QUEUE_SECONDS", 0.1)
 
     async def use(pool: Pool) -> None:

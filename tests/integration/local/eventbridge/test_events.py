@@ -31,11 +31,16 @@ def deliver(folder: Path, *sent: tuple[str, int]) -> list[str]:
     wanted = sum(min(failures + 1, events.MAX_TRIES) for _, failures in sent)
 
     async def run() -> None:
-        pool = Pool(Function("Test", ".", "app.handler", 128, {}), folder, dict(os.environ), 1)
+        pool = Pool(
+            Function("Test", ".", "app.handler", 128, {}), folder, dict(os.environ), 1
+        )
         deliveries = Deliveries(pool)
         for name, failures in sent:
             deliveries.send({"detail-type": name, "name": name, "failures": failures})
-        await asyncio.to_thread(eventually, lambda: tries.exists() and len(tries.read_text().split()) == wanted)
+        await asyncio.to_thread(
+            eventually,
+            lambda: tries.exists() and len(tries.read_text().split()) == wanted,
+        )
         await asyncio.sleep(0.5)
         deliveries.close()
         await pool.close()
@@ -53,7 +58,9 @@ def test_events_are_handled_in_order(tmp_path: Path) -> None:
     assert deliver(tmp_path, *((name, 0) for name in "abcdef")) == list("abcdef")
 
 
-def test_an_event_that_is_not_handled_is_sent_again_and_keeps_no_other_waiting(tmp_path: Path) -> None:
+def test_an_event_that_is_not_handled_is_sent_again_and_keeps_no_other_waiting(
+    tmp_path: Path,
+) -> None:
     tries = deliver(tmp_path, ("a", 3), ("b", 0))
     assert sorted(tries) == list("aaaab")
     assert tries[:2] == ["a", "b"]

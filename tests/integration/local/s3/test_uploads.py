@@ -18,22 +18,33 @@ def files(gateway: Gateway) -> list[str]:
 
 def test_an_upload_lands_in_the_store_and_is_announced_once(gateway: Gateway) -> None:
     content = bytes(range(256)) * (SIZE >> 8)
-    assert gateway.client.put("/raw/whole.npz", content=content).status_code == httpx.codes.OK
+    assert (
+        gateway.client.put("/raw/whole.npz", content=content).status_code
+        == httpx.codes.OK
+    )
     assert (gateway.root / ".digits" / "raw" / "whole.npz").read_bytes() == content
     event = eventually(lambda: gateway.events("aws.s3"))[0]
     assert event["detail"]["object"]["key"] == "raw/whole.npz"
     assert event["detail"]["object"]["size"] == SIZE
-    # What is copied into the folder is announced after two looks of the watcher, in which it sees the upload too.
+    # What is copied into the folder is announced after two looks of the watcher, in
+    # which it sees the upload too.
     (gateway.root / ".digits" / "raw" / "copied.npz").write_bytes(b"copied")
     eventually(lambda: len(gateway.events("aws.s3")) > 1)
     announced = [event["detail"]["object"]["key"] for event in gateway.events("aws.s3")]
     assert announced == ["raw/whole.npz", "raw/copied.npz"]
 
 
-@pytest.mark.parametrize("name", ["Upper", "1digit", "dotted.name", "a" * 64, "%2E%2E", "new%0Aline"])
-def test_a_name_that_no_dataset_can_have_is_refused(gateway: Gateway, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["Upper", "1digit", "dotted.name", "a" * 64, "%2E%2E", "new%0Aline"]
+)
+def test_a_name_that_no_dataset_can_have_is_refused(
+    gateway: Gateway, name: str
+) -> None:
     before = files(gateway)
-    assert gateway.client.put(f"/raw/{name}.npz", content=b"x").status_code in (404, 422)
+    assert gateway.client.put(f"/raw/{name}.npz", content=b"x").status_code in (
+        404,
+        422,
+    )
     assert files(gateway) == before
 
 
@@ -43,7 +54,9 @@ def test_an_upload_that_breaks_off_leaves_nothing(gateway: Gateway) -> None:
     with socket.create_connection((url.host, url.port or 0)) as connection:
         head = f"PUT /raw/half.npz HTTP/1.1\r\nHost: {url.netloc.decode()}\r\nContent-Length: {2 * SIZE}\r\n\r\n"
         connection.sendall(head.encode() + bytes(SIZE))
-        eventually(lambda: files(gateway) != before)  # It is on its way, under a name that no listing shows.
+        eventually(
+            lambda: files(gateway) != before
+        )  # It is on its way, under a name that no listing shows.
     eventually(lambda: files(gateway) == before)
     assert "Exception in ASGI" not in gateway.log.read_text()
 

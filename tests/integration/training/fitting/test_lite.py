@@ -12,7 +12,12 @@ from digits.models.classifier import Classifier
 from digits.models.manifests import MODEL_FILE, SCORE
 from digits.parameters import Parameters
 from digits.store import Store
-from tests.integration.training.conftest import CREATED, EndError, Interrupted, assert_same_weights
+from tests.integration.training.conftest import (
+    CREATED,
+    EndError,
+    Interrupted,
+    assert_same_weights,
+)
 from training import networks
 from training.evaluation.answers import keras_answers
 from training.evaluation.metrics import auroc
@@ -27,7 +32,9 @@ from training.pictures import negatives
 pytestmark = [
     pytest.mark.long,
     # Keras' own, with this NumPy.
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+    ),
 ]
 
 PARAMETERS = Parameters(epochs=4, batch_size=32)
@@ -55,7 +62,9 @@ def multiply_adds(model: keras.Model) -> int:
 
 def test_lite_costs_less_than_lab() -> None:
     lab, lite = networks.build("lab"), networks.build("lite")
-    assert multiply_adds(lab) == 26**2 * 9 * 32 + 24**2 * 9 * 32 * 64 + 9216 * 128 + 1280
+    assert (
+        multiply_adds(lab) == 26**2 * 9 * 32 + 24**2 * 9 * 32 * 64 + 9216 * 128 + 1280
+    )
     assert multiply_adds(lite) < multiply_adds(lab)
     assert lite.count_params() < lab.count_params() / 3
 
@@ -66,18 +75,30 @@ def test_a_training_that_was_interrupted_ends_as_if_it_had_not_been(
     for epochs in (1, 2):
         with pytest.raises(EndError):
             fit.train(training, PARAMETERS, checkpoint=Interrupted(file_store, epochs))
-    resumed = fit.train(training, PARAMETERS, checkpoint=Checkpoint(file_store, "interrupted"))
+    resumed = fit.train(
+        training, PARAMETERS, checkpoint=Checkpoint(file_store, "interrupted")
+    )
     assert_same_weights(resumed.model, lite.model)
 
 
 def test_scores_tell_digits_from_other_pictures(lite: Fitted, test: Examples) -> None:
     pictures = negatives.fitted(100, 1, test.images)
-    digits, others = keras_answers(lite.model, test.images).scores, keras_answers(lite.model, pictures).scores
+    digits, others = (
+        keras_answers(lite.model, test.images).scores,
+        keras_answers(lite.model, pictures).scores,
+    )
     assert auroc(digits, others) > 0.8
 
 
-def test_the_predict_function_gets_the_score_and_its_threshold(packed: Package, lite: Fitted, test: Examples) -> None:
-    manifest = describe(packed, DatasetVersion("tiny", "1.0.0", {"train": 600, "test": 200}, "0" * 64), {}, CREATED)
+def test_the_predict_function_gets_the_score_and_its_threshold(
+    packed: Package, lite: Fitted, test: Examples
+) -> None:
+    manifest = describe(
+        packed,
+        DatasetVersion("tiny", "1.0.0", {"train": 600, "test": 200}, "0" * 64),
+        {},
+        CREATED,
+    )
     classifier = Classifier(manifest, packed.files[MODEL_FILE])
     assert classifier.threshold == packed.thresholds[SCORE]
     stripes = np.tile(np.array([0, 0, 255, 255], np.uint8), (1, 28, 7))
@@ -87,7 +108,9 @@ def test_the_predict_function_gets_the_score_and_its_threshold(packed: Package, 
     np.testing.assert_allclose(found, expected, atol=float(np.ptp(expected)) / 4)
 
 
-def test_its_weights_can_be_imported(packed: Package, lite: Fitted, tmp_path: Path, test: Examples) -> None:
+def test_its_weights_can_be_imported(
+    packed: Package, lite: Fitted, tmp_path: Path, test: Examples
+) -> None:
     path = tmp_path / "weights.h5"
     path.write_bytes(packed.files["model.weights.h5"])
     assert_same_weights(weights.load(path, "lite"), lite.model)

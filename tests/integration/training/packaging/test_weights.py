@@ -19,7 +19,9 @@ from training.packaging.package import Package
 from training.packaging.weights import InvalidWeightsError
 
 # Keras' own, with this NumPy.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+)
 
 
 # tf-keras is Keras 2, kept going: its own code writes the files.
@@ -50,7 +52,9 @@ def legacy_file(path: Path, arrays: list[npt.NDArray[np.float32]]) -> Path:
 def channels_first(model: keras.Model) -> list[npt.NDArray[np.float32]]:
     """The weights of the network that flattens (64, 12, 12) pictures where ours flattens (12, 12, 64)."""
     arrays: list[npt.NDArray[np.float32]] = model.get_weights()
-    arrays[4] = arrays[4].reshape(12, 12, 64, 128).transpose(2, 0, 1, 3).reshape(9216, 128)
+    arrays[4] = (
+        arrays[4].reshape(12, 12, 64, 128).transpose(2, 0, 1, 3).reshape(9216, 128)
+    )
     return arrays
 
 
@@ -67,7 +71,9 @@ def test_published_weights_come_without_the_optimisers_state(package: Package) -
     assert len(package.files[WEIGHTS_FILE]) < 5e6
 
 
-@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
+@pytest.mark.filterwarnings(
+    "ignore:You are saving your model as an HDF5 file:UserWarning"
+)
 @pytest.mark.parametrize("save", ["save_weights", "save"])
 def test_keras_2_files_are_read(fitted: Fitted, tmp_path: Path, save: str) -> None:
     path = tmp_path / "weights.h5"
@@ -75,7 +81,9 @@ def test_keras_2_files_are_read(fitted: Fitted, tmp_path: Path, save: str) -> No
     assert_same_weights(weights.load(path, "lab"), fitted.model)
 
 
-def test_the_order_that_reads_digits_is_kept(fitted: Fitted, test: Examples, tmp_path: Path) -> None:
+def test_the_order_that_reads_digits_is_kept(
+    fitted: Fitted, test: Examples, tmp_path: Path
+) -> None:
     last = legacy_file(tmp_path / "last.h5", fitted.model.get_weights())
     first = legacy_file(tmp_path / "first.h5", channels_first(fitted.model))
     for path in (last, first):
@@ -83,7 +91,9 @@ def test_the_order_that_reads_digits_is_kept(fitted: Fitted, test: Examples, tmp
 
 
 def write_other_shapes(path: Path) -> None:
-    tf_keras.Sequential([tf_keras.layers.Dense(3, input_shape=(4,))]).save_weights(path, save_format="h5")
+    tf_keras.Sequential([tf_keras.layers.Dense(3, input_shape=(4,))]).save_weights(
+        path, save_format="h5"
+    )
 
 
 def write_too_few(path: Path) -> None:
@@ -116,13 +126,19 @@ def write_another_network(path: Path) -> None:
         write_another_network,
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, write: Callable[[Path], object]) -> None:
+def test_other_files_are_refused(
+    tmp_path: Path, write: Callable[[Path], object]
+) -> None:
     write(tmp_path / "weights.h5")
-    with pytest.raises(InvalidWeightsError, match=r"Expected weights\.h5 to hold weights"):
+    with pytest.raises(
+        InvalidWeightsError, match=r"Expected weights\.h5 to hold weights"
+    ):
         weights.load(tmp_path / "weights.h5", "lab")
 
 
-def test_an_error_without_a_message_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_without_a_message_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise OSError
 

@@ -10,7 +10,9 @@ from training.pictures.variants import KINDS, LOWEST, SIDES, render, rendered
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_images_are_of_many_sizes_within_the_limits(kind: str, starter: Examples) -> None:
+def test_images_are_of_many_sizes_within_the_limits(
+    kind: str, starter: Examples
+) -> None:
     sizes = []
     for seed, digit in enumerate(starter.images[:20]):
         data = render(kind, digit, np.random.default_rng(seed))
@@ -21,8 +23,13 @@ def test_images_are_of_many_sizes_within_the_limits(kind: str, starter: Examples
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_same_seed_renders_the_same_and_another_does_not(kind: str, starter: Examples) -> None:
-    first, again, other = (render(kind, starter.images[0], np.random.default_rng(seed)) for seed in (0, 0, 1))
+def test_the_same_seed_renders_the_same_and_another_does_not(
+    kind: str, starter: Examples
+) -> None:
+    first, again, other = (
+        render(kind, starter.images[0], np.random.default_rng(seed))
+        for seed in (0, 0, 1)
+    )
     assert first == again
     assert first != other
 
@@ -32,7 +39,9 @@ def test_rendered_examples_are_found_again_with_their_labels(starter: Examples) 
     assert 40 < len(found) <= 48
     assert (found.images.shape[1:], found.images.dtype.name) == ((28, 28), "uint8")
     first = [
-        starter.labels[np.abs(starter.images.astype(float) - image).mean(axis=(1, 2)).argmin()]
+        starter.labels[
+            np.abs(starter.images.astype(float) - image).mean(axis=(1, 2)).argmin()
+        ]
         for image in found.images
     ]
     assert np.mean(first == found.labels) > 0.5

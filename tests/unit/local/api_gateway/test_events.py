@@ -15,9 +15,15 @@ EVERYTHING = frozenset({"*/*"})
 
 
 def request(
-    path: str = "/train/1", query: str = "", headers: list[tuple[str, str]] | None = None, **scope: Any
+    path: str = "/train/1",
+    query: str = "",
+    headers: list[tuple[str, str]] | None = None,
+    **scope: Any,
 ) -> Request:
-    lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers or []]
+    lines = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in headers or []
+    ]
     return Request(
         {
             "type": "http",
@@ -35,26 +41,46 @@ def request(
     )
 
 
-def event(body: bytes = b"", binary: frozenset[str] = PNG_ONLY, **parts: Any) -> dict[str, Any]:
+def event(
+    body: bytes = b"", binary: frozenset[str] = PNG_ONLY, **parts: Any
+) -> dict[str, Any]:
     return events.to_event(request(**parts), "/train/{job_id}", body, binary)
 
 
 def test_repeated_headers_and_parameters_are_lists_and_the_last_one_counts() -> None:
-    made = event(headers=[("accept", "a"), ("accept", "b"), ("host", "localhost:3000")], query="n=1&n=2&empty&x=%20")
+    made = event(
+        headers=[("accept", "a"), ("accept", "b"), ("host", "localhost:3000")],
+        query="n=1&n=2&empty&x=%20",
+    )
     assert made["headers"] == {"accept": "b", "host": "localhost:3000"}
-    assert made["multiValueHeaders"] == {"accept": ["a", "b"], "host": ["localhost:3000"]}
+    assert made["multiValueHeaders"] == {
+        "accept": ["a", "b"],
+        "host": ["localhost:3000"],
+    }
     assert made["queryStringParameters"] == {"n": "2", "empty": "", "x": " "}
-    assert made["multiValueQueryStringParameters"] == {"n": ["1", "2"], "empty": [""], "x": [" "]}
+    assert made["multiValueQueryStringParameters"] == {
+        "n": ["1", "2"],
+        "empty": [""],
+        "x": [" "],
+    }
     assert made["requestContext"]["domainName"] == "localhost"
 
 
 def test_an_ipv6_address_is_the_domain_without_the_port() -> None:
-    assert event(headers=[("host", "[::1]:3000")])["requestContext"]["domainName"] == "[::1]"
+    assert (
+        event(headers=[("host", "[::1]:3000")])["requestContext"]["domainName"]
+        == "[::1]"
+    )
 
 
 def test_what_is_absent_is_null() -> None:
     made = event()
-    for name in ("queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "body"):
+    for name in (
+        "queryStringParameters",
+        "multiValueQueryStringParameters",
+        "pathParameters",
+        "body",
+    ):
         assert made[name] is None
     assert made["isBase64Encoded"] is False
 
@@ -63,7 +89,9 @@ def test_the_path_stays_encoded_and_its_parameters_do_not() -> None:
     made = event(raw_path=b"/train/a%20b", path_params={"job_id": "a b"})
     assert made["path"] == made["requestContext"]["path"] == "/train/a%20b"
     assert made["pathParameters"] == {"job_id": "a b"}
-    assert made["resource"] == made["requestContext"]["resourcePath"] == "/train/{job_id}"
+    assert (
+        made["resource"] == made["requestContext"]["resourcePath"] == "/train/{job_id}"
+    )
     assert made["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
 
 
@@ -79,7 +107,9 @@ def test_the_path_stays_encoded_and_its_parameters_do_not() -> None:
         ("application/json", EVERYTHING, "iVBORw=="),
     ],
 )
-def test_bodies_of_binary_media_types_are_encoded(media_type: str, binary: frozenset[str], body: str) -> None:
+def test_bodies_of_binary_media_types_are_encoded(
+    media_type: str, binary: frozenset[str], body: str
+) -> None:
     made = event(b"\x89PNG", binary, headers=[("content-type", media_type)])
     assert made["body"] == body
     assert made["isBase64Encoded"] is (body == "iVBORw==")
@@ -91,7 +121,9 @@ def test_bodies_of_binary_media_types_are_encoded(media_type: str, binary: froze
     value=st.text(st.characters(codec="latin-1"), max_size=50),
     binary=st.sampled_from([PNG_ONLY, EVERYTHING, frozenset[str]()]),
 )
-def test_any_request_is_one_line_of_json(body: bytes, query: str, value: str, binary: frozenset[str]) -> None:
+def test_any_request_is_one_line_of_json(
+    body: bytes, query: str, value: str, binary: frozenset[str]
+) -> None:
     headers = [("content-type", value), ("host", value), ("x", value)]
     line = json.dumps(event(body, binary, query=query, headers=headers))
     made = json.loads(line)
@@ -116,7 +148,10 @@ def test_a_proxy_response_becomes_an_http_response() -> None:
 
 
 def test_json_is_the_default_type_of_an_answer() -> None:
-    assert events.to_response({"statusCode": 200, "body": "é"}).headers["content-type"] == "application/json"
+    assert (
+        events.to_response({"statusCode": 200, "body": "é"}).headers["content-type"]
+        == "application/json"
+    )
     assert events.to_response({"statusCode": 204}).body == b""
 
 

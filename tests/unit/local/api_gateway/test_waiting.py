@@ -23,8 +23,15 @@ class App:
         await receive()
         status, state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         headers = [(b"location", b"/train/1")] if status == 202 else []
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps({"status": state}).encode()})
+        await send(
+            {"type": "http.response.start", "status": status, "headers": headers}
+        )
+        await send(
+            {
+                "type": "http.response.body",
+                "body": json.dumps({"status": state}).encode(),
+            }
+        )
 
 
 def ask(app: App, prefer: str = "wait=60", method: str = "POST", end: str = "") -> Any:
@@ -39,8 +46,18 @@ def ask(app: App, prefer: str = "wait=60", method: str = "POST", end: str = "") 
         async def send(message: Message) -> None:
             sent.append(message)
 
-        headers = [(b"host", b"localhost"), (b"prefer", prefer.encode()), (b"content-type", b"application/json")]
-        scope = {"type": "http", "method": method, "path": "/train", "raw_path": b"/train", "headers": headers}
+        headers = [
+            (b"host", b"localhost"),
+            (b"prefer", prefer.encode()),
+            (b"content-type", b"application/json"),
+        ]
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": "/train",
+            "raw_path": b"/train",
+            "headers": headers,
+        }
         answer = asyncio.create_task(around(scope, inbox.get, send))
         await asyncio.sleep(0.1)
         if end == "client":
@@ -66,7 +83,11 @@ def test_work_is_followed_at_its_location_until_it_is_over() -> None:
     assert (status, state) == (200, "FAILED")
     assert headers[b"location"] == b"/train/1"
     assert headers[b"preference-applied"] == b"respond-async, wait=60"
-    assert app.requests == [("POST", "/train"), ("GET", "/train/1"), ("GET", "/train/1")]
+    assert app.requests == [
+        ("POST", "/train"),
+        ("GET", "/train/1"),
+        ("GET", "/train/1"),
+    ]
     assert b"prefer" not in app.headers[0]
     assert app.headers[1] == {b"host": b"localhost"}
 
@@ -78,16 +99,22 @@ def test_work_that_is_over_at_once_is_not_followed() -> None:
 
 
 def test_a_look_that_fails_is_not_the_end() -> None:
-    assert ask(App((202, "SUBMITTED"), (503, "?"), (404, "?"), (200, "SUCCEEDED")))[::2] == (200, "SUCCEEDED")
+    assert ask(App((202, "SUBMITTED"), (503, "?"), (404, "?"), (200, "SUCCEEDED")))[
+        ::2
+    ] == (200, "SUCCEEDED")
 
 
 @pytest.mark.parametrize("end", ["client", "gateway"])
 def test_following_ends_with_the_client_and_with_the_gateway(end: str) -> None:
-    assert ask(App((202, "SUBMITTED"), (200, "RUNNING")), end=end)[::2] == (202, "RUNNING")
+    assert ask(App((202, "SUBMITTED"), (200, "RUNNING")), end=end)[::2] == (
+        202,
+        "RUNNING",
+    )
 
 
 @pytest.mark.parametrize(
-    ("prefer", "method"), [("", "POST"), ("wait=0", "POST"), ("respond-async", "POST"), ("wait=9", "GET")]
+    ("prefer", "method"),
+    [("", "POST"), ("wait=0", "POST"), ("respond-async", "POST"), ("wait=9", "GET")],
 )
 def test_other_requests_are_passed_on_as_they_are(prefer: str, method: str) -> None:
     app = App((202, "SUBMITTED"))

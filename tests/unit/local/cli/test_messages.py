@@ -17,24 +17,45 @@ OF_HTTP = {"problems.py", "doctor.py"}
 
 
 def test_no_message_of_the_shared_code_speaks_of_routes_at_a_shell() -> None:
-    sources = [path.read_text() for path in SHARED.rglob("*.py") if path.name not in OF_HTTP]
-    raised = [text for source in sources for text in re.findall(r'(?<!"")f?"([^"\n]+)"(?!"")', source)]
+    sources = [
+        path.read_text() for path in SHARED.rglob("*.py") if path.name not in OF_HTTP
+    ]
+    raised = [
+        text
+        for source in sources
+        for text in re.findall(r'(?<!"")f?"([^"\n]+)"(?!"")', source)
+    ]
     messages = [text for text in raised if ROUTE.search(text)]
     assert len(messages) > 5
     assert [text for text in messages if ROUTE.search(at_a_shell(text))] == []
 
 
 def test_a_hint_names_the_command() -> None:
-    told = explain(UnknownError("There is no model 'x'. List the models with GET /models."))
-    assert told == "Not found: There is no model 'x'. List the models with `digits models list`."
-    assert at_a_shell("It can be: POST /models/v1/release") == "It can be: `digits models release v1`"
+    told = explain(
+        UnknownError("There is no model 'x'. List the models with GET /models.")
+    )
+    assert (
+        told
+        == "Not found: There is no model 'x'. List the models with `digits models list`."
+    )
+    assert (
+        at_a_shell("It can be: POST /models/v1/release")
+        == "It can be: `digits models release v1`"
+    )
 
 
 @pytest.mark.parametrize(
-    ("path", "told"), [("docs", "docs: is a directory"), ("nowhere.png", "nowhere.png: no such file or directory")]
+    ("path", "told"),
+    [
+        ("docs", "docs: is a directory"),
+        ("nowhere.png", "nowhere.png: no such file or directory"),
+    ],
 )
 def test_the_system_s_errors_are_in_words(path: str, told: str) -> None:
-    with pytest.raises(OSError, match=path) as failed, (SHARED.parents[2] / path).open():
+    with (
+        pytest.raises(OSError, match=path) as failed,
+        (SHARED.parents[2] / path).open(),
+    ):
         pass
     failed.value.filename = path
     assert explain(failed.value) == told
@@ -44,7 +65,9 @@ def test_an_error_that_names_no_file_says_why() -> None:
     assert explain(OSError("It is broken")) == "it is broken"
 
 
-def test_notices_are_held_back_and_errors_are_not(capfd: pytest.CaptureFixture[str]) -> None:
+def test_notices_are_held_back_and_errors_are_not(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     with without_notices():
         os.write(2, b"INFO: Created a delegate.\nERROR: It failed.\n")
     os.write(2, b"INFO: after\n")

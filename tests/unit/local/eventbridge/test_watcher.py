@@ -40,7 +40,9 @@ def test_a_file_that_still_grows_is_left_alone(tmp_path: Path) -> None:
     assert announced == ["raw/a.npz"]
 
 
-def test_a_changed_upload_and_a_deleted_one_that_came_back_are_announced_again(tmp_path: Path) -> None:
+def test_a_changed_upload_and_a_deleted_one_that_came_back_are_announced_again(
+    tmp_path: Path,
+) -> None:
     watching, announced, raw = watch(tmp_path)
     for content in (b"a", b"ab", None, b"a"):
         (raw / "a.npz").write_bytes(content) if content else (raw / "a.npz").unlink()
@@ -65,7 +67,9 @@ def test_an_upload_that_is_not_handled_is_announced_again_after_growing_pauses(
     assert times == [1, 3, 7, 15, 31, 63, 127, 255, 511, 811, 1111]
 
 
-def test_an_upload_that_was_announced_at_the_start_is_not_announced_again(tmp_path: Path) -> None:
+def test_an_upload_that_was_announced_at_the_start_is_not_announced_again(
+    tmp_path: Path,
+) -> None:
     watching, announced, raw = watch(tmp_path)
     (raw / "a.npz").write_bytes(b"a")
     (entry,) = Store(tmp_path.as_uri()).entries("raw")
@@ -89,9 +93,16 @@ def test_the_event_names_the_object_as_s3_would(tmp_path: Path) -> None:
     store.write("raw/a.npz", b"abc")
     (entry,) = store.entries("raw")
     in_folder = events.object_created(store.url, entry)
-    assert (in_folder["source"], in_folder["detail-type"]) == ("aws.s3", "Object Created")
+    assert (in_folder["source"], in_folder["detail-type"]) == (
+        "aws.s3",
+        "Object Created",
+    )
     assert in_folder["detail"]["bucket"] == {"name": "local"}
-    assert in_folder["detail"]["object"] == {"key": "raw/a.npz", "size": 3, "etag": entry.etag.strip('"')}
+    assert in_folder["detail"]["object"] == {
+        "key": "raw/a.npz",
+        "size": 3,
+        "etag": entry.etag.strip('"'),
+    }
     in_bucket = events.object_created("s3://bucket/some/prefix/", entry)
     assert in_bucket["detail"]["bucket"] == {"name": "bucket"}
     assert in_bucket["detail"]["object"]["key"] == "some/prefix/raw/a.npz"

@@ -12,8 +12,25 @@ import numpy as np
 import pytest
 
 from digits import datasets
-from digits.datasets import DatasetVersion, convert, ingest, latest, listing, npz, shard_keys, tfds, uploads, versions
-from digits.errors import ConflictError, DamagedObjectError, InvalidDatasetError, StoreError, UnknownError
+from digits.datasets import (
+    DatasetVersion,
+    convert,
+    ingest,
+    latest,
+    listing,
+    npz,
+    shard_keys,
+    tfds,
+    uploads,
+    versions,
+)
+from digits.errors import (
+    ConflictError,
+    DamagedObjectError,
+    InvalidDatasetError,
+    StoreError,
+    UnknownError,
+)
 from digits.store import Store
 
 MakeNpz = Callable[..., Path]
@@ -59,8 +76,12 @@ def test_a_file_becomes_a_version(store: Store, small_npz: Path) -> None:
         "small-train.tfrecord-00000-of-00001",
         "source.json",
     ]
-    assert list(content(store, "datasets/small/1.0.0")) == [f"datasets/small/1.0.0/{name}" for name in names]
-    assert shard_keys(store, made, "train") == ["datasets/small/1.0.0/small-train.tfrecord-00000-of-00001"]
+    assert list(content(store, "datasets/small/1.0.0")) == [
+        f"datasets/small/1.0.0/{name}" for name in names
+    ]
+    assert shard_keys(store, made, "train") == [
+        "datasets/small/1.0.0/small-train.tfrecord-00000-of-00001"
+    ]
 
 
 def test_the_source_is_on_record(store: Store, small_npz: Path) -> None:
@@ -73,31 +94,54 @@ def test_the_source_is_on_record(store: Store, small_npz: Path) -> None:
     }
 
 
-def test_a_large_split_is_spread_over_files(file_store: Store, make_npz: MakeNpz) -> None:
+def test_a_large_split_is_spread_over_files(
+    file_store: Store, make_npz: MakeNpz
+) -> None:
     count = tfds.EXAMPLES_PER_SHARD + 1
     images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)
-    made = convert(file_store, "large", make_npz(x_train=images, y_train=np.zeros(count, np.uint8)))
+    made = convert(
+        file_store, "large", make_npz(x_train=images, y_train=np.zeros(count, np.uint8))
+    )
     keys = shard_keys(file_store, made, "train")
     assert [key[-14:] for key in keys] == ["00000-of-00002", "00001-of-00002"]
     first, second = (file_store.entry(key).size for key in keys)
     assert first == second * tfds.EXAMPLES_PER_SHARD
 
 
-def test_progress_reaches_the_number_of_images(file_store: Store, make_npz: MakeNpz) -> None:
+def test_progress_reaches_the_number_of_images(
+    file_store: Store, make_npz: MakeNpz
+) -> None:
     count = npz.CHUNK + 1
     images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)
     steps: list[tuple[int, int]] = []
     path = make_npz(x_train=images, y_train=np.zeros(count, np.uint8))
-    convert(file_store, "large", path, on_progress=lambda done, total: steps.append((done, total)))
-    assert steps == [(npz.CHUNK, count + 11), (count, count + 11), (count + 11, count + 11)]
+    convert(
+        file_store,
+        "large",
+        path,
+        on_progress=lambda done, total: steps.append((done, total)),
+    )
+    assert steps == [
+        (npz.CHUNK, count + 11),
+        (count, count + 11),
+        (count + 11, count + 11),
+    ]
 
 
 def test_memory_does_not_grow_with_the_file(file_store: Store, tmp_path: Path) -> None:
     peaks = []
     for chunks in (4, 12):  # A whole file, and three.
-        images = np.random.default_rng(0).integers(0, 256, (chunks * npz.CHUNK, 28, 28), np.uint8)
+        images = np.random.default_rng(0).integers(
+            0, 256, (chunks * npz.CHUNK, 28, 28), np.uint8
+        )
         labels = np.zeros(len(images), np.uint8)
-        np.savez(tmp_path / "large.npz", x_train=images, y_train=labels, x_test=images[:1], y_test=labels[:1])
+        np.savez(
+            tmp_path / "large.npz",
+            x_train=images,
+            y_train=labels,
+            x_test=images[:1],
+            y_test=labels[:1],
+        )
         tracemalloc.start()
         convert(file_store, "large", tmp_path / "large.npz")
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -105,21 +149,27 @@ def test_memory_does_not_grow_with_the_file(file_store: Store, tmp_path: Path) -
     assert peaks[1] < peaks[0] + 2**20
 
 
-def test_the_same_file_is_the_same_version_and_nothing_is_written(store: Store, small_npz: Path) -> None:
+def test_the_same_file_is_the_same_version_and_nothing_is_written(
+    store: Store, small_npz: Path
+) -> None:
     made = convert(store, "small", small_npz)
     before = store.entries("")
     assert convert(store, "small", small_npz) == made
     assert store.entries("") == before
 
 
-def test_the_same_file_gives_the_same_bytes(file_store: Store, small_npz: Path, tmp_path: Path) -> None:
+def test_the_same_file_gives_the_same_bytes(
+    file_store: Store, small_npz: Path, tmp_path: Path
+) -> None:
     other = Store((tmp_path / "other").as_uri())
     convert(file_store, "small", small_npz)
     convert(other, "small", small_npz)
     assert content(file_store, "datasets") == content(other, "datasets")
 
 
-def test_another_file_is_the_next_version(store: Store, small_npz: Path, other_npz: Path) -> None:
+def test_another_file_is_the_next_version(
+    store: Store, small_npz: Path, other_npz: Path
+) -> None:
     first = convert(store, "small", small_npz)
     second = convert(store, "small", other_npz)
     assert (first.version, second.version) == ("1.0.0", "2.0.0")
@@ -127,11 +177,15 @@ def test_another_file_is_the_next_version(store: Store, small_npz: Path, other_n
     assert convert(store, "small", small_npz) == first
 
 
-def test_versions_are_ordered_by_number(store: Store, small_npz: Path, make_npz: MakeNpz) -> None:
+def test_versions_are_ordered_by_number(
+    store: Store, small_npz: Path, make_npz: MakeNpz
+) -> None:
     convert(store, "small", small_npz)
     for name, data in content(store, "datasets/small/1.0.0").items():
         store.write(name.replace("/1.0.0/", "/9.0.0/"), data)
-    store.delete("datasets/small/.newest.json")  # As in a store from before there were hints.
+    store.delete(
+        "datasets/small/.newest.json"
+    )  # As in a store from before there were hints.
     made = convert(store, "small", make_npz(y_test=np.ones(11, np.uint8)))
     assert made.version == "10.0.0"
     assert latest(store, "small") == made
@@ -144,7 +198,14 @@ def test_a_conversion_that_was_killed_is_unseen_and_done_again(
     """Files are written in the order: source, shards, features, info."""
     whole = convert(store, "small", small_npz)
     expected = content(store, "datasets/small/1.0.0")
-    order = sorted(expected, key=lambda key: (not key.endswith("source.json"), ".tfrecord" not in key, "info" in key))
+    order = sorted(
+        expected,
+        key=lambda key: (
+            not key.endswith("source.json"),
+            ".tfrecord" not in key,
+            "info" in key,
+        ),
+    )
     for key in order[kept:]:
         store.delete(key)
     with pytest.raises(UnknownError):
@@ -164,12 +225,18 @@ def test_a_conversion_that_an_older_converter_began_is_left(
     assert convert(store, "small", small_npz).version == "2.0.0"
 
 
-def test_different_files_at_once_get_different_versions(store: Store, make_npz: MakeNpz) -> None:
+def test_different_files_at_once_get_different_versions(
+    store: Store, make_npz: MakeNpz
+) -> None:
     paths = [make_npz(y_test=np.full(11, label, np.uint8)) for label in range(8)]
     with ThreadPoolExecutor(len(paths)) as pool:
         made = list(pool.map(lambda path: convert(store, "small", path), paths))
-    assert sorted(version.version for version in made) == [f"{number}.0.0" for number in range(1, 9)]
-    assert sorted(version.sha256 for version in made) == sorted(found.sha256 for found in versions_of(store))
+    assert sorted(version.version for version in made) == [
+        f"{number}.0.0" for number in range(1, 9)
+    ]
+    assert sorted(version.sha256 for version in made) == sorted(
+        found.sha256 for found in versions_of(store)
+    )
 
 
 def test_the_same_file_at_once_is_one_version(store: Store, small_npz: Path) -> None:
@@ -179,8 +246,12 @@ def test_the_same_file_at_once_is_one_version(store: Store, small_npz: Path) -> 
     assert versions_of(store) == made[:1]
 
 
-@pytest.mark.parametrize("name", ["", "Small", "1small", "a-b", "a/b", "../a", "a" * 64, "a\n", "é"])
-def test_a_name_that_tfds_would_not_take_is_refused(file_store: Store, small_npz: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["", "Small", "1small", "a-b", "a/b", "../a", "a" * 64, "a\n", "é"]
+)
+def test_a_name_that_tfds_would_not_take_is_refused(
+    file_store: Store, small_npz: Path, name: str
+) -> None:
     with pytest.raises(InvalidDatasetError, match="name"):
         convert(file_store, name, small_npz)
     with pytest.raises(InvalidDatasetError, match="name"):
@@ -200,18 +271,26 @@ def test_an_upload_becomes_a_version(store: Store, small_npz: Path) -> None:
     assert made == latest(store, "small") == ingest(store, "small")
 
 
-def test_a_refused_upload_says_why_until_a_good_one_comes(store: Store, small_npz: Path, bad_npz: Path) -> None:
+def test_a_refused_upload_says_why_until_a_good_one_comes(
+    store: Store, small_npz: Path, bad_npz: Path
+) -> None:
     upload(store, "small", bad_npz)
     with pytest.raises(InvalidDatasetError, match="27, 27") as refused:
         ingest(store, "small")
-    problem = refused.value.problem() | {"sha256": hashlib.sha256(bad_npz.read_bytes()).hexdigest()}
-    assert list_datasets(store) == [{"name": "small", "versions": [], "problem": problem}]
+    problem = refused.value.problem() | {
+        "sha256": hashlib.sha256(bad_npz.read_bytes()).hexdigest()
+    }
+    assert list_datasets(store) == [
+        {"name": "small", "versions": [], "problem": problem}
+    ]
     with pytest.raises(InvalidDatasetError, match=r"refused.*27, 27"):
         latest(store, "small")
 
     upload(store, "small", small_npz)
     made = ingest(store, "small")
-    assert list_datasets(store) == [{"name": "small", "versions": [{"version": "1.0.0", "counts": COUNTS}]}]
+    assert list_datasets(store) == [
+        {"name": "small", "versions": [{"version": "1.0.0", "counts": COUNTS}]}
+    ]
 
     upload(store, "small", bad_npz)
     with pytest.raises(InvalidDatasetError):
@@ -233,10 +312,14 @@ def test_a_huge_upload_is_refused_before_it_is_fetched(
     assert list_datasets(store)[0]["problem"]["sha256"] is None
 
 
-def test_an_upload_is_listed_until_it_is_dealt_with(store: Store, small_npz: Path, other_npz: Path) -> None:
+def test_an_upload_is_listed_until_it_is_dealt_with(
+    store: Store, small_npz: Path, other_npz: Path
+) -> None:
     upload(store, "small", small_npz)
     upload(store, "No-Name", small_npz)
-    assert list_datasets(store) == [{"name": "small", "versions": [], "upload": "converting"}]
+    assert list_datasets(store) == [
+        {"name": "small", "versions": [], "upload": "converting"}
+    ]
     with pytest.raises(ConflictError, match="is being converted"):
         latest(store, "small")
     ingest(store, "small")
@@ -251,7 +334,9 @@ def test_an_upload_that_nobody_converts_is_given_up(
 ) -> None:
     upload(store, "small", small_npz)
     monkeypatch.setattr(uploads, "_GIVEN_UP", timedelta(0))
-    assert list_datasets(store) == [{"name": "small", "versions": [], "upload": "stalled"}]
+    assert list_datasets(store) == [
+        {"name": "small", "versions": [], "upload": "stalled"}
+    ]
     with pytest.raises(InvalidDatasetError, match="Upload it again"):
         latest(store, "small")
 
@@ -264,24 +349,38 @@ def test_no_upload_is_no_version(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [{"schema_version": 2}, {"schema_version": 1}, {"schema_version": 1, "counts": COUNTS}, {}]
+    "document",
+    [
+        {"schema_version": 2},
+        {"schema_version": 1},
+        {"schema_version": 1, "counts": COUNTS},
+        {},
+    ],
 )
-def test_a_damaged_source_is_not_used(store: Store, small_npz: Path, document: dict[str, Any]) -> None:
+def test_a_damaged_source_is_not_used(
+    store: Store, small_npz: Path, document: dict[str, Any]
+) -> None:
     convert(store, "small", small_npz)
     store.write_json("datasets/small/1.0.0/source.json", document)
     with pytest.raises(DamagedObjectError, match=r"source\.json"):
         latest(store, "small")
 
 
-@pytest.mark.parametrize("document", [{}, {"splits": []}, {"splits": None}, {"splits": [{"name": "train"}]}])
-def test_a_damaged_description_is_not_used(store: Store, small_npz: Path, document: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "document", [{}, {"splits": []}, {"splits": None}, {"splits": [{"name": "train"}]}]
+)
+def test_a_damaged_description_is_not_used(
+    store: Store, small_npz: Path, document: dict[str, Any]
+) -> None:
     made = convert(store, "small", small_npz)
     store.write_json("datasets/small/1.0.0/dataset_info.json", document)
     with pytest.raises(DamagedObjectError, match="train"):
         shard_keys(store, made, "train")
 
 
-def test_an_outage_is_no_refusal(s3_store: Store, small_npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_is_no_refusal(
+    s3_store: Store, small_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     upload(s3_store, "small", small_npz)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreError):

@@ -34,9 +34,17 @@ def unpack(path: Path) -> Iterator[npz.Upload]:
 def unpacked(path: Path) -> Arrays:
     with unpack(path) as upload:
         chunks = {split: list(upload.chunks(split)) for split in SPLITS}
-        assert {split: sum(len(labels) for _, labels in chunks[split]) for split in SPLITS} == upload.counts
-    images = {f"x_{split}": np.concatenate([images for images, _ in chunks[split]]) for split in SPLITS}
-    labels = {f"y_{split}": np.concatenate([labels for _, labels in chunks[split]]) for split in SPLITS}
+        assert {
+            split: sum(len(labels) for _, labels in chunks[split]) for split in SPLITS
+        } == upload.counts
+    images = {
+        f"x_{split}": np.concatenate([images for images, _ in chunks[split]])
+        for split in SPLITS
+    }
+    labels = {
+        f"y_{split}": np.concatenate([labels for _, labels in chunks[split]])
+        for split in SPLITS
+    }
     return images | labels
 
 
@@ -68,7 +76,9 @@ def test_the_arrays_come_out_as_they_went_in(small_npz: Path, arrays: Arrays) ->
     assert_same(unpacked(small_npz), arrays)
 
 
-def test_stored_members_are_as_good_as_deflated_ones(small_npz: Path, arrays: Arrays, tmp_path: Path) -> None:
+def test_stored_members_are_as_good_as_deflated_ones(
+    small_npz: Path, arrays: Arrays, tmp_path: Path
+) -> None:
     stored = tmp_path / "stored.npz"
     with np.load(small_npz) as archive:
         np.savez(stored, **archive)
@@ -76,8 +86,12 @@ def test_stored_members_are_as_good_as_deflated_ones(small_npz: Path, arrays: Ar
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "<i4", ">i4", "<i8", ">u8"])
-def test_labels_of_any_integer_type_are_taken(make_npz: MakeNpz, arrays: Arrays, dtype: str) -> None:
-    path = make_npz(y_train=arrays["y_train"].astype(dtype), y_test=arrays["y_test"].astype(dtype))
+def test_labels_of_any_integer_type_are_taken(
+    make_npz: MakeNpz, arrays: Arrays, dtype: str
+) -> None:
+    path = make_npz(
+        y_train=arrays["y_train"].astype(dtype), y_test=arrays["y_test"].astype(dtype)
+    )
     assert_same(unpacked(path), arrays)
 
 
@@ -94,19 +108,49 @@ def test_chunks_join_where_they_meet(make_npz: MakeNpz) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"x_train": np.array([None, {}] * 4, object)}, "Received object of shape (8,)"),
-        ({"y_test": np.array([object()] * 11, object)}, "Received object of shape (11,)"),
-        ({"x_train": np.zeros((37, 27, 27), np.uint8)}, "Received uint8 of shape (37, 27, 27)"),
-        ({"x_train": np.zeros((37, 28, 28, 1), np.uint8)}, "Received uint8 of shape (37, 28, 28, 1)"),
-        ({"x_train": np.zeros((37, 784), np.uint8)}, "Received uint8 of shape (37, 784)"),
+        (
+            {"x_train": np.array([None, {}] * 4, object)},
+            "Received object of shape (8,)",
+        ),
+        (
+            {"y_test": np.array([object()] * 11, object)},
+            "Received object of shape (11,)",
+        ),
+        (
+            {"x_train": np.zeros((37, 27, 27), np.uint8)},
+            "Received uint8 of shape (37, 27, 27)",
+        ),
+        (
+            {"x_train": np.zeros((37, 28, 28, 1), np.uint8)},
+            "Received uint8 of shape (37, 28, 28, 1)",
+        ),
+        (
+            {"x_train": np.zeros((37, 784), np.uint8)},
+            "Received uint8 of shape (37, 784)",
+        ),
         ({"x_train": np.uint8(1)}, "Received uint8 of shape ()"),
         ({"x_train": IMAGES / 255}, "Received float64 of shape (37, 28, 28)"),
         ({"x_train": IMAGES.astype(np.int8)}, "Received int8"),
-        ({"x_train": np.asfortranarray(IMAGES)}, "Received uint8 of shape (37, 28, 28) in Fortran order"),
-        ({"x_train": IMAGES[:0], "y_train": LABELS[:0]}, "n at least 1. Received uint8 of shape (0, 28, 28)"),
-        ({"x_test": IMAGES}, "a label for each image. Received 37 images in x_test, 11 labels in y_test"),
-        ({"y_train": LABELS[:-1]}, "Received 37 images in x_train, 36 labels in y_train"),
-        ({"y_train": np.arange(37) % 12}, "labels from 0 to 9 in y_train.npy. Received 0 to 11"),
+        (
+            {"x_train": np.asfortranarray(IMAGES)},
+            "Received uint8 of shape (37, 28, 28) in Fortran order",
+        ),
+        (
+            {"x_train": IMAGES[:0], "y_train": LABELS[:0]},
+            "n at least 1. Received uint8 of shape (0, 28, 28)",
+        ),
+        (
+            {"x_test": IMAGES},
+            "a label for each image. Received 37 images in x_test, 11 labels in y_test",
+        ),
+        (
+            {"y_train": LABELS[:-1]},
+            "Received 37 images in x_train, 36 labels in y_train",
+        ),
+        (
+            {"y_train": np.arange(37) % 12},
+            "labels from 0 to 9 in y_train.npy. Received 0 to 11",
+        ),
         ({"y_train": np.arange(37) % 10 - 1}, "Received -1 to 8"),
         ({"y_train": LABELS.astype(np.float32)}, "Received float32 of shape (37,)"),
         ({"y_train": LABELS.astype(bool)}, "Received bool"),
@@ -114,12 +158,20 @@ def test_chunks_join_where_they_meet(make_npz: MakeNpz) -> None:
         ({"y_train": np.eye(10, dtype=np.uint8)}, "Received uint8 of shape (10, 10)"),
         ({"y_train": LABELS.astype(str)}, "Received <U3"),
         ({"y_train": np.zeros(37, [("a", "u1")])}, "integers of shape (n,)"),
-        ({"x_test": None}, "members x_test.npy, x_train.npy, y_test.npy, y_train.npy. Received x_train.npy, y_t"),
+        (
+            {"x_test": None},
+            "members x_test.npy, x_train.npy, y_test.npy, y_train.npy. Received x_train.npy, y_t",
+        ),
         ({"x_valid": IMAGES}, "Received x_test.npy, x_train.npy, x_valid.npy"),
     ],
 )
-def test_a_bad_array_is_refused_with_what_is_wrong(make_npz: MakeNpz, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(InvalidDatasetError, match=re.escape(message)), unpack(make_npz(**changes)):
+def test_a_bad_array_is_refused_with_what_is_wrong(
+    make_npz: MakeNpz, changes: dict[str, Any], message: str
+) -> None:
+    with (
+        pytest.raises(InvalidDatasetError, match=re.escape(message)),
+        unpack(make_npz(**changes)),
+    ):
         pass
 
 
@@ -136,10 +188,16 @@ def test_a_bad_array_is_refused_with_what_is_wrong(make_npz: MakeNpz, changes: d
         ("y_train.npy", npy(LABELS).replace(b"(37,)", b"(9**9,)"), "cannot be read"),
         ("y_train.npy", npy(LABELS).replace(b"'descr'", b"'d', (("), "cannot be read"),
         ("y_train.npy", npy(LABELS).replace(b"'descr'", b"1      "), "cannot be read"),
-        ("y_train.npy", b"\x93NUMPY\1\0" + struct.pack("<H", 9000) + b"-" * 9000, "cannot be read"),
+        (
+            "y_train.npy",
+            b"\x93NUMPY\1\0" + struct.pack("<H", 9000) + b"-" * 9000,
+            "cannot be read",
+        ),
     ],
 )
-def test_a_bad_header_is_refused(small_npz: Path, tmp_path: Path, name: str, data: bytes, message: str) -> None:
+def test_a_bad_header_is_refused(
+    small_npz: Path, tmp_path: Path, name: str, data: bytes, message: str
+) -> None:
     path = tmp_path / "bad.npz"
     path.write_bytes(small_npz.read_bytes())
     with members(path) as content:
@@ -149,17 +207,26 @@ def test_a_bad_header_is_refused(small_npz: Path, tmp_path: Path, name: str, dat
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_member_that_is_there_twice_is_refused(small_npz: Path, tmp_path: Path) -> None:
+def test_a_member_that_is_there_twice_is_refused(
+    small_npz: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "twice.npz"
     path.write_bytes(small_npz.read_bytes())
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("y_test.npy", npy(LABELS))
-    with pytest.raises(InvalidDatasetError, match=r"Received .* y_test\.npy, y_test\.npy"), unpack(path):
+    with (
+        pytest.raises(
+            InvalidDatasetError, match=r"Received .* y_test\.npy, y_test\.npy"
+        ),
+        unpack(path),
+    ):
         pass
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_another_compression_is_refused(arrays: Arrays, tmp_path: Path, compression: int) -> None:
+def test_another_compression_is_refused(
+    arrays: Arrays, tmp_path: Path, compression: int
+) -> None:
     path = tmp_path / "odd.npz"
     with zipfile.ZipFile(path, "w", compression) as archive:
         for name, array in arrays.items():
@@ -179,18 +246,25 @@ def test_an_encrypted_member_is_refused(small_npz: Path, tmp_path: Path) -> None
         pass
 
 
-def test_a_damaged_image_is_refused(small_npz: Path, tmp_path: Path, arrays: Arrays) -> None:
+def test_a_damaged_image_is_refused(
+    small_npz: Path, tmp_path: Path, arrays: Arrays
+) -> None:
     path = tmp_path / "damaged.npz"
     with np.load(small_npz) as archive:
         np.savez(path, **archive)
     data = bytearray(path.read_bytes())
     data[data.index(arrays["x_train"].tobytes()) + 1000] ^= 1
     path.write_bytes(data)
-    with pytest.raises(InvalidDatasetError, match=r"Bad CRC-32 for file 'x_train\.npy'"), unpack(path):
+    with (
+        pytest.raises(InvalidDatasetError, match=r"Bad CRC-32 for file 'x_train\.npy'"),
+        unpack(path),
+    ):
         pass
 
 
-@pytest.mark.parametrize("content", [b"", b"not a zip", b"\x93NUMPY" * 99, b"PK\5\6" + bytes(18)])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a zip", b"\x93NUMPY" * 99, b"PK\5\6" + bytes(18)]
+)
 def test_what_is_not_an_npz_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.npz"
     path.write_bytes(content)
@@ -199,7 +273,10 @@ def test_what_is_not_an_npz_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(make_npz: MakeNpz) -> None:
-    bomb = make_npz(x_train=np.zeros((200_000, 28, 28), np.uint8), y_train=np.zeros(200_000, np.uint8))
+    bomb = make_npz(
+        x_train=np.zeros((200_000, 28, 28), np.uint8),
+        y_train=np.zeros(200_000, np.uint8),
+    )
     tracemalloc.start()
     with pytest.raises(InvalidDatasetError, match="100 times the file"), unpack(bomb):
         pass
@@ -207,7 +284,9 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(make_npz: MakeNpz) -> None:
     tracemalloc.stop()
 
 
-def test_a_zip_of_very_many_members_is_refused_before_they_are_listed(tmp_path: Path) -> None:
+def test_a_zip_of_very_many_members_is_refused_before_they_are_listed(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "many.npz"
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(20_000):
@@ -219,29 +298,44 @@ def test_a_zip_of_very_many_members_is_refused_before_they_are_listed(tmp_path: 
     tracemalloc.stop()
 
 
-def test_a_member_before_the_beginning_is_refused(small_npz: Path, tmp_path: Path) -> None:
+def test_a_member_before_the_beginning_is_refused(
+    small_npz: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "negative.npz"
     end = bytearray(small_npz.read_bytes())
-    # The end record claims that the table begins a little later than it does, so zipfile moves all members forward.
+    # The end record claims that the table begins a little later than it does, so
+    # zipfile moves all members forward.
     end[-6:-2] = (int.from_bytes(end[-6:-2], "little") + 9).to_bytes(4, "little")
     path.write_bytes(end)
     with pytest.raises(InvalidDatasetError, match="before the file"), unpack(path):
         pass
 
 
-def test_a_declared_size_that_the_content_does_not_have_is_refused(small_npz: Path, tmp_path: Path) -> None:
+def test_a_declared_size_that_the_content_does_not_have_is_refused(
+    small_npz: Path, tmp_path: Path
+) -> None:
     """The header and the table agree with each other; the compressed data ends early, with a good checksum."""
     path = tmp_path / "short.npz"
-    with zipfile.ZipFile(small_npz) as archive, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+    with (
+        zipfile.ZipFile(small_npz) as archive,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
         for name in archive.namelist():
             data = archive.read(name)
             target.writestr(name, data[:-1] if name == "x_test.npy" else data)
         target.getinfo("x_test.npy").file_size += 1
-    with pytest.raises(InvalidDatasetError, match="ends before its declared size"), unpack(path):
+    with (
+        pytest.raises(InvalidDatasetError, match="ends before its declared size"),
+        unpack(path),
+    ):
         pass
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data())
 def test_damage_of_any_kind_is_refused_or_does_not_matter(
     small_npz: Path, arrays: Arrays, tmp_path: Path, data: st.DataObject
@@ -255,10 +349,22 @@ def test_damage_of_any_kind_is_refused_or_does_not_matter(
         assert_same(unpacked(path), arrays)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(header=st.text(alphabet="{}()[]',:-+*\"\\# \nabdehinoprstuy_0123456789|<fV", max_size=200))
-@pytest.mark.filterwarnings("ignore:Reading `.npy`:UserWarning", "ignore:invalid:SyntaxWarning")
-def test_a_header_of_any_kind_is_refused(small_npz: Path, tmp_path: Path, header: str) -> None:
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    header=st.text(
+        alphabet="{}()[]',:-+*\"\\# \nabdehinoprstuy_0123456789|<fV", max_size=200
+    )
+)
+@pytest.mark.filterwarnings(
+    "ignore:Reading `.npy`:UserWarning", "ignore:invalid:SyntaxWarning"
+)
+def test_a_header_of_any_kind_is_refused(
+    small_npz: Path, tmp_path: Path, header: str
+) -> None:
     path = tmp_path / "header.npz"
     path.write_bytes(small_npz.read_bytes())
     with members(path) as content:

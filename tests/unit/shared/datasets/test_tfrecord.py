@@ -28,7 +28,10 @@ def masked(crc: int) -> int:
 def examples(records: bytes) -> Iterator[bytes]:
     while records:
         size, size_crc = struct.unpack_from("<QI", records)
-        example, (crc,) = records[12 : 12 + size], struct.unpack_from("<I", records, 12 + size)
+        example, (crc,) = (
+            records[12 : 12 + size],
+            struct.unpack_from("<I", records, 12 + size),
+        )
         assert size_crc == masked(crc32c(records[:8]))
         assert crc == masked(crc32c(example))
         yield example

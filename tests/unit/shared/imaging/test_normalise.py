@@ -41,7 +41,9 @@ def smooth(digit: Pixels, side: int = 280) -> Image.Image:
     return Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
 
 
-def page(picture: Image.Image, size: tuple[int, int], corner: tuple[int, int], paper: int = 0) -> Image.Image:
+def page(
+    picture: Image.Image, size: tuple[int, int], corner: tuple[int, int], paper: int = 0
+) -> Image.Image:
     canvas = Image.new("L", size, paper)
     canvas.paste(picture, corner)
     return canvas
@@ -53,7 +55,11 @@ def black_on_transparent(digit: Pixels) -> Image.Image:
 
 def blue_on_yellow(digit: Pixels) -> Image.Image:
     mask = page(smooth(digit), (500, 300), (210, 10))
-    return Image.composite(Image.new("RGB", mask.size, "navy"), Image.new("RGB", mask.size, "lightyellow"), mask)
+    return Image.composite(
+        Image.new("RGB", mask.size, "navy"),
+        Image.new("RGB", mask.size, "lightyellow"),
+        mask,
+    )
 
 
 def inverted(picture: Image.Image) -> Image.Image:
@@ -67,18 +73,39 @@ def inverted(picture: Image.Image) -> Image.Image:
         pytest.param(smooth, 8, id="tenfold and smooth"),
         pytest.param(lambda digit: smooth(digit, 93), 10, id="of an odd size"),
         pytest.param(lambda digit: smooth(digit, 14), 20, id="half as large"),
-        pytest.param(lambda digit: page(Image.fromarray(digit), (60, 30), (31, 1)), 0.5, id="in a corner"),
-        pytest.param(lambda digit: Image.fromarray(255 - digit), 0.5, id="dark on light"),
-        pytest.param(lambda digit: inverted(page(blocky(digit), (500, 900), (9, 600))), 5, id="on a sheet"),
-        pytest.param(lambda digit: blocky(digit).point(lambda shade: 200 - shade // 8), 3, id="faint pencil"),
-        pytest.param(lambda digit: smooth(digit).convert("1", dither=Image.Dither.NONE), 8, id="bilevel"),
+        pytest.param(
+            lambda digit: page(Image.fromarray(digit), (60, 30), (31, 1)),
+            0.5,
+            id="in a corner",
+        ),
+        pytest.param(
+            lambda digit: Image.fromarray(255 - digit), 0.5, id="dark on light"
+        ),
+        pytest.param(
+            lambda digit: inverted(page(blocky(digit), (500, 900), (9, 600))),
+            5,
+            id="on a sheet",
+        ),
+        pytest.param(
+            lambda digit: blocky(digit).point(lambda shade: 200 - shade // 8),
+            3,
+            id="faint pencil",
+        ),
+        pytest.param(
+            lambda digit: smooth(digit).convert("1", dither=Image.Dither.NONE),
+            8,
+            id="bilevel",
+        ),
         pytest.param(black_on_transparent, 1.5, id="black on transparent"),
         pytest.param(blue_on_yellow, 8, id="blue on yellow"),
     ],
 )
-def test_a_digit_is_the_same_however_it_was_drawn(draw: Callable[[Pixels], Image.Image], bound: float) -> None:
+def test_a_digit_is_the_same_however_it_was_drawn(
+    draw: Callable[[Pixels], Image.Image], bound: float
+) -> None:
     found = [read_png(draw(digit)) for digit in DIGITS]
-    # For comparison: moved by one pixel, the digits differ from themselves by 16, and from one another by 44.
+    # For comparison: moved by one pixel, the digits differ from themselves by 16, and
+    # from one another by 44.
     assert np.abs(np.subtract(found, DIGITS, dtype=float)).mean() < bound
 
 
@@ -96,9 +123,18 @@ def read_png(picture: Image.Image) -> Pixels:
     is_dark=st.booleans(),
 )
 @example(left=22, top=47, right=43, bottom=12, is_dark=False)
-def test_position_and_polarity_do_not_matter(left: int, top: int, right: int, bottom: int, is_dark: bool) -> None:  # noqa: FBT001
+def test_position_and_polarity_do_not_matter(
+    left: int,
+    top: int,
+    right: int,
+    bottom: int,
+    is_dark: bool,  # noqa: FBT001
+) -> None:
     picture = np.pad(SEVEN, ((top, bottom), (left, right)))
-    found, expected = normalise(255 - picture if is_dark else picture), normalise(np.pad(SEVEN, 1))
+    found, expected = (
+        normalise(255 - picture if is_dark else picture),
+        normalise(np.pad(SEVEN, 1)),
+    )
     # What lies between two levels may be rounded either way.
     assert np.abs(np.subtract(found, expected, dtype=int)).max() <= 1
 
@@ -106,7 +142,9 @@ def test_position_and_polarity_do_not_matter(left: int, top: int, right: int, bo
 @pytest.mark.parametrize("shape", [(300, 30), (30, 300), (4000, 1), (1, 4000)])
 def test_the_aspect_ratio_is_kept(shape: tuple[int, int]) -> None:
     bar = normalise(np.pad(np.full(shape, 255, np.uint8), 10))
-    assert [np.ptp(axis) + 1 for axis in bar.nonzero()] == [max(1, BOX * side // max(shape)) for side in shape]
+    assert [np.ptp(axis) + 1 for axis in bar.nonzero()] == [
+        max(1, BOX * side // max(shape)) for side in shape
+    ]
 
 
 def test_a_thin_stroke_in_a_large_image_does_not_fade() -> None:
@@ -123,7 +161,10 @@ def test_the_mass_is_in_the_middle() -> None:
     flag = np.zeros((200, 200), np.uint8)
     flag[20:180, 20:30] = flag[20:50, 20:60] = 255
     digit = normalise(flag).astype(float)
-    middle = [axis @ np.arange(SIDE) / digit.sum() for axis in (digit.sum(axis=0), digit.sum(axis=1))]
+    middle = [
+        axis @ np.arange(SIDE) / digit.sum()
+        for axis in (digit.sum(axis=0), digit.sum(axis=1))
+    ]
     assert middle == pytest.approx([CENTRE, CENTRE], abs=0.5)
 
 
@@ -143,7 +184,11 @@ def test_any_pixels_become_a_digit_or_none(grey: Pixels) -> None:
     except NotADigitError:
         return
     else:
-        assert (digit.shape, digit.dtype.name, digit.max()) == ((SIDE, SIDE), "uint8", 255)
+        assert (digit.shape, digit.dtype.name, digit.max()) == (
+            (SIDE, SIDE),
+            "uint8",
+            255,
+        )
         assert all(np.ptp(axis) < BOX for axis in digit.nonzero())
 
 

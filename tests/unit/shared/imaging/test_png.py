@@ -32,15 +32,25 @@ DIGIT = np.asarray(Image.open(EXAMPLE))
 
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize(("colour", "depth"), FORMATS)
-def test_every_colour_type_and_depth_gives_its_shades(colour: int, depth: int, interlaced: bool) -> None:  # noqa: FBT001
+def test_every_colour_type_and_depth_gives_its_shades(
+    colour: int,
+    depth: int,
+    interlaced: bool,  # noqa: FBT001
+) -> None:
     top = 2**depth - 1
     shades = np.rint(DIGIT / 255 * top).astype(np.uint16)
     expected = shades >> 8 if depth == 16 else shades * (255 // top)
-    assert np.array_equal(decode(encode(shades, depth, colour, interlaced=interlaced)), expected)
+    assert np.array_equal(
+        decode(encode(shades, depth, colour, interlaced=interlaced)), expected
+    )
 
 
-@pytest.mark.parametrize(("colour", "depth"), [(colour, depth) for colour, depth in FORMATS if depth >= 8])
-def test_a_digit_of_mnist_is_the_same_in_every_format_that_can_hold_it(colour: int, depth: int) -> None:
+@pytest.mark.parametrize(
+    ("colour", "depth"), [(colour, depth) for colour, depth in FORMATS if depth >= 8]
+)
+def test_a_digit_of_mnist_is_the_same_in_every_format_that_can_hold_it(
+    colour: int, depth: int
+) -> None:
     shades = DIGIT.astype(np.uint16) * (257 if depth == 16 else 1)
     assert np.array_equal(read_digit(encode(shades, depth, colour)), DIGIT)
 
@@ -52,7 +62,9 @@ def test_sixteen_bit_grey_keeps_its_shades() -> None:
 
 def test_colours_become_their_luma() -> None:
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]])
-    assert decode(write_png(colours, 8, RGB)).tolist() == [[76, 150, 29, 255]]  # ITU-R BT.601
+    assert decode(write_png(colours, 8, RGB)).tolist() == [
+        [76, 150, 29, 255]
+    ]  # ITU-R BT.601
 
 
 def on_transparent(ink: Samples, key: Samples) -> Samples:
@@ -63,12 +75,24 @@ def on_transparent(ink: Samples, key: Samples) -> Samples:
 
 
 @pytest.mark.parametrize(("is_light", "backdrop"), [(False, 255), (True, 0)])
-@pytest.mark.parametrize(("colour", "depth"), [(c, d) for c, d in FORMATS if c in (GREY, RGB)])
-def test_a_transparent_colour_becomes_the_backdrop(colour: int, depth: int, is_light: bool, backdrop: int) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("colour", "depth"), [(c, d) for c, d in FORMATS if c in (GREY, RGB)]
+)
+def test_a_transparent_colour_becomes_the_backdrop(
+    colour: int,
+    depth: int,
+    is_light: bool,  # noqa: FBT001
+    backdrop: int,
+) -> None:
     channels, top = (3 if colour == RGB else 1), 2**depth - 1
     ink = np.full(channels, top if is_light else 0)
     key = top - ink if depth == 1 else np.full(channels, top * 2 // 3)
-    png = write_png(on_transparent(ink, key), depth, colour, before=chunk(b"tRNS", key.astype(">u2").tobytes()))
+    png = write_png(
+        on_transparent(ink, key),
+        depth,
+        colour,
+        before=chunk(b"tRNS", key.astype(">u2").tobytes()),
+    )
     grey = decode(png)
     assert (grey[0, 0], grey[3, 3]) == (backdrop, 255 - backdrop)
 
@@ -81,8 +105,14 @@ def test_sixteen_bit_grey_is_transparent_only_where_all_bits_agree() -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
 def test_a_palette_has_an_alpha_for_each_colour(depth: int) -> None:
-    before = chunk(b"PLTE", bytes([250, 250, 250, 20, 20, 20])) + chunk(b"tRNS", b"\x00\x80")
-    grey = decode(write_png(on_transparent(np.array([1]), np.array([0])), depth, PALETTE, before=before))
+    before = chunk(b"PLTE", bytes([250, 250, 250, 20, 20, 20])) + chunk(
+        b"tRNS", b"\x00\x80"
+    )
+    grey = decode(
+        write_png(
+            on_transparent(np.array([1]), np.array([0])), depth, PALETTE, before=before
+        )
+    )
     assert grey[0, 0] == 255
     assert grey[3, 3] == pytest.approx((20 * 0x80 + 255 * 0x7F) / 255, abs=1)
 
@@ -90,11 +120,15 @@ def test_a_palette_has_an_alpha_for_each_colour(depth: int) -> None:
 @pytest.mark.parametrize("colour", [GREY_ALPHA, RGBA])
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize(("shade", "backdrop"), [(0, 255), (255, 0)])
-def test_ink_on_transparency_does_not_vanish(colour: int, depth: int, shade: int, backdrop: int) -> None:
+def test_ink_on_transparency_does_not_vanish(
+    colour: int, depth: int, shade: int, backdrop: int
+) -> None:
     top = 2**depth - 1
     channels = 1 if colour == GREY_ALPHA else 3
     ink = np.array([shade * top // 255] * channels + [top])
-    grey = decode(write_png(on_transparent(ink, np.zeros(channels + 1, int)), depth, colour))
+    grey = decode(
+        write_png(on_transparent(ink, np.zeros(channels + 1, int)), depth, colour)
+    )
     assert (grey[0, 0], grey[3, 3]) == (backdrop, shade)
 
 
@@ -102,7 +136,9 @@ def test_a_page_with_transparent_margins_goes_on_as_paper() -> None:
     page = np.zeros((40, 40, 2), int)
     page[4:36, 4:36] = 255
     page[15:25, 18:22, 0] = 0
-    assert np.array_equal(decode(write_png(page, 8, GREY_ALPHA)) == 0, page[..., 0] < page[..., 1])
+    assert np.array_equal(
+        decode(write_png(page, 8, GREY_ALPHA)) == 0, page[..., 0] < page[..., 1]
+    )
 
 
 def test_an_animation_shows_its_default_image() -> None:
@@ -116,8 +152,13 @@ def test_an_animation_shows_its_default_image() -> None:
 @pytest.mark.parametrize(
     "ancillary",
     [
-        pytest.param(chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(100 << 20))), id="text bomb"),
-        pytest.param(chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100 << 20))), id="profile bomb"),
+        pytest.param(
+            chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(100 << 20))), id="text bomb"
+        ),
+        pytest.param(
+            chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100 << 20))),
+            id="profile bomb",
+        ),
         pytest.param(chunk(b"acTL", b"\xff" * 8), id="animation without end"),
         pytest.param(chunk(b"gAMA"), id="empty"),
         pytest.param(chunk(b"eXIf", b"?"), id="nonsense"),
@@ -131,4 +172,6 @@ def test_ancillary_chunks_are_not_read(ancillary: bytes) -> None:
 def test_data_may_come_in_many_pieces() -> None:
     data = zlib.compress(scanlines(DIGIT[..., np.newaxis], 8))
     pieces = b"".join(chunk(b"IDAT", data[i : i + 1]) for i in range(-1, len(data)))
-    assert np.array_equal(read_digit(assemble(header(28, 28), pieces, chunk(b"IEND"))), DIGIT)
+    assert np.array_equal(
+        read_digit(assemble(header(28, 28), pieces, chunk(b"IEND"))), DIGIT
+    )

@@ -39,14 +39,21 @@ def jpeg() -> bytes:
 
 IHDR, IEND = header(28, 28), chunk(b"IEND")
 IDAT = chunk(b"IDAT", zlib.compress(scanlines(DIGIT[..., np.newaxis], 8)))
-PLTE, TRNS, TEXT = chunk(b"PLTE", bytes(6)), chunk(b"tRNS", bytes(2)), chunk(b"tEXt", b"a\0b")
+PLTE, TRNS, TEXT = (
+    chunk(b"PLTE", bytes(6)),
+    chunk(b"tRNS", bytes(2)),
+    chunk(b"tEXt", b"a\0b"),
+)
 INDEXED = header(28, 28, 8, PALETTE)
 BROKEN = {
     "empty": b"",
     "text": b"not an image",
     "JPEG": jpeg(),
     "signature only": SIGNATURE,
-    "signature of another line end": SIGNATURE.replace(b"\r\n", b"\n") + IHDR + IDAT + IEND,
+    "signature of another line end": SIGNATURE.replace(b"\r\n", b"\n")
+    + IHDR
+    + IDAT
+    + IEND,
     "header only": assemble(IHDR),
     "no data": assemble(IHDR, IEND),
     "no end": assemble(IHDR, IDAT),
@@ -59,8 +66,12 @@ BROKEN = {
     "two palettes": assemble(INDEXED, PLTE, PLTE, IDAT, IEND),
     "no palette": assemble(INDEXED, IDAT, IEND),
     "palette in grey": assemble(IHDR, PLTE, IDAT, IEND),
-    "palette of 257 colours": assemble(INDEXED, chunk(b"PLTE", bytes(257 * 3)), IDAT, IEND),
-    "alpha for 257 colours": assemble(INDEXED, PLTE, chunk(b"tRNS", bytes(257)), IDAT, IEND),
+    "palette of 257 colours": assemble(
+        INDEXED, chunk(b"PLTE", bytes(257 * 3)), IDAT, IEND
+    ),
+    "alpha for 257 colours": assemble(
+        INDEXED, PLTE, chunk(b"tRNS", bytes(257)), IDAT, IEND
+    ),
     "transparent colour cut off": assemble(IHDR, chunk(b"tRNS", b"\0"), IDAT, IEND),
     "transparent colour after data": assemble(IHDR, IDAT, TRNS, IEND),
     "transparent colour in RGBA": assemble(header(28, 28, 8, RGBA), TRNS, IDAT, IEND),
@@ -99,12 +110,18 @@ def test_a_wrong_checksum_in_any_chunk_is_refused(position: int) -> None:
     chunks = [INDEXED, PLTE, TEXT, IDAT, IEND]
     assert decode(assemble(*chunks)).shape == (28, 28)
     chunks[position] = chunks[position][:-1] + bytes([chunks[position][-1] ^ 1])
-    with pytest.raises(InvalidImageError, match="wrong checksum" if position < 4 else "."):
+    with pytest.raises(
+        InvalidImageError, match="wrong checksum" if position < 4 else "."
+    ):
         read_digit(assemble(*chunks))
 
 
-@pytest.mark.parametrize("sides", [(MAX_SIDE + 1, 1), (1, MAX_SIDE + 1), (20_000, 20_000), (2**31, 2**31)])
-def test_too_many_pixels_are_refused_by_the_header_alone(sides: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    "sides", [(MAX_SIDE + 1, 1), (1, MAX_SIDE + 1), (20_000, 20_000), (2**31, 2**31)]
+)
+def test_too_many_pixels_are_refused_by_the_header_alone(
+    sides: tuple[int, int],
+) -> None:
     with pytest.raises(ImageTooLargeError, match=re.escape("{} x {}".format(*sides))):
         read_digit(assemble(header(*sides)))
 
@@ -114,7 +131,9 @@ def test_too_many_bytes_are_refused() -> None:
     data = assemble(IHDR, padding, IDAT, IEND)
     assert len(data) == MAX_BYTES
     assert np.array_equal(read_digit(data), DIGIT)
-    with pytest.raises(ImageTooLargeError, match=r"has 1\.01 MiB, and the limit is 1 MiB"):
+    with pytest.raises(
+        ImageTooLargeError, match=r"has 1\.01 MiB, and the limit is 1 MiB"
+    ):
         read_digit(data + b"?")
 
 
@@ -148,10 +167,26 @@ def test_a_changed_byte_is_noticed(position: int, value: int) -> None:
 def test_damage_behind_right_checksums_is_read_or_refused(data: st.DataObject) -> None:
     colour, depth = data.draw(st.sampled_from(FORMATS))
     width, height = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
-    packed = bytearray(zlib.compress(data.draw(st.binary(max_size=4000) | st.integers(1, 20_000).map(bytes))))
+    packed = bytearray(
+        zlib.compress(
+            data.draw(st.binary(max_size=4000) | st.integers(1, 20_000).map(bytes))
+        )
+    )
     for position in data.draw(st.lists(st.integers(0, len(packed) - 1), max_size=3)):
         packed[position] ^= data.draw(st.integers(1, 255))
     ihdr = header(width, height, depth, colour, 0, 0, data.draw(st.integers(0, 1)))
-    palette, alpha = data.draw(st.binary(max_size=800)), data.draw(st.binary(max_size=300))
-    chunks = [chunk(b"PLTE", palette)] * data.draw(st.booleans()) + [chunk(b"tRNS", alpha)] * data.draw(st.booleans())
-    outcome(assemble(ihdr, *chunks, chunk(b"IDAT", bytes(packed[: data.draw(st.integers(1, 5000))])), IEND))
+    palette, alpha = (
+        data.draw(st.binary(max_size=800)),
+        data.draw(st.binary(max_size=300)),
+    )
+    chunks = [chunk(b"PLTE", palette)] * data.draw(st.booleans()) + [
+        chunk(b"tRNS", alpha)
+    ] * data.draw(st.booleans())
+    outcome(
+        assemble(
+            ihdr,
+            *chunks,
+            chunk(b"IDAT", bytes(packed[: data.draw(st.integers(1, 5000))])),
+            IEND,
+        )
+    )

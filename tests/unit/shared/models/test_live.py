@@ -56,7 +56,9 @@ def model() -> bytes:
     return (BUNDLED_FOLDER / MODEL_FILE).read_bytes()
 
 
-def publish_and_release(store: Store, manifest: Manifest, model: bytes, version: str) -> None:
+def publish_and_release(
+    store: Store, manifest: Manifest, model: bytes, version: str
+) -> None:
     manifests.publish(store, replace(manifest, version=version), {MODEL_FILE: model})
     releases.release(store, version, "test")
 
@@ -80,13 +82,17 @@ def longest(live: LiveModel, until: Callable[[], bool]) -> float:
     return max(times)
 
 
-def test_the_bundled_model_answers_before_the_first_release(file_store: Store, manifest: Manifest) -> None:
+def test_the_bundled_model_answers_before_the_first_release(
+    file_store: Store, manifest: Manifest
+) -> None:
     live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
     assert live.current().manifest.version == manifest.version
     assert (live.release, live.problem) == (None, None)
 
 
-def test_the_newest_release_answers(store: Store, manifest: Manifest, model: bytes) -> None:
+def test_the_newest_release_answers(
+    store: Store, manifest: Manifest, model: bytes
+) -> None:
     live = LiveModel(store, BUNDLED_FOLDER, 0, LOGGER)
     for version in (ONE, TWO):
         publish_and_release(store, manifest, model, version)
@@ -98,7 +104,11 @@ def test_the_newest_release_answers(store: Store, manifest: Manifest, model: byt
 
 @pytest.mark.parametrize("answers", [{29: ONE, 31: TWO}, {31: TWO}])
 def test_a_first_look_that_began_before_counts_while_it_is_new(
-    file_store: Store, manifest: Manifest, model: bytes, clock: Clock, answers: dict[float, str]
+    file_store: Store,
+    manifest: Manifest,
+    model: bytes,
+    clock: Clock,
+    answers: dict[float, str],
 ) -> None:
     publish_and_release(file_store, manifest, model, ONE)
     look: Future[Served | None] = Future()
@@ -109,7 +119,9 @@ def test_a_first_look_that_began_before_counts_while_it_is_new(
         assert live.current().manifest.version == version
 
 
-def test_a_first_look_that_failed_leaves_the_bundled_model(file_store: Store, manifest: Manifest) -> None:
+def test_a_first_look_that_failed_leaves_the_bundled_model(
+    file_store: Store, manifest: Manifest
+) -> None:
     look: Future[Served | None] = Future()
     look.set_exception(StoreError("The object store could not serve releases."))
     live = LiveModel(file_store, BUNDLED_FOLDER, 3600, LOGGER, look)
@@ -117,7 +129,9 @@ def test_a_first_look_that_failed_leaves_the_bundled_model(file_store: Store, ma
     assert live.problem == "The object store could not serve releases."
 
 
-def test_a_release_is_looked_for_once_in_a_while(file_store: Store, manifest: Manifest, model: bytes) -> None:
+def test_a_release_is_looked_for_once_in_a_while(
+    file_store: Store, manifest: Manifest, model: bytes
+) -> None:
     live = LiveModel(file_store, BUNDLED_FOLDER, 3600, LOGGER)
     before = live.current()
     publish_and_release(file_store, manifest, model, ONE)
@@ -126,10 +140,16 @@ def test_a_release_is_looked_for_once_in_a_while(file_store: Store, manifest: Ma
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda store, key, data: store.write(key, data[: len(data) // 2]), lambda store, key, _: store.delete(key)],
+    [
+        lambda store, key, data: store.write(key, data[: len(data) // 2]),
+        lambda store, key, _: store.delete(key),
+    ],
     ids=["cut", "gone"],
 )
-@pytest.mark.parametrize("key", [f"models/{TWO}/model.tflite", f"models/{TWO}/manifest.json", "releases/2.json"])
+@pytest.mark.parametrize(
+    "key",
+    [f"models/{TWO}/model.tflite", f"models/{TWO}/manifest.json", "releases/2.json"],
+)
 def test_a_damaged_release_leaves_the_loaded_model(  # noqa: PLR0913, PLR0917  most are fixtures
     file_store: Store,
     manifest: Manifest,
@@ -180,15 +200,25 @@ def test_a_release_that_makes_no_sense_leaves_the_loaded_model(
     assert live.problem
 
 
-@pytest.mark.parametrize("key", ["releases/².json", "releases/x.json", "releases/0.json", "releases/-1.json"])
-def test_what_is_no_release_does_not_count(file_store: Store, manifest: Manifest, key: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "key", ["releases/².json", "releases/x.json", "releases/0.json", "releases/-1.json"]
+)
+def test_what_is_no_release_does_not_count(
+    file_store: Store, manifest: Manifest, key: str, tmp_path: Path
+) -> None:
     (tmp_path / "store" / "releases").mkdir()
     (tmp_path / "store" / key).write_bytes(b"{}")
     live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
-    assert (live.current().manifest.version, live.release, live.problem) == (manifest.version, None, None)
+    assert (live.current().manifest.version, live.release, live.problem) == (
+        manifest.version,
+        None,
+        None,
+    )
 
 
-def test_releases_that_are_gone_are_no_rollback(file_store: Store, manifest: Manifest, model: bytes) -> None:
+def test_releases_that_are_gone_are_no_rollback(
+    file_store: Store, manifest: Manifest, model: bytes
+) -> None:
     live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
     publish_and_release(file_store, manifest, model, ONE)
     live.current()
@@ -197,7 +227,9 @@ def test_releases_that_are_gone_are_no_rollback(file_store: Store, manifest: Man
     assert live.current().manifest.version == ONE
 
 
-def test_the_bundled_model_can_be_gone_back_to(store: Store, manifest: Manifest, model: bytes) -> None:
+def test_the_bundled_model_can_be_gone_back_to(
+    store: Store, manifest: Manifest, model: bytes
+) -> None:
     live = LiveModel(store, BUNDLED_FOLDER, 0, LOGGER)
     publish_and_release(store, manifest, model, ONE)
     answers_with(live, ONE)
@@ -217,11 +249,19 @@ def test_no_request_waits_for_a_slow_store(
 
 
 def test_no_request_waits_for_a_store_that_hangs(
-    faults: FaultProxy, faulty_store: Store, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+    faults: FaultProxy,
+    faulty_store: Store,
+    manifest: Manifest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     faults.add(Fault.HANG)
     monkeypatch.setattr(live, "DEADLINE", 1)
-    model = LiveModel(Store(faulty_store.url, patience=timedelta(seconds=3)), BUNDLED_FOLDER, 0, LOGGER)
+    model = LiveModel(
+        Store(faulty_store.url, patience=timedelta(seconds=3)),
+        BUNDLED_FOLDER,
+        0,
+        LOGGER,
+    )
     assert longest(model, lambda: model.problem is not None) < 0.5
     assert model.problem == "The object store has not answered for 1 s."
     assert model.current().manifest.version == manifest.version
@@ -232,7 +272,12 @@ def test_after_a_failure_the_next_look_waits(
 ) -> None:
     publish_and_release(faulty_store, manifest, model, ONE)
     faults.add(Fault.RESET)
-    live = LiveModel(Store(faulty_store.url, patience=timedelta(seconds=0.5)), BUNDLED_FOLDER, 0, LOGGER)
+    live = LiveModel(
+        Store(faulty_store.url, patience=timedelta(seconds=0.5)),
+        BUNDLED_FOLDER,
+        0,
+        LOGGER,
+    )
     longest(live, lambda: live.problem is not None)
     faults.forget()
     for _ in range(100):
@@ -246,12 +291,16 @@ def test_after_a_failure_the_next_look_waits(
 def test_a_classifier_gives_probabilities(manifest: Manifest, model: bytes) -> None:
     classifier = Classifier(manifest, model)
     for digit in range(10):
-        answer = classifier.classify(read_digit((ROOT / "example" / f"{digit}.png").read_bytes()))
+        answer = classifier.classify(
+            read_digit((ROOT / "example" / f"{digit}.png").read_bytes())
+        )
         assert len(answer.probabilities) == 10
         assert sum(answer.probabilities) == pytest.approx(1)
         assert answer.digit == digit
         assert answer.confidence == answer.probabilities[digit]
-    assert np.isfinite(classifier.classify(np.full((28, 28), 255, np.uint8)).probabilities).all()
+    assert np.isfinite(
+        classifier.classify(np.full((28, 28), 255, np.uint8)).probabilities
+    ).all()
 
 
 def test_bytes_that_are_no_model_are_refused(manifest: Manifest, model: bytes) -> None:
@@ -259,4 +308,6 @@ def test_bytes_that_are_no_model_are_refused(manifest: Manifest, model: bytes) -
         Classifier(manifest, model[:-1])
     junk = b"not a model"
     with pytest.raises(DamagedObjectError, match="cannot be used"):
-        Classifier(replace(manifest, files={MODEL_FILE: manifests.describe(junk)}), junk)
+        Classifier(
+            replace(manifest, files={MODEL_FILE: manifests.describe(junk)}), junk
+        )

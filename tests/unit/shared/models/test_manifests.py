@@ -29,7 +29,9 @@ def test_version_is_time_and_content() -> None:
     version = manifests.version_name(CREATED, FILES)
     assert version.startswith("20260131T101500Z-")
     assert version == manifests.version_name(CREATED, dict(reversed(FILES.items())))
-    assert version != manifests.version_name(CREATED, FILES | {"model.tflite": b"another"})
+    assert version != manifests.version_name(
+        CREATED, FILES | {"model.tflite": b"another"}
+    )
 
 
 def test_a_published_model_is_read_back(store: Store) -> None:
@@ -59,7 +61,9 @@ def test_a_model_without_its_manifest_does_not_exist(store: Store) -> None:
 
 def test_files_that_do_not_match_the_manifest_are_not_published(store: Store) -> None:
     with pytest.raises(DamagedObjectError, match=r"model\.tflite"):
-        manifests.publish(store, manifest_of(FILES), FILES | {"model.tflite": b"another"})
+        manifests.publish(
+            store, manifest_of(FILES), FILES | {"model.tflite": b"another"}
+        )
     assert manifests.list_versions(store).ids == []
 
 
@@ -87,9 +91,13 @@ def test_a_damaged_file_is_refused(store: Store, damage: bytes) -> None:
         {"version": "another"},
     ],
 )
-def test_a_manifest_that_cannot_be_trusted_is_refused(store: Store, change: dict[str, object]) -> None:
+def test_a_manifest_that_cannot_be_trusted_is_refused(
+    store: Store, change: dict[str, object]
+) -> None:
     manifest = manifest_of(FILES)
-    store.write_json(f"models/{manifest.version}/manifest.json", documents.to_json(manifest) | change)
+    store.write_json(
+        f"models/{manifest.version}/manifest.json", documents.to_json(manifest) | change
+    )
     with pytest.raises(DamagedObjectError):
         manifests.load_manifest(store, manifest.version)
 

@@ -13,7 +13,9 @@ from digits.store import Store
 def versions(store: Store) -> list[str]:
     for version in ("v1", "v2"):
         files = {"model.tflite": manifests.describe(b"graph")}
-        manifest = Manifest(version, "mnist", "1.0.0", "abc", {}, {}, {"score": 0.5}, files)
+        manifest = Manifest(
+            version, "mnist", "1.0.0", "abc", {}, {}, {"score": 0.5}, files
+        )
         store.write(f"models/{version}/model.tflite", b"graph")
         store.write(f"models/{version}/manifest.json", documents.to_bytes(manifest))
     return ["v1", "v2"]
@@ -23,7 +25,9 @@ def test_nothing_is_live_before_the_first_release(store: Store) -> None:
     assert releases.live(store) is None
 
 
-def test_the_newest_release_is_live_and_a_rollback_is_one_more(store: Store, versions: list[str]) -> None:
+def test_the_newest_release_is_live_and_a_rollback_is_one_more(
+    store: Store, versions: list[str]
+) -> None:
     for version in [*versions, versions[0]]:
         releases.release(store, version, reason="because")
     live = releases.live(store)
@@ -42,9 +46,13 @@ def test_the_tenth_release_is_newer_than_the_ninth(store: Store) -> None:
 @pytest.mark.usefixtures("versions")
 def test_releases_made_at_once_get_numbers_of_their_own(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda i: releases.release(store, "v1", str(i)), range(16)))
+        made = list(
+            pool.map(lambda i: releases.release(store, "v1", str(i)), range(16))
+        )
     assert sorted(one.number for one in made) == list(range(1, 17))
-    assert {releases.load(store, n).reason for n in range(1, 17)} == {str(i) for i in range(16)}
+    assert {releases.load(store, n).reason for n in range(1, 17)} == {
+        str(i) for i in range(16)
+    }
 
 
 def test_only_a_complete_model_can_be_released(store: Store) -> None:

@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,12 +18,20 @@ flags = arrays(np.bool_, 40)
 
 def test_the_wilson_interval_is_that_of_a_published_example() -> None:
     # Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I.
-    for successes, trials, low, high in [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611)]:
-        assert metrics.wilson_interval(successes, trials) == pytest.approx((low, high), abs=5e-5)
+    for successes, trials, low, high in [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+    ]:
+        assert metrics.wilson_interval(successes, trials) == pytest.approx(
+            (low, high), abs=5e-5
+        )
 
 
 @given(scores, scores)
-def test_auroc_counts_pairs(positives: metrics.Floats, negatives: metrics.Floats) -> None:
+def test_auroc_counts_pairs(
+    positives: metrics.Floats, negatives: metrics.Floats
+) -> None:
     pairs = [(p > n) + (p == n) / 2 for p, n in itertools.product(positives, negatives)]
     assert metrics.auroc(positives, negatives) == pytest.approx(np.mean(pairs))
 
@@ -32,29 +41,45 @@ def test_95_percent_of_the_positives_pass_where_the_false_positives_are_counted(
     positives: metrics.Floats, negatives: metrics.Floats
 ) -> None:
     thresholds = [t for t in positives if np.mean(positives >= t) >= 0.95]
-    assert metrics.fpr_at_95_tpr(positives, negatives) == np.mean(negatives >= max(thresholds))
+    assert metrics.fpr_at_95_tpr(positives, negatives) == np.mean(
+        negatives >= max(thresholds)
+    )
 
 
 def test_calibration_is_exact_where_it_is_known() -> None:
     confidences = np.array([0.95] * 10 + [0.55] * 10)
     right = np.array([True] * 9 + [False] + [True] * 7 + [False] * 3)
-    assert metrics.expected_calibration_error(confidences, right) == pytest.approx((0.05 + 0.15) / 2)
-    bins = [(b.count, b.confidence, b.accuracy) for b in metrics.reliability(confidences, right)]
+    assert metrics.expected_calibration_error(confidences, right) == pytest.approx(
+        (0.05 + 0.15) / 2
+    )
+    bins = [
+        (b.count, b.confidence, b.accuracy)
+        for b in metrics.reliability(confidences, right)
+    ]
     np.testing.assert_allclose(bins, [(10, 0.55, 0.7), (10, 0.95, 0.9)])
 
 
 def test_full_confidence_is_in_the_last_bin() -> None:
-    assert metrics.reliability(np.array([1.0, 0.97]), np.array([True, True])) == [metrics.Bin(2, 0.985, 1.0)]
+    assert metrics.reliability(np.array([1.0, 0.97]), np.array([True, True])) == [
+        metrics.Bin(2, 0.985, 1.0)
+    ]
 
 
 @given(st.floats(0.3, 3), st.integers(0, 1000))
-def test_the_temperature_that_spoilt_logits_is_found_again(temperature: float, seed: int) -> None:
+def test_the_temperature_that_spoilt_logits_is_found_again(
+    temperature: float, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (500, 10))
     labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
     once = metrics.fit_temperature(logits, labels)
-    assert metrics.fit_temperature(logits * temperature, labels) == pytest.approx(once * temperature, rel=1e-3)
-    nearby = [metrics.cross_entropy(logits / (once * factor), labels) for factor in (0.98, 1.0, 1.02)]
+    assert metrics.fit_temperature(logits * temperature, labels) == pytest.approx(
+        once * temperature, rel=1e-3
+    )
+    nearby = [
+        metrics.cross_entropy(logits / (once * factor), labels)
+        for factor in (0.98, 1.0, 1.02)
+    ]
     assert nearby[1] == min(nearby)
     assert once == pytest.approx(1, abs=0.35)
 
@@ -66,7 +91,9 @@ def test_mcnemar_is_the_binomial_test_of_the_differences() -> None:
 
 
 @given(flags, flags)
-def test_mcnemar_is_a_probability_and_knows_no_order(first: "np.ndarray", second: "np.ndarray") -> None:  # type: ignore[type-arg]
+def test_mcnemar_is_a_probability_and_knows_no_order(
+    first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]
+) -> None:
     assert 0 < metrics.mcnemar(first, second) <= 1
     assert metrics.mcnemar(first, second) == metrics.mcnemar(second, first)
     assert metrics.mcnemar(first, first) == 1
@@ -89,5 +116,11 @@ def test_probabilities_of_huge_logits_are_finite() -> None:
 
 def test_cross_entropy_is_that_of_the_definition() -> None:
     logits = np.array([[5, 0, 0], [0, 0, 3], [1, 2, 0]], np.float32)
-    chances = [math.exp(5) / (math.exp(5) + 2), 1 / (2 + math.exp(3)), math.exp(2) / (math.e + math.exp(2) + 1)]
-    assert metrics.cross_entropy(logits, np.array([0, 1, 1])) == pytest.approx(-np.log(chances).mean())
+    chances = [
+        math.exp(5) / (math.exp(5) + 2),
+        1 / (2 + math.exp(3)),
+        math.exp(2) / (math.e + math.exp(2) + 1),
+    ]
+    assert metrics.cross_entropy(logits, np.array([0, 1, 1])) == pytest.approx(
+        -np.log(chances).mean()
+    )

@@ -55,7 +55,9 @@ def test_the_time_to_go_is_that_of_all_phases(clock: Clock) -> None:
         assert eta(phases) == 10 * (len(PHASES) - number) - 4
 
 
-def test_a_phase_that_takes_longer_than_expected_is_not_taken_for_over(clock: Clock) -> None:
+def test_a_phase_that_takes_longer_than_expected_is_not_taken_for_over(
+    clock: Clock,
+) -> None:
     phases = Phases({"publishing": 1.0})
     phases.enter("publishing")
     clock.now += 60
@@ -92,9 +94,17 @@ def test_what_is_told_while_it_fits_is_forgotten_afterwards() -> None:
     phases = Phases(EXPECTED)
     phases.enter("fitting")
     phases.step(figures(3))
-    assert (phases.now().phase, phases.now().step, phases.now().loss) == ("fitting", 3, 0.5)
+    assert (phases.now().phase, phases.now().step, phases.now().loss) == (
+        "fitting",
+        3,
+        0.5,
+    )
     phases.enter("exporting")
-    assert (phases.now().phase, phases.now().step, phases.now().loss) == ("exporting", None, None)
+    assert (phases.now().phase, phases.now().step, phases.now().loss) == (
+        "exporting",
+        None,
+        None,
+    )
 
 
 def test_a_listener_hears_of_phases_and_of_epochs() -> None:
@@ -105,10 +115,16 @@ def test_a_listener_hears_of_phases_and_of_epochs() -> None:
     phases.step(figures(49))
     phases.step(figures(50))
     phases.enter("exporting")
-    assert [(it.phase, it.step) for it in told] == [("fitting", None), ("fitting", 50), ("exporting", None)]
+    assert [(it.phase, it.step) for it in told] == [
+        ("fitting", None),
+        ("fitting", 50),
+        ("exporting", None),
+    ]
 
 
-def test_elsewhere_each_phase_and_each_epoch_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_elsewhere_each_phase_and_each_epoch_is_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     phases = Phases(EXPECTED | {"publishing": 200.0})
     with caplog.at_level(logging.INFO), progress.display(phases):
         phases.enter("fetching")
@@ -141,7 +157,10 @@ def phase_of(store: Store) -> str | None:
 
 
 def test_progress_that_cannot_be_written_is_told_of_once_and_written_when_it_can(
-    faulty_store: Store, faults: FaultProxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    faulty_store: Store,
+    faults: FaultProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(progress, "REPORT_SECONDS", 0.01)
     written = jobs.save_progress
@@ -162,10 +181,18 @@ def test_progress_that_cannot_be_written_is_told_of_once_and_written_when_it_can
         wait_until(lambda: len(failures) > 2)
         phases.enter("fitting")
         faults.clear()
-        wait_until(lambda: phase_of(faulty_store) == "fitting")  # After the last one of before, perhaps.
+        wait_until(
+            lambda: phase_of(faulty_store) == "fitting"
+        )  # After the last one of before, perhaps.
     assert rule.hits > 2
-    (told,) = [record.getMessage() for record in caplog.records if record.name == progress.__name__]
-    assert told.startswith("The progress cannot be written; the training goes on: The object store could not serve")
+    (told,) = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == progress.__name__
+    ]
+    assert told.startswith(
+        "The progress cannot be written; the training goes on: The object store could not serve"
+    )
 
 
 def test_a_store_that_hangs_does_not_hold_the_training(

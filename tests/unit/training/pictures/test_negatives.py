@@ -38,7 +38,10 @@ def test_reported_pictures_are_grey_of_any_size(family: str) -> None:
 
 @pytest.mark.parametrize("family", negatives.REPORTED)
 def test_reported_pictures_are_the_same_every_time(family: str) -> None:
-    pairs = itertools.starmap(np.array_equal, zip(*(negatives.reported(family, 5, 3) for _ in range(2)), strict=True))
+    pairs = itertools.starmap(
+        np.array_equal,
+        zip(*(negatives.reported(family, 5, 3) for _ in range(2)), strict=True),
+    )
     assert all(pairs)
 
 
@@ -46,7 +49,9 @@ def test_what_is_reported_was_never_fitted() -> None:
     assert negatives.FITTED.keys().isdisjoint(negatives.REPORTED)
 
 
-def test_blank_pictures_are_drawn_again(digits: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blank_pictures_are_drawn_again(
+    digits: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
     blank, digit = np.zeros((28, 28), np.uint8), digits[0]
     drawn = iter([blank, blank, digit])
 
