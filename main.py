@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from digits import datasets
+from digits.arrays import Pixels
 from digits.errors import DigitsError
 from digits.imaging.normalise import read_digit
-from digits.imaging.png import Pixels
 from digits.parameters import Parameters
 from local.aws_batch.container import require_tensorflow
 from local.checkout import BUNDLED_FOLDER, npz, open_store

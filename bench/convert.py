@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from bench.measure import Figures, timed
 from bench.setting import Setting
+from digits.arrays import Pixels
 from digits.datasets import convert, tfds
 from digits.store import Store
 from local.checkout import npz
@@ -54,7 +54,7 @@ def with_tensorflow(source: Path, folder: Path) -> None:
                         writer.write(serialise(*next(pairs)))
 
 
-def serialise(image: npt.NDArray[np.uint8], label: int) -> bytes:
+def serialise(image: Pixels, label: int) -> bytes:
     """One example, by TensorFlow."""
     feature = {
         "image": tf.train.Feature(

@@ -14,16 +14,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from digits.arrays import Floats, Integers, Pixels
 from digits.digit import CLASSES
 from training.evaluation import as_sent
 from training.input import Examples, hold_out
 from training.packaging import weights
 from training.packaging.package import KEPT
 from training.pictures import negatives, serving
-
-Floats = npt.NDArray[np.float64]
 
 PICTURES = 500
 # Of the training digits, for the distances.
@@ -44,14 +42,14 @@ class Seen:
         return self.logits[:, :CLASSES]
 
 
-def looker(network: keras.Model) -> Callable[[npt.NDArray[np.uint8]], Seen]:
+def looker(network: keras.Model) -> Callable[[Pixels], Seen]:
     """Shows (n, 28, 28) images to a network."""
     maps = network.get_layer("flatten").input
     both = keras.Model(
         network.input, [network.output, keras.layers.GlobalAveragePooling2D()(maps)]
     )
 
-    def look(images: npt.NDArray[np.uint8]) -> Seen:
+    def look(images: Pixels) -> Seen:
         logits, features = both.predict(
             images[..., np.newaxis] / np.float32(255), batch_size=512, verbose=0
         )
@@ -69,7 +67,7 @@ def log_sum_exp(logits: Floats) -> Floats:
     return total
 
 
-def mahalanobis(known: Seen, labels: npt.NDArray[np.int64]) -> Callable[[Seen], Floats]:
+def mahalanobis(known: Seen, labels: Integers) -> Callable[[Seen], Floats]:
     """The nearest digit's mean, by the features' common covariance (Lee et al., 2018)."""
     means = np.stack(
         [known.features[labels == digit].mean(axis=0) for digit in range(CLASSES)]

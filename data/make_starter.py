@@ -9,10 +9,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-Pixels = npt.NDArray[np.uint8]
+from digits.arrays import Floats, Pixels
 
 STARTER = Path(__file__).with_name("starter.npz")
 EXAMPLES = Path(__file__).parents[1] / "example"
@@ -50,7 +49,7 @@ def read_digits(path: Path) -> Pixels:
     return shades.reshape(-1, 28, 28)
 
 
-def pick_clearest(images: Pixels, means: npt.NDArray[np.float64], digit: int) -> Pixels:
+def pick_clearest(images: Pixels, means: Floats, digit: int) -> Pixels:
     """Of images of one digit, (N, 28, 28), the one that is most like that digit's mean and unlike all others.
 
     Args:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
+from digits.arrays import Integers, Mask, Pixels
 from digits.datasets import shard_keys
 from digits.datasets.tfds import Split
 from digits.datasets.versions import DatasetVersion
@@ -47,13 +47,13 @@ class Examples:
         labels: (n,) int64, 0 to 9.
     """
 
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
+    images: Pixels
+    labels: Integers
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> "Examples":
+    def where(self, mask: Mask) -> "Examples":
         """The examples for which the (n,) mask is true."""
         return Examples(self.images[mask], self.labels[mask])
 
@@ -171,7 +171,7 @@ def evaluation_batches(examples: Examples) -> tf.data.Dataset:
     return pairs.map(lambda images, labels: (scale(images), labels)).prefetch(_PREFETCH)
 
 
-def scale(images: npt.NDArray[np.uint8] | tf.Tensor) -> tf.Tensor:
+def scale(images: Pixels | tf.Tensor) -> tf.Tensor:
     """(n, 28, 28) uint8 to what the networks take, (n, 28, 28, 1) float32 in [0, 1]."""
     return tf.cast(images, tf.float32)[..., tf.newaxis] / 255.0
 

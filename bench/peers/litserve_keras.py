@@ -5,8 +5,9 @@ import sys
 
 import litserve
 import numpy as np
-import numpy.typing as npt
 from picture import MODEL, pixels
+
+from digits.arrays import Floats
 
 
 class Digits(litserve.LitAPI):
@@ -18,11 +19,11 @@ class Digits(litserve.LitAPI):
 
         self.model = tf.keras.models.load_model(f"{MODEL}.keras")
 
-    def decode_request(self, request: dict[str, str]) -> npt.NDArray[np.float32]:
+    def decode_request(self, request: dict[str, str]) -> Floats:
         """JSON: a PNG in base64, under `image`. LitServe reads no other bodies but forms."""
         return pixels(base64.b64decode(request["image"]))
 
-    def predict(self, images: npt.NDArray[np.float32]) -> int:
+    def predict(self, images: Floats) -> int:
         """The digit."""
         return int(np.argmax(self.model(images)[0, :10]))
 

@@ -18,6 +18,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 import page
+from digits.arrays import Pixels
 from digits.errors import (
     PROBLEM_JSON,
     DigitsError,
@@ -30,7 +31,7 @@ from digits.errors import (
     to_answer,
 )
 from digits.imaging.normalise import read_digit
-from digits.imaging.png import MAX_BYTES, Pixels
+from digits.imaging.png import MAX_BYTES
 from digits.models.live import LiveModel
 from digits.requests import media_type
 from digits.sizes import mebibytes

@@ -6,9 +6,10 @@ from typing import Any
 
 import typer
 
+from digits.arrays import Pixels
 from digits.errors import DigitsError, NotADigitError
 from digits.imaging.normalise import read_digit
-from digits.imaging.png import MAX_BYTES, Pixels
+from digits.imaging.png import MAX_BYTES
 from digits.models.classifier import Classifier
 from local.wording import at_a_shell, reason
 

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from PIL import Image
+
+from digits.arrays import Pixels
 
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "data" / "starter.npz"
 SHA256 = "02b70cd36e27581ba6afe8c78f9bb99fce099da8c22b8f9d51fe9775b05c58ab"
 
-Arrays = dict[str, npt.NDArray[np.uint8]]
+Arrays = dict[str, Pixels]
 
 
 @pytest.fixture(scope="module")

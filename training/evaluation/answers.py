@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from digits.arrays import Floats, Integers, Mask, Pixels
 from digits.digit import CLASSES
 from digits.models.litert import LiteRT
 from training import networks
 from training.evaluation.metrics import cross_entropy, log_softmax
 
-Images = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.floating]
 _BATCH = 512
 
 
@@ -30,18 +28,16 @@ class Answers:
     scores: Floats
 
     @property
-    def confidences(self) -> npt.NDArray[np.float64]:
+    def confidences(self) -> Floats:
         """The probability of each image's best digit, (n,)."""
-        confidences: npt.NDArray[np.float64] = np.exp(
-            log_softmax(self.logits).max(axis=1)
-        )
+        confidences: Floats = np.exp(log_softmax(self.logits).max(axis=1))
         return confidences
 
-    def right(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    def right(self, labels: Integers) -> Mask:
         """Which images' best digit is their label, (n,); an image without logits has none."""
-        right: npt.NDArray[np.bool_] = (
-            self.logits.argmax(axis=1) == labels
-        ) & ~np.isnan(self.logits[:, 0])
+        right: Mask = (self.logits.argmax(axis=1) == labels) & ~np.isnan(
+            self.logits[:, 0]
+        )
         return right
 
 
@@ -55,7 +51,7 @@ class Evaluation:
     """
 
     loss: float
-    confusion: npt.NDArray[np.int64]
+    confusion: Integers
 
     @property
     def accuracy(self) -> float:
@@ -72,20 +68,20 @@ class Evaluation:
         }
 
 
-def evaluate(logits: Floats, labels: npt.NDArray[np.int64]) -> Evaluation:
+def evaluate(logits: Floats, labels: Integers) -> Evaluation:
     """Judge (n, 10) logits by (n,) labels, n at least 1."""
     confusion = np.zeros((CLASSES, CLASSES), np.int64)
     np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
     return Evaluation(loss=cross_entropy(logits, labels), confusion=confusion)
 
 
-def keras_answers(model: keras.Model, images: Images) -> Answers:
+def keras_answers(model: keras.Model, images: Pixels) -> Answers:
     """What a network answers to (n, 28, 28) images."""
     answers = networks.served(model).predict(images, batch_size=_BATCH, verbose=0)
     return Answers(answers["logits"], answers["score"][:, 0])
 
 
-def litert_answers(model: bytes, images: Images) -> Answers:
+def litert_answers(model: bytes, images: Pixels) -> Answers:
     """What an exported model answers to (n, 28, 28) images; one at a time, as it is served.
 
     Raises:

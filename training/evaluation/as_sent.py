@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from digits.arrays import Pixels
 from digits.digit import SIDE
-from training.evaluation.answers import Answers, Images, litert_answers
+from training.evaluation.answers import Answers, litert_answers
 from training.pictures import negatives
 from training.pictures.serving import Found, encode
 
@@ -29,7 +30,7 @@ def answers(model: bytes, found: list[Found]) -> Answers:
     no logits but NaN.
     """
     blank = np.zeros((SIDE, SIDE), np.uint8)
-    images: Images = np.array(
+    images: Pixels = np.array(
         [blank if it.digit is None else it.digit for it in found], np.uint8
     )
     given = litert_answers(model, images.reshape(-1, SIDE, SIDE))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from digits.arrays import Floats, Mask
 from digits.imaging.normalise import read_digit
 from digits.store import Store
 from training.evaluation import baselines
@@ -35,10 +35,10 @@ class Marks:
         rejected: (m,) which non-digits it did not.
     """
 
-    right: npt.NDArray[np.bool_]
-    confidences: npt.NDArray[np.float64]
-    kept: npt.NDArray[np.bool_]
-    rejected: npt.NDArray[np.bool_]
+    right: Mask
+    confidences: Floats
+    kept: Mask
+    rejected: Mask
 
 
 def objections(

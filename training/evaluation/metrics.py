@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating]
+from digits.arrays import Floats, Integers, Mask
 
 # The normal distribution's 97.5 % quantile.
 _Z = 1.959964
@@ -18,21 +18,19 @@ _PRECISION = 1e-4
 _GOLDEN = (5**0.5 - 1) / 2
 
 
-def log_softmax(logits: Floats) -> npt.NDArray[np.float64]:
+def log_softmax(logits: Floats) -> Floats:
     """The logarithms of the probabilities, (n, k) float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    normalised: npt.NDArray[np.float64] = shifted - np.log(
-        np.exp(shifted).sum(axis=1, keepdims=True)
-    )
+    normalised: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return normalised
 
 
-def cross_entropy(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
+def cross_entropy(logits: Floats, labels: Integers) -> float:
     """The mean negative logarithm of the right class' probability, in nats."""
     return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
-def fit_temperature(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
+def fit_temperature(logits: Floats, labels: Integers) -> float:
     """What to divide (n, k) logits by for the least cross-entropy.
 
     Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", 2017),
@@ -68,7 +66,7 @@ class Bin:
     accuracy: float
 
 
-def reliability(confidences: Floats, right: npt.NDArray[np.bool_]) -> list[Bin]:
+def reliability(confidences: Floats, right: Mask) -> list[Bin]:
     """Confidence against accuracy in 15 bins of equal width, those that are not empty (Guo et al., 2017)."""
     numbers = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
     members = [numbers == number for number in np.unique(numbers)]
@@ -78,9 +76,7 @@ def reliability(confidences: Floats, right: npt.NDArray[np.bool_]) -> list[Bin]:
     ]
 
 
-def expected_calibration_error(
-    confidences: Floats, right: npt.NDArray[np.bool_]
-) -> float:
+def expected_calibration_error(confidences: Floats, right: Mask) -> float:
     """How far confidence is from accuracy, on average over the answers (Naeini, Cooper and Hauskrecht, 2015)."""
     gaps = [
         b.count * abs(b.accuracy - b.confidence)
@@ -102,7 +98,7 @@ def fpr_at_95_tpr(positives: Floats, negatives: Floats) -> float:
     return float(np.mean(negatives >= np.quantile(positives, 0.05, method="lower")))
 
 
-def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
+def mcnemar(first: Mask, second: Mask) -> float:
     """How likely two models that are equally good differ at least so much on the same examples.
 
     The exact two-sided p-value (McNemar, 1947), by the examples that only one of them got right.

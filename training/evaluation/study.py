@@ -8,9 +8,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from digits.imaging.png import Pixels
+from digits.arrays import Floats, Mask, Pixels
 from digits.models.litert import LiteRT
 from training.evaluation import as_sent
 from training.evaluation import samples as sizes
@@ -24,7 +23,7 @@ from training.evaluation.metrics import (
     reliability,
     wilson_interval,
 )
-from training.evaluation.trial import Pictures, Scores, Trial, try_on
+from training.evaluation.trial import Pictures, Trial, try_on
 from training.input import Examples
 from training.pictures import serving, variants
 from training.pictures.corruptions import CORRUPTIONS, SEVERITIES, corrupt
@@ -47,7 +46,7 @@ class Study:
     figures: dict[str, Any]
     test: Examples
     answers: Answers
-    scores: Mapping[str, Scores]
+    scores: Mapping[str, Floats]
 
 
 def samples(test: Examples) -> int:
@@ -145,13 +144,13 @@ def _reading(answers: Answers, test: Examples) -> dict[str, Any]:
     }
 
 
-def _share(which: npt.NDArray[np.bool_]) -> dict[str, float]:
+def _share(which: Mask) -> dict[str, float]:
     """A share of n things, and its 95 % confidence interval."""
     low, high = wilson_interval(int(which.sum()), len(which))
     return {"share": float(which.mean()), "low": low, "high": high, "of": len(which)}
 
 
-def _rejection(digits: Scores, others: Scores, threshold: float) -> dict[str, Any]:
+def _rejection(digits: Floats, others: Floats, threshold: float) -> dict[str, Any]:
     return {
         "rejected": _share(others < threshold),
         "auroc": auroc(digits, others),
@@ -223,7 +222,7 @@ def _try(
     count: int,
     seed: tuple[int, ...],
     find: Callable[[Pixels, np.random.Generator], Found],
-) -> tuple[npt.NDArray[np.bool_], Scores]:
+) -> tuple[Mask, Floats]:
     """Show a model what is found on changed digits of the test split: which it reads right, and its scores."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(test))[:count]

@@ -3,16 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from digits.arrays import Floats
 from training.evaluation import as_sent, samples
 from training.evaluation.answers import Answers, litert_answers
 from training.input import Examples
 from training.pictures import negatives, serving
 from training.pictures.serving import Found
-
-Scores = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class Trial:
     """
 
     answers: Answers
-    scores: Mapping[str, Scores]
+    scores: Mapping[str, Floats]
 
 
 def try_on(model: bytes, pictures: Pictures, answers: Answers | None = None) -> Trial:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
+from digits.arrays import Integers, Pixels
 from digits.errors import DigitsError
 from training import networks
 from training.evaluation.answers import Answers
@@ -48,7 +48,7 @@ class Exports:
     int8: bytes
 
 
-def export(model: keras.Model, images: npt.NDArray[np.uint8]) -> Exports:
+def export(model: keras.Model, images: Pixels) -> Exports:
     """Convert a network.
 
     Args:
@@ -85,9 +85,7 @@ def check_float32(reference: Answers, exported: Answers) -> None:
     )
 
 
-def check_int8(
-    reference: Answers, exported: Answers, labels: npt.NDArray[np.int64]
-) -> None:
+def check_int8(reference: Answers, exported: Answers, labels: Integers) -> None:
     """Hold what an int8 export answers against what the network does to the same images.
 
     Raises:
@@ -113,7 +111,7 @@ def _check(name: str, value: float, least: float = 0.0) -> None:
         )
 
 
-def _convert(folder: str, calibration: npt.NDArray[np.uint8] | None = None) -> bytes:
+def _convert(folder: str, calibration: Pixels | None = None) -> bytes:
     """A SavedModel in LiteRT's format; in 8-bit integers, if there is something to calibrate with."""
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
     if calibration is not None:

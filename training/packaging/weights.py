@@ -6,14 +6,14 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from digits.arrays import Floats
 from digits.errors import DigitsError
 from training import networks
 from training.evaluation.answers import evaluate, keras_answers
 from training.input import Examples
 
-Arrays = list[npt.NDArray[np.float32]]
+Arrays = list[Floats]
 
 
 class InvalidWeightsError(DigitsError):

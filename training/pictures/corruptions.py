@@ -11,15 +11,13 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from digits.arrays import Floats, Pixels
 from digits.digit import SIDE
-from digits.imaging.png import Pixels
 
 SEVERITIES = range(1, 6)
 
-Floats = npt.NDArray[np.floating]
 Corruption = Callable[[Floats, int, np.random.Generator], Floats]
 
 _ROWS, _COLUMNS = np.indices((SIDE, SIDE))
@@ -184,7 +182,7 @@ def _zigzag(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
     return np.asarray(picture, np.float32) / 255
 
 
-def _across(rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _across(rng: np.random.Generator) -> Floats:
     """Two places, x and y, on opposite sides of the image."""
     ends = np.array(
         [[0, rng.uniform(0, SIDE - 1)], [SIDE - 1, rng.uniform(0, SIDE - 1)]]
@@ -239,7 +237,7 @@ def _blur(digit: Floats, sigma: float) -> Floats:
 
 def _affine(
     digit: Floats,
-    matrix: npt.NDArray[np.float64],
+    matrix: Floats,
     shift: tuple[float, float] = (0.0, 0.0),
 ) -> Floats:
     """Each pixel taken from matrix @ (x, y) from the middle, less (y, x) of the shift; interpolated."""

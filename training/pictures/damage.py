@@ -7,17 +7,15 @@ well that works.
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from digits.arrays import Floats, Pixels
 from digits.digit import SIDE
 from digits.errors import NotADigitError
 from digits.imaging.normalise import normalise
-from digits.imaging.png import Pixels
 from training.input import Examples
 from training.pictures.noise import spectrum
 
-Floats = npt.NDArray[np.float64]
 Damage = Callable[[Floats, np.random.Generator], Floats]
 
 _ATTEMPTS = 5

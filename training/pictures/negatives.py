@@ -14,13 +14,12 @@ from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from digits.arrays import Floats, Pixels
 from digits.digit import SIDE
 from digits.errors import NotADigitError
 from digits.imaging.normalise import normalise
-from digits.imaging.png import Pixels
 from training.pictures.noise import spectrum
 
 # Sides of the pictures, in pixels, and of what digits are cut into.
@@ -35,7 +34,6 @@ _LEGS = 2
 _ALONG = 0.6
 _PHOTOGRAPHS = Path(__file__).with_name("photographs")
 
-Floats = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, Pixels], Pixels]
 
 

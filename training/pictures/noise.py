@@ -1,12 +1,11 @@
 """Noise like nature's."""
 
 import numpy as np
-import numpy.typing as npt
+
+from digits.arrays import Floats
 
 
-def spectrum(
-    rng: np.random.Generator, side: int, decay: float
-) -> npt.NDArray[np.float64]:
+def spectrum(rng: np.random.Generator, side: int, decay: float) -> Floats:
     """Noise of an amplitude of 1/f**decay: white at 0, a natural picture's at about 1 (Field, 1987).
 
     Returns:

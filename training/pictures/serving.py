@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from PIL import Image
 
+from digits.arrays import Pixels
 from digits.errors import DigitsError, NotADigitError
 from digits.imaging.normalise import normalise, read_digit
-from digits.imaging.png import Pixels
 
 Picture = TypeVar("Picture")
 

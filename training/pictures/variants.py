@@ -4,14 +4,12 @@ from collections.abc import Callable
 from math import ceil, radians, tan
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from digits.imaging.png import MAX_BYTES, Pixels
+from digits.arrays import Floats, Mask, Pixels
+from digits.imaging.png import MAX_BYTES
 from training.input import Examples
 from training.pictures.serving import encode, read
-
-Floats = npt.NDArray[np.float32]
 
 # In pixels: how large the images are, and how small the digits on them.
 SIDES = 16, 4000
@@ -117,7 +115,7 @@ def _widen(ink: Image.Image, radius: float) -> Image.Image:
     return Image.fromarray(np.max(layers, axis=0).astype(np.uint8))
 
 
-def _thin(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _thin(mask: Mask) -> Mask:
     """Zhang and Suen, "A fast parallel algorithm for thinning digital patterns", 1984."""
     mask = mask.copy()
     changed = True

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools import Logger
 
-    from digits.imaging.png import Pixels
+    from digits.arrays import Pixels
 
 PROBLEM_JSON = "application/problem+json"
 

@@ -1,14 +1,14 @@
 """Digits of the starter set."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from digits.arrays import Pixels
 from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="session")
-def digits() -> npt.NDArray[np.uint8]:
+def digits() -> Pixels:
     with np.load(ROOT / "data" / "starter.npz") as npz:
-        images: npt.NDArray[np.uint8] = npz["x_test"]
+        images: Pixels = npz["x_test"]
         return images

@@ -10,14 +10,12 @@ from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from digits.arrays import Pixels
 from digits.datasets.tfds import SPLITS, Split
 from digits.digit import CLASSES, SIDE
 from digits.errors import InvalidDatasetError
 from digits.sizes import mebibytes
-
-Bytes = npt.NDArray[np.uint8]
 
 # The convert function has 2 GiB of disk, for at most 512 MiB of an upload and what it unpacks to.
 MAX_UNPACKED_BYTES = 2**30
@@ -58,7 +56,7 @@ class Upload:
         self.counts = counts
         self._files = files
 
-    def chunks(self, split: Split) -> Iterator[tuple[Bytes, Bytes]]:
+    def chunks(self, split: Split) -> Iterator[tuple[Pixels, Pixels]]:
         """Images, uint8 of shape (n, 28, 28), and labels, uint8 of shape (n,), in order; n is at most `CHUNK`.
 
         For one reader at a time.

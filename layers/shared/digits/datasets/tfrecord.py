@@ -15,9 +15,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
+from digits.arrays import Pixels
 from digits.digit import SIDE
-
-Bytes = npt.NDArray[np.uint8]
 
 # How TFRecord masks its checksums, so that a checksum of data that holds checksums is still a good one:
 # https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/lib/hash/crc32c.h
@@ -27,12 +26,12 @@ _MASK_DELTA = np.uint32(0xA282EAD8)
 class _Template(NamedTuple):
     """A serialised example, and where in it the pixels and the label are."""
 
-    example: Bytes
+    example: Pixels
     pixels: slice
     label: np.intp
 
 
-def frame(images: Bytes, labels: Bytes) -> bytes:
+def frame(images: Pixels, labels: Pixels) -> bytes:
     """Examples as TFRecords, ready to be appended to a file.
 
     Args:
@@ -84,7 +83,7 @@ def _template() -> _Template:
     return _Template(example, slice(pixels[0], pixels[-1] + 1), label)
 
 
-def _serialise(pixels: bytes, label: int) -> Bytes:
+def _serialise(pixels: bytes, label: int) -> Pixels:
     example = _example_class()()
     example.features.feature["image"].bytes_list.value.append(pixels)
     example.features.feature["label"].int64_list.value.append(label)

@@ -4,12 +4,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from digits.arrays import Floats, Pixels
 from digits.errors import NotADigitError
-from digits.imaging.png import Pixels
 from digits.imaging.ruled_lines import extremes, without_lines
 from digits.imaging.specks import grow, without_specks
 
-Floats = npt.NDArray[np.float32]
 Box = tuple[slice, slice]
 
 # In pixels a side: all is found on a copy of `_SIDE` at most, whatever the size of the

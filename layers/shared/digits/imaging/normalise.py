@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from digits.arrays import Floats, Pixels
 from digits.digit import SIDE
 from digits.errors import NotADigitError
 from digits.imaging import ink, png
-from digits.imaging.png import Pixels
 
 # MNIST's geometry, in pixels: a digit is scaled into BOX x BOX and lies in SIDE x SIDE
 # with its mass around CENTRE.
@@ -86,13 +86,13 @@ def _is_normal(grey: Pixels) -> bool:
     return is_centred and BOX - 2 <= max(_extent(down[0]), _extent(across[0])) <= BOX
 
 
-def _extent(profile: npt.NDArray[np.float32]) -> int:
+def _extent(profile: Floats) -> int:
     """From the first ink to the last."""
     inked = profile.nonzero()[0]
     return int(inked[-1]) - int(inked[0]) + 1
 
 
-def _scale(ink: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _scale(ink: Floats) -> Floats:
     """The ink in `BOX` x `BOX`, with its aspect ratio, from 0 to 255."""
     ratio = BOX / max(ink.shape)
     height, width = (max(1, round(side * ratio)) for side in ink.shape)
@@ -102,14 +102,14 @@ def _scale(ink: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return scaled * np.float32(255 / scaled.max())
 
 
-def _centre(ink: npt.NDArray[np.float32]) -> Pixels:
+def _centre(ink: Floats) -> Pixels:
     """The ink in `SIDE` x `SIDE`, with its mass in the middle as far as there is room."""
     digit = np.zeros((SIDE, SIDE), np.uint8)
     digit[_place(ink.sum(axis=1)), _place(ink.sum(axis=0))] = ink.round()
     return digit
 
 
-def _place(profile: npt.NDArray[np.float32]) -> slice:
+def _place(profile: Floats) -> slice:
     start = min(max(round(CENTRE - _mass_centre(profile)), 0), SIDE - profile.size)
     return slice(start, start + profile.size)
 

@@ -7,14 +7,12 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
+from digits.arrays import Pixels
 from digits.errors import ImageTooLargeError, InvalidImageError
 from digits.sizes import mebibytes
-
-Pixels = npt.NDArray[np.uint8]
 
 # Within these limits the worst PNG takes 180 MiB while it is read: 4096 x 4096 pixels
 # of 4 bytes are 64.

@@ -1,11 +1,8 @@
 """Ruled and squared paper: its lines, taken from under the ink."""
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from digits.arrays import Floats, Integers, Mask
 
 # How steep a line may be: 15 degrees.
 _STEEPEST = 0.27

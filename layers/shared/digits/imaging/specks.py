@@ -1,16 +1,14 @@
 """Specks, taken away: parts of a picture that hold too little of its ink to be of the digit."""
 
 import numpy as np
-import numpy.typing as npt
 
-Mask = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.int64]
+from digits.arrays import Floats, Integers, Mask
 
 # Of the largest part's ink. The bar of a five that does not touch it has more.
 _SMALLEST = 0.1
 
 
-def without_specks(strokes: Mask, ink: npt.NDArray[np.float32]) -> Mask:
+def without_specks(strokes: Mask, ink: Floats) -> Mask:
     """Those connected parts of the strokes that hold a fair share of the ink; parts a pixel apart are one."""
     starts, stops, parts = _runs(grow(strokes))
     before = np.append(0, np.cumsum(ink * strokes, dtype=np.float64))

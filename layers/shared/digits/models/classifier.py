@@ -3,9 +3,7 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from digits.arrays import Pixels
 from digits.errors import DamagedObjectError
 from digits.models.litert import LiteRT
 from digits.models.manifests import MODEL_FILE, SCORE, Manifest
@@ -59,7 +57,7 @@ class Classifier:
                 f"Model {manifest.version} cannot be used: {error}."
             ) from error
 
-    def classify(self, digit: npt.NDArray[np.uint8]) -> Answer:
+    def classify(self, digit: Pixels) -> Answer:
         """Read a digit, (28, 28) uint8, light ink on dark.
 
         The softmax is in floating point, because the steps of an int8 softmax are

@@ -1,9 +1,9 @@
 """An exported model: a 28x28 digit in, ten logits and a score out."""
 
 import numpy as np
-import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
+from digits.arrays import Floats, Pixels
 from digits.digit import CLASSES, SIDE
 
 
@@ -45,9 +45,7 @@ class LiteRT:
             found[1, 1],
         )
 
-    def answer(
-        self, digit: npt.NDArray[np.uint8]
-    ) -> tuple[npt.NDArray[np.float32], float]:
+    def answer(self, digit: Pixels) -> tuple[Floats, float]:
         """What the model makes of an image.
 
         Args:
@@ -59,5 +57,5 @@ class LiteRT:
         """
         self._interpreter.set_tensor(self._input, digit[np.newaxis])
         self._interpreter.invoke()
-        logits: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._logits)[0]
+        logits: Floats = self._interpreter.get_tensor(self._logits)[0]
         return logits, float(self._interpreter.get_tensor(self._score)[0, 0])

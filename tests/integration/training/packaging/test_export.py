@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
+from digits.arrays import Floats
 from digits.datasets.versions import DatasetVersion
 from digits.models.classifier import Classifier
 from digits.models.manifests import MODEL_FILE, SCORE
@@ -25,8 +25,6 @@ from training.packaging.package import Package, describe, pack
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
 )
-
-Logits = npt.NDArray[np.floating]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +95,7 @@ def test_the_conversion_that_loses_the_weights_is_caught(
     ],
 )
 def test_a_float32_export_that_differs_is_refused(
-    reference: Answers, sabotage: Callable[[Logits], Logits]
+    reference: Answers, sabotage: Callable[[Floats], Floats]
 ) -> None:
     with pytest.raises(
         ExportError,

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import h5py
 import keras
-import numpy as np
-import numpy.typing as npt
 import pytest
 import tf_keras
 
+from digits.arrays import Floats
 from digits.models.manifests import WEIGHTS_FILE
 from tests.integration.training.conftest import assert_same_weights
 from training.fitting.fit import Fitted
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 # tf-keras is Keras 2, kept going: its own code writes the files.
-def legacy_model(arrays: list[npt.NDArray[np.float32]]) -> tf_keras.Model:
+def legacy_model(arrays: list[Floats]) -> tf_keras.Model:
     """The lab's network as Keras 2 has it, with these weights."""
     layers = tf_keras.layers
     model = tf_keras.Sequential(
@@ -44,14 +43,14 @@ def legacy_model(arrays: list[npt.NDArray[np.float32]]) -> tf_keras.Model:
     return model
 
 
-def legacy_file(path: Path, arrays: list[npt.NDArray[np.float32]]) -> Path:
+def legacy_file(path: Path, arrays: list[Floats]) -> Path:
     legacy_model(arrays).save_weights(path, save_format="h5")
     return path
 
 
-def channels_first(model: keras.Model) -> list[npt.NDArray[np.float32]]:
+def channels_first(model: keras.Model) -> list[Floats]:
     """The weights of the network that flattens (64, 12, 12) pictures where ours flattens (12, 12, 64)."""
-    arrays: list[npt.NDArray[np.float32]] = model.get_weights()
+    arrays: list[Floats] = model.get_weights()
     arrays[4] = (
         arrays[4].reshape(12, 12, 64, 128).transpose(2, 0, 1, 3).reshape(9216, 128)
     )

@@ -1,17 +1,17 @@
 import numpy as np
-import numpy.typing as npt
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from digits.arrays import Floats
 from training.input import Examples, scale
 from training.pictures import augment
 
 STRENGTHS = ("TURN", "STRETCH", "SHEAR", "SHIFT", "BEND", "WEIGHT", "DIRT")
 
 
-def changed(examples: Examples, seed: int = 0) -> npt.NDArray[np.float32]:
-    images: npt.NDArray[np.float32] = augment.augment(
+def changed(examples: Examples, seed: int = 0) -> Floats:
+    images: Floats = augment.augment(
         scale(examples.images), tf.constant([seed, 0])
     ).numpy()
     return images

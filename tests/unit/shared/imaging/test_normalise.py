@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
+from digits.arrays import Pixels
 from digits.digit import SIDE
 from digits.errors import NotADigitError
 from digits.imaging.normalise import BOX, CENTRE, normalise, read_digit
-from digits.imaging.png import Pixels
 
 PROJECT = Path(__file__).parents[4]
 DIGITS: Pixels = np.load(PROJECT / "data" / "starter.npz")["x_test"][:50]

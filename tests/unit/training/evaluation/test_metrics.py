@@ -4,12 +4,12 @@ import itertools
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from digits.arrays import Floats, Mask
 from training.evaluation import metrics
 
 scores = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30).map(np.array)
@@ -29,16 +29,14 @@ def test_the_wilson_interval_is_that_of_a_published_example() -> None:
 
 
 @given(scores, scores)
-def test_auroc_counts_pairs(
-    positives: metrics.Floats, negatives: metrics.Floats
-) -> None:
+def test_auroc_counts_pairs(positives: Floats, negatives: Floats) -> None:
     pairs = [(p > n) + (p == n) / 2 for p, n in itertools.product(positives, negatives)]
     assert metrics.auroc(positives, negatives) == pytest.approx(np.mean(pairs))
 
 
 @given(scores, scores)
 def test_95_percent_of_the_positives_pass_where_the_false_positives_are_counted(
-    positives: metrics.Floats, negatives: metrics.Floats
+    positives: Floats, negatives: Floats
 ) -> None:
     thresholds = [t for t in positives if np.mean(positives >= t) >= 0.95]
     assert metrics.fpr_at_95_tpr(positives, negatives) == np.mean(
@@ -91,9 +89,7 @@ def test_mcnemar_is_the_binomial_test_of_the_differences() -> None:
 
 
 @given(flags, flags)
-def test_mcnemar_is_a_probability_and_knows_no_order(
-    first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]
-) -> None:
+def test_mcnemar_is_a_probability_and_knows_no_order(first: Mask, second: Mask) -> None:
     assert 0 < metrics.mcnemar(first, second) <= 1
     assert metrics.mcnemar(first, second) == metrics.mcnemar(second, first)
     assert metrics.mcnemar(first, first) == 1

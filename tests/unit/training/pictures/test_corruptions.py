@@ -1,7 +1,7 @@
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from digits.arrays import Pixels
 from training.pictures.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 
 
@@ -10,9 +10,7 @@ def test_there_are_fifteen_by_five() -> None:
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_the_more_severe_the_less_like_the_digit(
-    name: str, digits: npt.NDArray[np.uint8]
-) -> None:
+def test_the_more_severe_the_less_like_the_digit(name: str, digits: Pixels) -> None:
     rng = np.random.default_rng(0)
     likeness = []
     for severity in SEVERITIES:
@@ -33,9 +31,7 @@ def test_the_more_severe_the_less_like_the_digit(
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_the_same_seed_damages_the_same(
-    name: str, digits: npt.NDArray[np.uint8]
-) -> None:
+def test_the_same_seed_damages_the_same(name: str, digits: Pixels) -> None:
     first, again = (
         corrupt(name, digits[0], 3, np.random.default_rng(7)) for _ in range(2)
     )
@@ -54,7 +50,7 @@ def test_edges_are_hollow() -> None:
     )
 
 
-def test_a_shift_moves_by_whole_pixels(digits: npt.NDArray[np.uint8]) -> None:
+def test_a_shift_moves_by_whole_pixels(digits: Pixels) -> None:
     moved = corrupt("translate", digits[0], 2, np.random.default_rng(0))
     shifts = [
         np.roll(digits[0], (down, right), (0, 1))

@@ -1,10 +1,9 @@
 import itertools
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from digits.imaging.png import Pixels
+from digits.arrays import Pixels
 from training.pictures import negatives
 
 DIGITS = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype(np.uint8)
@@ -50,7 +49,7 @@ def test_what_is_reported_was_never_fitted() -> None:
 
 
 def test_blank_pictures_are_drawn_again(
-    digits: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+    digits: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blank, digit = np.zeros((28, 28), np.uint8), digits[0]
     drawn = iter([blank, blank, digit])

@@ -1,0 +1,10 @@
+"""The arrays that pass between rooms, by the type of their elements; docstrings say what they hold."""
+
+import numpy as np
+import numpy.typing as npt
+
+# From 0, black, to 255, white.
+Pixels = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.floating]
+Integers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
