@@ -15,7 +15,7 @@ from digits.parameters import Parameters
 from local.aws_batch.container import require_tensorflow
 from local.checkout import BUNDLED_FOLDER, npz, open_store
 from local.cli.quiet import without_notices
-from local.wording import explain
+from local.wording import explain_error
 
 ARCHITECTURE = "lab"
 WEIGHTS = Path(__file__).with_name("weights.h5")
@@ -40,7 +40,7 @@ def main() -> None:
         else:
             print(f"Predicted: {predict(read_digit(arguments.predict.read_bytes()))}")
     except (DigitsError, OSError) as error:
-        sys.exit(explain(error))
+        sys.exit(explain_error(error))
 
 
 def train() -> None:

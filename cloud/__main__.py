@@ -44,13 +44,13 @@ def deploy(stage: Stage = "default") -> None:
 @app.command()
 def url(stage: Stage = "default") -> None:
     """Print what the stack made, as shell variables."""
-    deployment.show(Stack(config.load(stage)))
+    deployment.show(Stack(config.load_settings(stage)))
 
 
 @app.command()
 def logs(stage: Stage = "default") -> None:
     """Follow the logs of the API, the functions and the trainings."""
-    groups = Stack(config.load(stage)).log_groups()
+    groups = Stack(config.load_settings(stage)).log_groups()
     options = [part for group in groups for part in ("--cw-log-group", group)]
     os.execvp("sam", ["sam", "logs", "--config-env", stage, "--tail", *options])  # noqa: S606, S607  found on the PATH
 

@@ -56,7 +56,7 @@ class Settings:
         ]
 
 
-def load(stage: str) -> Settings:
+def load_settings(stage: str) -> Settings:
     """A stage as it was saved.
 
     Raises:
@@ -76,7 +76,7 @@ def load(stage: str) -> Settings:
     )
 
 
-def load_or_ask(stage: str) -> Settings:
+def load_or_ask_settings(stage: str) -> Settings:
     """A stage as it was saved; if it never was, ask for the stack's name and region, and save them.
 
     `sam deploy --guided` would ask for every parameter, and only after the build, which
@@ -86,7 +86,7 @@ def load_or_ask(stage: str) -> Settings:
     saved = file.get_all(["deploy"], "parameters", stage)
     if sys.stdin.isatty() and not (saved.get("stack_name") and saved.get("region")):
         _ask(file, stage)
-    return load(stage)
+    return load_settings(stage)
 
 
 def _read() -> SamConfig:

@@ -23,7 +23,7 @@ def deploy(stage: str) -> None:
     deployment mends it.
     """
     shell.output("docker", "version", "--format", "{{.Server.Version}}")
-    settings = config.load_or_ask(stage)
+    settings = config.load_or_ask_settings(stage)
     stack = Stack(settings)
     typer.echo(
         f"Deploying {settings.stack} to account {stack.account()}, {settings.region}."

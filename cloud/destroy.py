@@ -15,7 +15,7 @@ def destroy(stage: str) -> None:
         raise CloudError(
             "Nothing was deleted: make destroy asks first, so it needs a terminal."
         )
-    settings = config.load(stage)
+    settings = config.load_settings(stage)
     stack = Stack(settings)
     if not stack.describe():
         raise CloudError(f"There is no stack {settings.stack} in {settings.region}.")

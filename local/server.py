@@ -17,6 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
+from digits.datasets.uploads import UPLOAD_FOLDER, upload_key
 from digits.errors import DigitsError
 from digits.store import Entry, Store
 from local import template
@@ -25,7 +26,7 @@ from local.api_gateway.access import Access
 from local.api_gateway.waiting import Waiting
 from local.aws_batch import batch_api
 from local.aws_batch.container import Container, refuse_training
-from local.aws_batch.jobs import Job, Jobs
+from local.aws_batch.job_queue import Job, JobQueue
 from local.aws_batch.runner import Runner
 from local.aws_lambda.pool import Pool
 from local.banner import banner
@@ -35,7 +36,7 @@ from local.eventbridge.watcher import Watcher
 from local.s3 import uploads
 
 TRAIN, CONVERT = "functions/train", "functions/convert"
-STARTER_KEY = "raw/starter.npz"
+STARTER_KEY = upload_key("starter")
 # Connections that the event loop accepts before it comes to count them, and those that
 # wait for that.
 ACCEPTED_AT_ONCE, QUEUED_BY_KERNEL = 32, 1024
@@ -91,16 +92,16 @@ class Service:
         self._url = address.own_url(listener)
         batch_path = batch_api.secret_path()
         variables = _variables(root, self._url, batch_path)
-        definition = template.read(root / "template.yaml")
+        definition = template.read_template(root / "template.yaml")
         train, convert = definition.function_in(TRAIN), definition.function_in(CONVERT)
         self.store = Store(variables["DIGITS_STORE"])
         for path in self.store.leftovers(LEFTOVER_AGE):
             path.unlink(missing_ok=True)
         state = _state_folder(self.store.url, root)
-        self._access = Access.read(
+        self._access = Access.from_environment(
             os.environ, state, is_exposed=not address.is_loopback(listener)
         )
-        jobs = Jobs(state)
+        jobs = JobQueue(state)
 
         self._pools = {
             name: Pool(function, root, variables, os.cpu_count() or 1)
@@ -118,8 +119,8 @@ class Service:
             jobs, container, root, variables | job_variables, self._on_state_change
         )
         extra_routes: list[BaseRoute] = [
-            uploads.route(self.store),
-            batch_api.routes(jobs, batch_path),
+            uploads.upload_route(self.store),
+            batch_api.batch_routes(jobs, batch_path),
         ]
         if container is None:
             extra_routes += [
@@ -175,10 +176,11 @@ def offer_starter(store: Store, npz: Path) -> Entry | None:
     """
     if store.folders("datasets"):
         return None
-    if npz.exists() and not store.entries("raw"):
+    if npz.exists() and not store.entries(UPLOAD_FOLDER):
         store.write(STARTER_KEY, npz.read_bytes())
     return next(
-        (entry for entry in store.entries("raw") if entry.key == STARTER_KEY), None
+        (entry for entry in store.entries(UPLOAD_FOLDER) if entry.key == STARTER_KEY),
+        None,
     )
 
 
@@ -240,7 +242,7 @@ def _variables(root: Path, url: str, batch_path: str) -> dict[str, str]:
         "DIGITS_STORE": store_url(root),
         "DIGITS_JOB_QUEUE": "local",
         "DIGITS_JOB_DEFINITION": "training",
-        "DIGITS_UPLOAD_PATH": "/raw/",
+        "DIGITS_UPLOAD_PATH": f"/{UPLOAD_FOLDER}/",
         "AWS_ENDPOINT_URL_BATCH": f"{url}{batch_path}",
     }
     variables = defaults | os.environ | fixed

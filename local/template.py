@@ -71,7 +71,7 @@ class Template:
         raise TemplateError(f"The template has no function whose code is in {folder}.")
 
 
-def read(path: Path) -> Template:
+def read_template(path: Path) -> Template:
     """Read a SAM template.
 
     Raises:

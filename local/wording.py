@@ -16,25 +16,25 @@ _AT_A_SHELL = {
 }
 
 
-def at_a_shell(text: str) -> str:
+def for_shell(text: str) -> str:
     """A message with commands in place of HTTP's routes."""
     for route, command in _AT_A_SHELL.items():
         text = re.sub(route, command, text)
     return text
 
 
-def explain(error: DigitsError | OSError) -> str:
+def explain_error(error: DigitsError | OSError) -> str:
     """What went wrong, in one line."""
     if isinstance(error, DigitsError):
-        return f"{error.title}: {at_a_shell(error.detail)}"
+        return f"{error.title}: {for_shell(error.detail)}"
     return (
-        reason(error)
+        system_reason(error)
         if error.filename is None
-        else f"{error.filename}: {reason(error)}"
+        else f"{error.filename}: {system_reason(error)}"
     )
 
 
-def reason(error: OSError) -> str:
+def system_reason(error: OSError) -> str:
     """Why the system refused, such as `is a directory`, without the error's number and the file's name."""
     text = error.strerror or str(error)
     return text[:1].lower() + text[1:]

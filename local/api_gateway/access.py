@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from digits.errors import DigitsError
 from local.api_gateway import hosts, keys
-from local.api_gateway.gateway import problem
+from local.api_gateway.gateway import problem_response
 from local.api_gateway.hosts import Hosts
 from local.api_gateway.keys import ApiKey
 
@@ -58,7 +58,7 @@ class Access:
     is_predict_open: bool
 
     @classmethod
-    def read(
+    def from_environment(
         cls, variables: Mapping[str, str], folder: Path, *, is_exposed: bool
     ) -> "Access":
         """Read the settings.
@@ -83,9 +83,9 @@ class Access:
             )
         key = None
         if given:
-            key = keys.given(given)
+            key = keys.parse_key(given)
         elif is_exposed or names or predict:
-            key = keys.kept(folder / "api-key")
+            key = keys.load_or_create_key(folder / "api-key")
         return cls(
             is_exposed=is_exposed, names=names, key=key, is_predict_open=not predict
         )
@@ -127,7 +127,7 @@ class KeyRequired:
                 "Send this server's API key, as Authorization: Bearer KEY or as x-api-key: KEY. "
                 "The server names the key, or the file that keeps it, when it starts."
             )
-            app = problem(error, CHALLENGE)
+            app = problem_response(error, CHALLENGE)
         await app(scope, receive, send)
 
     def _may_pass(self, scope: Scope) -> bool:

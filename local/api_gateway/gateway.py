@@ -61,7 +61,9 @@ class Resource:
                 HTTPStatus.METHOD_NOT_ALLOWED,
                 headers={"Allow": ", ".join(self._methods())},
             )
-        body = b"".join([piece async for piece in limited(request, MAX_BODY_BYTES)])
+        body = b"".join(
+            [piece async for piece in limited_body(request, MAX_BODY_BYTES)]
+        )
         event = events.to_event(request, self._path, body, self._binary_media_types)
         response = events.to_response(await pool.invoke(event))
         await response(scope, receive, send)
@@ -98,7 +100,7 @@ def application(
     return app
 
 
-async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
+async def limited_body(request: Request, limit: int) -> AsyncIterator[bytes]:
     """The request's body in pieces.
 
     Raises:
@@ -115,7 +117,9 @@ async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
         yield piece
 
 
-def problem(error: DigitsError, headers: Mapping[str, str] | None = None) -> Response:
+def problem_response(
+    error: DigitsError, headers: Mapping[str, str] | None = None
+) -> Response:
     """The error as an HTTP response."""
     return JSONResponse(
         error.problem(), error.status, headers, media_type="application/problem+json"
@@ -149,9 +153,9 @@ def _routes_of(
 async def _on_error(request: Request, error: Exception) -> Response:
     match error:
         case DigitsError():
-            return problem(error)
+            return problem_response(error)
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
-            return problem(
+            return problem_response(
                 UnknownError(f"There is no route {request.url.path}. See GET /docs.")
             )
         case HTTPException():
@@ -164,6 +168,6 @@ async def _on_error(request: Request, error: Exception) -> Response:
             detail = (
                 f"{request.url.path} does not take {request.method}. Use {methods}."
             )
-            return problem(MethodNotAllowedError(detail), error.headers)
+            return problem_response(MethodNotAllowedError(detail), error.headers)
         case _:  # The client is gone, and hears nothing.
             return Response(status_code=HTTPStatus.BAD_REQUEST)

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from digits.errors import DigitsError
-from local.api_gateway.gateway import problem
+from local.api_gateway.gateway import problem_response
 
 VARIABLE = "DIGITS_ALLOWED_HOSTS"
 ANY = "*"
@@ -75,7 +75,7 @@ class Hosts:
         """Answer one request."""
         app = self._app
         if scope["type"] == "http" and (error := self._objection(Headers(scope=scope))):
-            app = problem(error)
+            app = problem_response(error)
         await app(scope, receive, send)
 
     def _objection(self, headers: Headers) -> ForeignRequestError | None:

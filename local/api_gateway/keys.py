@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from digits.errors import DigitsError
-from local.wording import reason
+from local.wording import system_reason
 
 VARIABLE = "DIGITS_API_KEY"
 MIN_CHARACTERS = 16
@@ -34,7 +34,7 @@ class ApiKey:
     path: Path | None = None
 
 
-def given(value: str) -> ApiKey:
+def parse_key(value: str) -> ApiKey:
     """The key that the user has set.
 
     Raises:
@@ -48,7 +48,7 @@ def given(value: str) -> ApiKey:
     return ApiKey(value)
 
 
-def kept(path: Path) -> ApiKey:
+def load_or_create_key(path: Path) -> ApiKey:
     """The key in a file, which is made where there is none.
 
     The file is there whole or not at all, and no other user could read it at any
@@ -63,7 +63,7 @@ def kept(path: Path) -> ApiKey:
         value = path.read_bytes().decode("ascii", "replace").strip()
     except OSError as error:
         raise ApiKeyError(
-            f"The API key in {path} cannot be read or made: {reason(error)}. "
+            f"The API key in {path} cannot be read or made: {system_reason(error)}. "
             f"Make the file readable and its folder writable for this user, or set {VARIABLE}."
         ) from error
     if not _KEY.fullmatch(value):

@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from digits.errors import UnknownError
-from local.api_gateway.gateway import MAX_BODY_BYTES, limited
-from local.aws_batch.jobs import Document, Job, Jobs, Submission
+from local.api_gateway.gateway import MAX_BODY_BYTES, limited_body
+from local.aws_batch.job_queue import Document, Job, JobQueue, Submission
 
 PATH = "/_batch"
 Input = TypeVar("Input", bound=Document)
@@ -46,7 +46,7 @@ class Listing(Document):
 
 
 def secret_path() -> str:
-    """A path that nobody can guess, for `routes`.
+    """A path that nobody can guess, for `batch_routes`.
 
     Only the path tells the server's own functions from other callers: the id of an
     access key is no secret, and behind a reverse proxy every request comes from this
@@ -55,7 +55,7 @@ def secret_path() -> str:
     return f"{PATH}/{secrets.token_urlsafe()}"
 
 
-def routes(jobs: Jobs, path: str = PATH) -> Mount:
+def batch_routes(jobs: JobQueue, path: str = PATH) -> Mount:
     """The operations SubmitJob, DescribeJobs, ListJobs and TerminateJob on `jobs`.
 
     Args:
@@ -104,7 +104,9 @@ def _operation(
     path: str, kind: type[Input], operate: Callable[[Input], dict[str, Any]]
 ) -> Route:
     async def endpoint(request: Request) -> JSONResponse:
-        body = b"".join([piece async for piece in limited(request, MAX_BODY_BYTES)])
+        body = b"".join(
+            [piece async for piece in limited_body(request, MAX_BODY_BYTES)]
+        )
         try:
             return JSONResponse(operate(kind.model_validate_json(body)))
         except (ValidationError, UnknownError) as error:

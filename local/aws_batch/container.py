@@ -76,7 +76,7 @@ class Container:
         return ""
 
 
-def find() -> Container | None:
+def find_container() -> Container | None:
     """What trainings run in on this machine; None where there is no TensorFlow, and no lock to install it from."""
     if importlib.util.find_spec("tensorflow"):
         return Container([sys.executable, *MODULE])

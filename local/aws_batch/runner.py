@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from local.aws_batch.container import Container, PullError
-from local.aws_batch.jobs import Attempt, Exit, Job, Jobs, Status, now
+from local.aws_batch.job_queue import Attempt, Exit, Job, JobQueue, Status, now
 from local.aws_batch.process import Process
-from local.backoff import pause
+from local.backoff import exponential_delay
 
 # A training goes on from its checkpoint after a fault that passes. The job definition
 # has the same rule.
@@ -57,7 +57,7 @@ class Runner:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: JobQueue,
         container: Container,
         cwd: Path,
         environment: Mapping[str, str],
@@ -92,7 +92,9 @@ class Runner:
                 failures += 1
                 if failures == 1:
                     logger.warning("Jobs cannot be run until this is mended: %s", error)
-            await asyncio.sleep(pause(failures, POLL_SECONDS, LONGEST_PAUSE_SECONDS))
+            await asyncio.sleep(
+                exponential_delay(failures, POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+            )
 
     async def step(self) -> None:
         """Take each job as far as it goes now."""
@@ -190,7 +192,7 @@ class Runner:
         )
         job.attempts.append(attempt)
         if _is_worth_another(job.attempts):
-            seconds = pause(
+            seconds = exponential_delay(
                 len(job.attempts), FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
             )
             self._not_before[job.job_id] = time.monotonic() + seconds

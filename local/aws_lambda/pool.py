@@ -16,7 +16,7 @@ from typing import Any
 from digits.errors import DigitsError
 from local.template import Function
 
-SCRIPT = Path(__file__).with_name("environment.py")
+SCRIPT = Path(__file__).with_name("runtime.py")
 # Lambda takes no answer over 6 MB.
 MAX_ANSWER_BYTES = 8 * 2**20
 # API Gateway gives up after 29 s.

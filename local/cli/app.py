@@ -26,10 +26,10 @@ from local import server
 from local.api_gateway import address
 from local.aws_batch import container
 from local.checkout import BUNDLED_FOLDER, MNIST, npz, open_store
-from local.cli import download, evaluation, models, reading
+from local.cli import download, evaluation, models, prediction
 from local.cli.doctor import doctor
 from local.cli.quiet import without_notices
-from local.wording import at_a_shell, explain
+from local.wording import explain_error, for_shell
 from training import job
 from training.revision import revision
 
@@ -43,7 +43,7 @@ def main() -> None:
     try:
         app(prog_name="digits")
     except (DigitsError, OSError) as error:
-        sys.exit(explain(error))
+        sys.exit(explain_error(error))
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
@@ -80,7 +80,7 @@ def serve(
     ] = address.LOOPBACK,
 ) -> None:
     """Serve the whole service on this machine."""
-    raise typer.Exit(server.serve(port, container.find(), host=host))
+    raise typer.Exit(server.serve(port, container.find_container(), host=host))
 
 
 @app.command()
@@ -149,7 +149,7 @@ def train(  # noqa: PLR0913, PLR0917  one option a parameter
         )
         job_id = _new_job(store, parameters)
     result = job.run(store, job_id)
-    typer.echo(f"{result.status}: {at_a_shell(result.reason)}")
+    typer.echo(f"{result.status}: {for_shell(result.reason)}")
     raise typer.Exit(0 if result.status == "SUCCEEDED" else 1)
 
 
@@ -174,7 +174,7 @@ def predict(
         classifier = load_live(open_store(), BUNDLED_FOLDER)
     status = 0
     for path in paths:
-        found = reading.read(classifier, path)
+        found = prediction.predict_file(classifier, path)
         if as_json:
             typer.echo(json.dumps(found.to_json()))
         else:

@@ -13,7 +13,7 @@ from local.checkout import BUNDLED_FOLDER
 
 
 @dataclass(frozen=True)
-class Listed:
+class CatalogueEntry:
     """A model in a list: its name, and its manifest or what is wrong with that."""
 
     name: str
@@ -30,7 +30,7 @@ class Listed:
         )
 
 
-def listed(store: Store) -> Iterator[Listed]:
+def list_models(store: Store) -> Iterator[CatalogueEntry]:
     """Every model, newest first, the bundled one last."""
     page = manifests.list_versions(store)
     while True:
@@ -40,7 +40,7 @@ def listed(store: Store) -> Iterator[Listed]:
         if page.next is None:
             break
         page = manifests.list_versions(store, page.next)
-    yield Listed(BUNDLED, load_manifest(store, BUNDLED))
+    yield CatalogueEntry(BUNDLED, load_manifest(store, BUNDLED))
 
 
 def load_manifest(store: Store, name: str) -> Manifest:
@@ -55,7 +55,7 @@ def load_manifest(store: Store, name: str) -> Manifest:
     return manifests.load_manifest(store, name)
 
 
-def load(store: Store, name: str) -> tuple[Manifest, bytes]:
+def load_model(store: Store, name: str) -> tuple[Manifest, bytes]:
     """A model's manifest, and the `model.tflite` that it describes.
 
     Raises:
@@ -70,11 +70,11 @@ def load(store: Store, name: str) -> tuple[Manifest, bytes]:
     return manifest, manifests.load_file(store, manifest, MODEL_FILE)
 
 
-def _list(store: Store, name: str) -> Listed | None:
+def _list(store: Store, name: str) -> CatalogueEntry | None:
     """A model for a list; None of one that is not complete yet."""
     try:
-        return Listed(name, load_manifest(store, name))
+        return CatalogueEntry(name, load_manifest(store, name))
     except UnknownError:
         return None
     except DamagedObjectError as error:
-        return Listed(name, None, error.detail)
+        return CatalogueEntry(name, None, error.detail)

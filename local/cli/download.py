@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from digits.datasets import npz
 from digits.errors import DigitsError, InvalidDatasetError
-from local.wording import reason
+from local.wording import system_reason
 
 # Keras' file and its checksum: https://github.com/keras-team/keras/blob/v3.15.0/keras/src/datasets/mnist.py. Its own
 # `load_data` takes no path any more, and loads TensorFlow.
@@ -114,7 +114,7 @@ def _chunks(url: str, timeout: float) -> Iterator[bytes]:
 def _cause(error: OSError | HTTPException) -> str:
     cause = error.reason if isinstance(error, URLError) else error
     return (
-        reason(cause)
+        system_reason(cause)
         if isinstance(cause, OSError)
         else str(cause) or type(cause).__name__
     )

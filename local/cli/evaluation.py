@@ -77,7 +77,9 @@ def evaluate(
             dataset that it was trained on.
     """
     others = {folder.name: _pngs(folder) for folder in negatives}
-    manifest, model = catalogue.load(store, version or releases.live_version(store))
+    manifest, model = catalogue.load_model(
+        store, version or releases.live_version(store)
+    )
     dataset = versions.find(store, manifest.dataset, manifest.dataset_version)
     with without_notices():
         threshold = Classifier(manifest, model).threshold

@@ -16,7 +16,7 @@ from digits.models.manifests import MANIFEST_FILE, MODEL_FILE, Manifest
 from local.aws_batch import container
 from local.checkout import npz, open_store
 from local.cli import catalogue
-from local.cli.catalogue import Listed
+from local.cli.catalogue import CatalogueEntry
 
 app = typer.Typer(
     no_args_is_help=True, help="List, show, release, import and export models."
@@ -39,7 +39,7 @@ def list_models(
         live = releases.live_version(store)
     except DamagedObjectError as error:
         problem = error.detail
-    listed = list(catalogue.listed(store))
+    listed = list(catalogue.list_models(store))
     if as_json:
         document = {"live": live, "models": [model.to_json() for model in listed]}
         console.print_json(
@@ -59,7 +59,7 @@ def list_models(
 def show(version: Version) -> None:
     """A model's manifest."""
     store = open_store()
-    model = Listed(version, catalogue.load_manifest(store, version))
+    model = CatalogueEntry(version, catalogue.load_manifest(store, version))
     console.print_json(json.dumps(model.to_json()))
 
 
@@ -79,7 +79,7 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Where to; it is made")],
 ) -> None:
     """Copy what the predict function serves: this made the model bundled with it, functions/predict/model."""
-    manifest, model = catalogue.load(open_store(), version)
+    manifest, model = catalogue.load_model(open_store(), version)
     _write(folder, {MODEL_FILE: model, MANIFEST_FILE: documents.to_bytes(manifest)})
 
 
@@ -112,7 +112,7 @@ def import_weights(
     )
 
 
-def _table(listed: list[Listed], live: str | None) -> Table:
+def _table(listed: list[CatalogueEntry], live: str | None) -> Table:
     table = Table("", "version", "dataset", "architecture", "accuracy", box=None)
     for model in listed:
         mark = "live" if model.name == live else ""

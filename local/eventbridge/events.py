@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from digits.errors import DigitsError
 from digits.store import Entry
-from local.aws_batch.jobs import Job
+from local.aws_batch.job_queue import Job
 from local.aws_lambda.pool import Pool
-from local.backoff import pause
+from local.backoff import exponential_delay
 
 _ACCOUNT, _REGION = "123456789012", "us-east-1"
 # What a folder is called where S3 would name a bucket.
@@ -111,7 +111,7 @@ class Deliveries:
             if handled:
                 return
             await asyncio.sleep(
-                pause(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+                exponential_delay(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
             )
             handled = await invoke(self._pool, event)
         if not handled:

@@ -6,12 +6,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from digits.datasets.uploads import UPLOAD_FOLDER, dataset_of
 from digits.errors import StoreError
 from digits.store import Entry, Store
-from local.backoff import pause
+from local.backoff import exponential_delay
 
-PREFIX = "raw"
-SUFFIX = ".npz"
 POLL_SECONDS = 1.0
 # Between two announcements of an upload that could not be handled.
 FIRST_PAUSE_SECONDS = 2.0
@@ -61,15 +60,15 @@ class Watcher:
                 if failures == 1:
                     logger.warning("Uploads cannot be seen: %s", error.detail)
             await asyncio.sleep(
-                pause(failures, POLL_SECONDS, LONGEST_PAUSE_SECONDS)
+                exponential_delay(failures, POLL_SECONDS, LONGEST_PAUSE_SECONDS)
                 if failures
                 else POLL_SECONDS
             )
 
     async def poll(self) -> None:
         """Look once, and announce what has settled since the last look."""
-        entries = await asyncio.to_thread(self._store.entries, PREFIX)
-        uploads = {entry for entry in entries if entry.key.endswith(SUFFIX)}
+        entries = await asyncio.to_thread(self._store.entries, UPLOAD_FOLDER)
+        uploads = {entry for entry in entries if dataset_of(entry.key)}
         settled = uploads & self._previous - self._handled
         self._previous = uploads
         self._handled &= uploads
@@ -90,6 +89,8 @@ class Watcher:
             return
         failure = self._failures.setdefault(entry, _Failure())
         failure.count += 1
-        seconds = pause(failure.count, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        seconds = exponential_delay(
+            failure.count, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+        )
         failure.due = time.monotonic() + seconds
         logger.warning("%s is tried again in %.0f s.", entry.key, seconds)

@@ -8,12 +8,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from digits.datasets import MAX_UPLOAD_BYTES, NAME_PATTERN
+from digits.datasets.uploads import upload_key
 from digits.errors import InvalidParameterError
 from digits.store import Store
-from local.api_gateway.gateway import limited
+from local.api_gateway.gateway import limited_body
 
 
-def route(store: Store) -> Route:
+def upload_route(store: Store) -> Route:
     """The route that takes uploads into `store`. An upload that breaks off leaves nothing."""
 
     async def upload(request: Request) -> Response:
@@ -22,9 +23,9 @@ def route(store: Store) -> Route:
             raise InvalidParameterError(
                 f"{name!r} cannot be a dataset's name. Use at most 63 lowercase letters, digits and _, a letter first."
             )
-        with store.writer(f"raw/{name}.npz") as write:
-            async for piece in limited(request, MAX_UPLOAD_BYTES):
+        with store.writer(upload_key(name)) as write:
+            async for piece in limited_body(request, MAX_UPLOAD_BYTES):
                 await asyncio.to_thread(write, piece)
         return Response()
 
-    return Route("/raw/{name}.npz", upload, methods=["PUT"])
+    return Route(f"/{upload_key('{name}')}", upload, methods=["PUT"])

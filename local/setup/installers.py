@@ -112,7 +112,7 @@ def _as_uv(uv: str, folder: Path) -> Installer:
             "install",
             "--python",
             python_of(folder),
-            *pip_settings.options(settings),
+            *pip_settings.uv_options(settings),
         ],
         # With --require-hashes uv would refuse the constraints of pip's settings. The
         # locks have a checksum for all.
@@ -141,11 +141,11 @@ def _as_pip(folder: Path) -> Installer:
 
 def _pip_settings() -> dict[str, str]:
     pip = _present_pip()
-    return pip_settings.read(_run(*pip, "config", "list")) if pip else {}
+    return pip_settings.parse_settings(_run(*pip, "config", "list")) if pip else {}
 
 
 def _uv_environment(settings: dict[str, str]) -> dict[str, str]:
-    return {**os.environ, **pip_settings.variables(settings)}
+    return {**os.environ, **pip_settings.uv_variables(settings)}
 
 
 def _uv() -> str | None:

@@ -23,7 +23,7 @@ _VARIABLES = {
 _SCOPES = ("global", "install", ":env:")
 
 
-def read(listing: str) -> dict[str, str]:
+def parse_settings(listing: str) -> dict[str, str]:
     """The settings that count when pip installs.
 
     Args:
@@ -38,7 +38,7 @@ def read(listing: str) -> dict[str, str]:
     return found
 
 
-def variables(settings: dict[str, str]) -> dict[str, str]:
+def uv_variables(settings: dict[str, str]) -> dict[str, str]:
     """Environment variables that make uv go by pip's settings. Those of uv's own that are set stay as they are."""
     # pip takes a package from any of its indexes, uv from the first that knows it.
     found = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "true"}
@@ -48,7 +48,7 @@ def variables(settings: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in found.items() if not os.environ.get(name)}
 
 
-def options(settings: dict[str, str]) -> list[str]:
+def uv_options(settings: dict[str, str]) -> list[str]:
     """The same for what uv has no variable for."""
     asked = settings.get("no-index", "").lower() in {"1", "y", "yes", "t", "true", "on"}
     return ["--no-index"] if asked else []

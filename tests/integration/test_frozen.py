@@ -41,7 +41,7 @@ async def ask_and_freeze(
 
 async def swap(store: Store, variables: dict[str, str]) -> list[float]:
     """How long the requests took until one was answered by a release that was made after the first."""
-    function = template.read(ROOT / "template.yaml").function_in("functions/predict")
+    function = template.read_template(ROOT / "template.yaml").function_in("functions/predict")
     environment = await _spawn(function, ROOT, variables)
     pid = environment._process.pid
     try:

@@ -6,8 +6,9 @@ import signal
 from dataclasses import dataclass
 from random import Random
 
+from digits.datasets.uploads import upload_key
 from digits.store import Store
-from local.aws_batch.jobs import Attempt, Exit, Job, Status
+from local.aws_batch.job_queue import Attempt, Exit, Job, Status
 from local.eventbridge.events import object_created
 from tests.soak.client import Violation, answer_of
 from tests.soak.journal import Journal
@@ -57,7 +58,7 @@ class Machines:
 
     def start_conversion(self, name: str, *, doomed: bool) -> Worker:
         """S3 tells of the upload `raw/<name>.npz`."""
-        event = object_created(self._store.url, self._store.entry(f"raw/{name}.npz"))
+        event = object_created(self._store.url, self._store.entry(upload_key(name)))
         seconds = self._random.uniform(0.3, 2) if doomed else None
         self._journal.add(f"Conversion of {name}; to be killed after {seconds} s.")
         command = ("-m", "tests.soak.invoke", "convert")

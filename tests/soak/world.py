@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from local.aws_batch import batch_api
-from local.aws_batch.jobs import Jobs
+from local.aws_batch.job_queue import JobQueue
 from tests.faults import Fault, FaultProxy
 from tests.moto_server import CREDENTIALS, moto_server
 
@@ -88,7 +88,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.jobs = Jobs(folder / "batch")
+        self.jobs = JobQueue(folder / "batch")
         self._stack = ExitStack()
         self._started = 0
 
@@ -186,9 +186,9 @@ class World:
 
 
 @contextmanager
-def _serve_batch(jobs: Jobs) -> Iterator[str]:
+def _serve_batch(jobs: JobQueue) -> Iterator[str]:
     """The URL of an AWS Batch that keeps jobs and runs none."""
-    app = Starlette(routes=[batch_api.routes(jobs)])
+    app = Starlette(routes=[batch_api.batch_routes(jobs)])
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_level="error", lifespan="off")
     )

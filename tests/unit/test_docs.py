@@ -122,7 +122,7 @@ def test_subcommands_of_digits_exist() -> None:
 def test_routes_of_the_api_exist() -> None:
     routes = [
         (it.method, re.sub(r"\{\w+\}", r"[^/]+", it.path))
-        for it in template.read(ROOT / "template.yaml").routes
+        for it in template.read_template(ROOT / "template.yaml").routes
     ]
     named = found(ROUTE)
     assert len(named) > 10

@@ -30,7 +30,7 @@ PATIENCE = timedelta(hours=1)
 _RELEASE = re.compile(r"([1-9][0-9]{0,17})\.json")
 _DATASET_VERSION = re.compile(r"([1-9][0-9]{0,17})\.0\.0")
 _INDEX = re.compile(r"[^.]*/\.[^/]+(/[^/]+)?\.json")
-# What local.aws_batch.jobs writes before it renames the file.
+# What local.aws_batch.job_queue writes before it renames the file.
 _PART = ".part"
 # TFRecord's framing: a length with its checksum before an example, the example's checksum behind.
 _HEADER_BYTES, _FOOTER_BYTES = 12, 4
@@ -152,7 +152,7 @@ def _check_datasets(examination: Examination) -> int:
     names = examination.names("datasets")
     parallel.each(
         partial(_check_upload, examination),
-        sorted({*names, *uploads.listed(examination.store)}),
+        sorted({*names, *uploads.list_uploads(examination.store)}),
     )
     versions = [
         (name, version)
@@ -169,16 +169,16 @@ def _check_upload(examination: Examination, name: str) -> None:
     store, folder = examination.store, f"datasets/{name}"
     remedy = "Upload the dataset again."
     problem = examination.read(
-        f"{folder}/problem.json", remedy, lambda: uploads.problem(store, name)
+        f"{folder}/problem.json", remedy, lambda: uploads.load_problem(store, name)
     )
-    upload = examination.entries.get(uploads.key(name))
+    upload = examination.entries.get(uploads.upload_key(name))
     if upload is None or not examination.has_rested(upload.modified):
         return
     is_known = bool(problem or examination.names(folder))
     state = examination.read(
         upload.key,
         remedy,
-        lambda: uploads.state(store, name, upload, is_known=is_known),
+        lambda: uploads.upload_state(store, name, upload, is_known=is_known),
     )
     if state:
         examination.add(upload.key, "This upload was not converted.", remedy)

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.aws_batch import batch_api
-from local.aws_batch.jobs import Jobs
+from local.aws_batch.job_queue import JobQueue
 from tests.integration.permissions.iam import Call, Role, to_calls
 
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
@@ -45,13 +45,13 @@ class Gate:
         denied: each call that was not allowed, with the role's name.
     """
 
-    def __init__(self, roles: dict[str, Role], s3_url: str, jobs: Jobs) -> None:
+    def __init__(self, roles: dict[str, Role], s3_url: str, jobs: JobQueue) -> None:
         self._roles = roles
         self._s3 = httpx.Client(base_url=s3_url)
         self.denied: list[tuple[str, Call]] = []
         app = Starlette(
             routes=[
-                batch_api.routes(jobs),
+                batch_api.batch_routes(jobs),
                 Route("/{path:path}", self._pass_on, methods=METHODS),
             ],
             middleware=[Middleware(BaseHTTPMiddleware, dispatch=self._check)],

@@ -17,8 +17,9 @@ import pytest
 from cloud.transform import REGION
 from digits import jobs
 from digits.datasets.tfds import EXAMPLES_PER_SHARD
+from digits.datasets.uploads import upload_key
 from digits.store import Store
-from local.aws_batch.jobs import Jobs
+from local.aws_batch.job_queue import JobQueue
 from tests.conftest import load_app, sample_event
 from tests.integration.permissions.gate import Gate
 from tests.integration.permissions.iam import Role
@@ -87,7 +88,7 @@ class Service:
             self.ask("POST", "/datasets", {"name": name})["upload_url"], content=npz
         ).raise_for_status()
         event = sample_event("upload")
-        event["detail"]["object"]["key"] = f"raw/{name}.npz"
+        event["detail"]["object"]["key"] = upload_key(name)
         return str(self.invoke("Convert", event)["status"])
 
     def run(self, job_id: str) -> str:
@@ -128,7 +129,7 @@ def gate(
     roles: dict[str, Role], moto_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gate]:
     httpx.put(f"{moto_server}/{BUCKET}").raise_for_status()
-    made = Gate(roles, moto_server, Jobs(tmp_path_factory.mktemp("batch")))
+    made = Gate(roles, moto_server, JobQueue(tmp_path_factory.mktemp("batch")))
     yield made
     made.stop()
 

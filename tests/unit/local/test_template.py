@@ -44,7 +44,7 @@ Resources:
 def read(folder: Path, text: str) -> Template:
     path = folder / "template.yaml"
     path.write_text(text)
-    return template.read(path)
+    return template.read_template(path)
 
 
 def test_image_and_zip_functions_are_found_with_their_literal_variables(
@@ -104,11 +104,11 @@ def test_what_is_no_template_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_missing_template_is_named(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match=r"nowhere\.yaml cannot be read"):
-        template.read(tmp_path / "nowhere.yaml")
+        template.read_template(tmp_path / "nowhere.yaml")
 
 
 def test_every_function_of_this_project_has_its_handler() -> None:
-    for function in template.read(ROOT / "template.yaml").functions.values():
+    for function in template.read_template(ROOT / "template.yaml").functions.values():
         module, _, name = function.handler.rpartition(".")
         assert f"def {name}(" in (ROOT / function.folder / f"{module}.py").read_text(
             "utf-8"

@@ -52,7 +52,8 @@ def test_each_route_asks_for_what_was_decided(stack: Stack) -> None:
 
 def test_the_local_gateway_has_the_same_routes() -> None:
     assert {
-        f"{it.method} {it.path}" for it in template.read(ROOT / "template.yaml").routes
+        f"{it.method} {it.path}"
+        for it in template.read_template(ROOT / "template.yaml").routes
     } == set(CALLERS)
 
 

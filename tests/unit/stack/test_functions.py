@@ -90,7 +90,7 @@ def test_callers_reach_predict_by_its_alias_only(stack: Stack) -> None:
     assert not any("Predict.Arn" in uri for uri in called)
     routes = [
         route
-        for route in template.read(ROOT / "template.yaml").routes
+        for route in template.read_template(ROOT / "template.yaml").routes
         if route.function == "Predict"
     ]
     assert sum(f"functions/{alias}/" in uri for uri in called) == len(routes) > 0

@@ -12,7 +12,7 @@ import pytest
 
 from local.aws_batch import container, runner
 from local.aws_batch.container import Container
-from local.aws_batch.jobs import Job, Jobs, Overrides, Submission, Variable
+from local.aws_batch.job_queue import Job, JobQueue, Overrides, Submission, Variable
 from local.aws_batch.process import Process
 from local.aws_batch.runner import Runner
 from tests.integration.local.conftest import TRAINING, eventually, plan
@@ -20,7 +20,7 @@ from tests.integration.local.conftest import TRAINING, eventually, plan
 COMMAND = (sys.executable, "training.py")
 
 
-def submit(jobs: Jobs, name: str, **how: str) -> str:
+def submit(jobs: JobQueue, name: str, **how: str) -> str:
     plan(jobs.lock_file.parents[1], name, **how)
     environment = [Variable(name="DIGITS_JOB_ID", value=name)]
     submission = Submission(
@@ -43,7 +43,7 @@ async def ignore(_: Job) -> None:
 
 def make(
     folder: Path,
-    jobs: Jobs,
+    jobs: JobQueue,
     notify: Callable[[Job], Awaitable[None]] = ignore,
     runs_in: Container | None = None,
     cwd: Path | None = None,
@@ -65,7 +65,7 @@ def run_until(condition: Callable[[], bool], *runners: Runner) -> None:
     asyncio.run(run())
 
 
-def is_over(jobs: Jobs, job_id: str) -> bool:
+def is_over(jobs: JobQueue, job_id: str) -> bool:
     job = jobs.load(job_id)
     return job is not None and job.is_over
 
@@ -74,7 +74,7 @@ def test_a_training_that_does_not_hear_sigterm_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "GRACE_SECONDS", 0.5)
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     job_id = submit(jobs, "deaf", SECONDS="60", DEAF="1")
     mine = make(tmp_path, jobs)
     run_until((tmp_path / "runs" / "deaf").exists, mine)
@@ -87,9 +87,9 @@ def test_a_training_that_does_not_hear_sigterm_is_killed(
 
 
 def test_of_two_gateways_on_one_store_one_runs_the_jobs(tmp_path: Path) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     ids = [submit(jobs, f"job{n}", SECONDS="0.3") for n in range(2)]
-    runners = [make(tmp_path, Jobs(tmp_path / "jobs")) for _ in range(2)]
+    runners = [make(tmp_path, JobQueue(tmp_path / "jobs")) for _ in range(2)]
     run_until(lambda: all(is_over(jobs, job_id) for job_id in ids), *runners)
     assert [
         len((tmp_path / "runs" / f"job{n}").read_text().split()) for n in range(2)
@@ -97,7 +97,7 @@ def test_of_two_gateways_on_one_store_one_runs_the_jobs(tmp_path: Path) -> None:
 
 
 def test_a_gateway_takes_over_when_the_runner_ends(tmp_path: Path) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     first, second = make(tmp_path, jobs), make(tmp_path, jobs)
     run_until(jobs.lock_file.exists, first, second)
     job_id = submit(jobs, "later")
@@ -108,7 +108,7 @@ def test_a_gateway_takes_over_when_the_runner_ends(tmp_path: Path) -> None:
 def test_a_damaged_record_does_not_stop_the_queue(
     tmp_path: Path, content: bytes
 ) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     damaged = submit(jobs, "damaged")
     (jobs.folder(damaged) / "job.json").write_bytes(content)
     job_id = submit(jobs, "sound")
@@ -119,7 +119,7 @@ def test_a_damaged_record_does_not_stop_the_queue(
 def test_a_gateway_killed_before_it_started_the_process_leaves_a_job_that_is_started(
     tmp_path: Path,
 ) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     job_id = submit(jobs, "announced")
     job = jobs.load(job_id)
     assert job is not None
@@ -132,7 +132,7 @@ def test_a_gateway_killed_before_it_started_the_process_leaves_a_job_that_is_sta
 def test_the_exit_of_an_earlier_attempt_is_not_taken_for_the_next_ones(
     tmp_path: Path,
 ) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     job_id = submit(jobs, "again", EXIT="7 0")
     heard: list[str] = []
 
@@ -152,7 +152,7 @@ def test_the_exit_of_an_earlier_attempt_is_not_taken_for_the_next_ones(
 
 
 def test_deleting_the_folder_ends_nothing(tmp_path: Path) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     mine = make(tmp_path, jobs)
     run_until(jobs.lock_file.exists, mine)
     shutil.rmtree(tmp_path / "jobs")
@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_used_is_tried_again_with_one_warning(
 ) -> None:
     folder = tmp_path / "jobs"
     folder.write_text("no folder")
-    jobs = Jobs(folder)
+    jobs = JobQueue(folder)
     mine = make(tmp_path, jobs)
 
     async def run() -> str:
@@ -198,7 +198,7 @@ def test_attempts_come_after_growing_pauses_and_others_run_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "FIRST_PAUSE_SECONDS", 0.5)
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     failing, other = submit(jobs, "failing", EXIT="75 75 75 0"), submit(jobs, "other")
     run_until(
         lambda: is_over(jobs, failing) and is_over(jobs, other), make(tmp_path, jobs)
@@ -223,7 +223,7 @@ def test_attempts_come_after_growing_pauses_and_others_run_meanwhile(
 def test_a_job_that_cannot_be_started_is_tried_again_and_then_fails(
     tmp_path: Path,
 ) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     job_id = submit(jobs, "nowhere")
     run_until(
         lambda: is_over(jobs, job_id), make(tmp_path, jobs, cwd=tmp_path / "nowhere")
@@ -238,7 +238,7 @@ def test_a_machine_that_ended_a_long_training_is_no_reason_to_give_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "LONG_SECONDS", 0)
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     job_id = submit(jobs, "long", EXIT="lost " * 7 + "0", SECONDS="0.05")
     run_until(lambda: is_over(jobs, job_id), make(tmp_path, jobs))
     job = jobs.load(job_id)
@@ -259,7 +259,7 @@ def missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Container:
     return Container(COMMAND, ("/bin/sh", "-c", script))
 
 
-def status(jobs: Jobs, job_id: str) -> tuple[str, str | None]:
+def status(jobs: JobQueue, job_id: str) -> tuple[str, str | None]:
     job = jobs.load(job_id)
     assert job is not None
     return job.status, job.status_reason
@@ -271,7 +271,7 @@ STARTING = ("STARTING", "Installing TensorFlow, once: 12 of 1,573 MB")
 def test_a_first_training_waits_for_what_it_runs_in(
     tmp_path: Path, missing: Container
 ) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     first = submit(jobs, "first")
     heard: list[str] = []
 
@@ -294,7 +294,7 @@ def test_a_first_training_waits_for_what_it_runs_in(
 def test_an_installation_that_fails_fails_the_training_and_is_tried_again(
     tmp_path: Path, missing: Container
 ) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     (tmp_path / "broken").touch()
     (tmp_path / "ready").touch()
     mine = make(tmp_path, jobs, runs_in=missing)
@@ -311,7 +311,7 @@ def test_an_installation_that_fails_fails_the_training_and_is_tried_again(
 def test_a_training_is_cancelled_while_tensorflow_is_installed(
     tmp_path: Path, missing: Container
 ) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     mine = make(tmp_path, jobs, runs_in=missing)
     job_id = submit(jobs, "cancelled")
     run_until(lambda: status(jobs, job_id) == STARTING, mine)
@@ -327,7 +327,7 @@ def test_a_training_is_cancelled_while_tensorflow_is_installed(
 def test_the_next_runner_goes_on_with_a_training_that_was_starting(
     tmp_path: Path, missing: Container
 ) -> None:
-    jobs = Jobs(tmp_path / "jobs")
+    jobs = JobQueue(tmp_path / "jobs")
     job_id = submit(jobs, "job")
     run_until(
         lambda: status(jobs, job_id) == STARTING, make(tmp_path, jobs, runs_in=missing)

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from local.api_gateway.keys import ApiKeyError, kept
+from local.api_gateway.keys import ApiKeyError, load_or_create_key
 
 SERVERS = 8
 
@@ -18,7 +18,7 @@ def test_servers_that_start_at_once_agree_on_a_key(tmp_path: Path) -> None:
 
     def start(_: int) -> str:
         barrier.wait()
-        return kept(path).value
+        return load_or_create_key(path).value
 
     with ThreadPoolExecutor(SERVERS) as threads:
         keys = set(threads.map(start, range(SERVERS)))
@@ -35,6 +35,8 @@ def test_a_key_that_could_not_be_written_leaves_no_file(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         with pytest.raises(ApiKeyError, match="no space left on device"):
-            kept(tmp_path / "api-key")
+            load_or_create_key(tmp_path / "api-key")
     assert list(tmp_path.iterdir()) == []
-    assert kept(tmp_path / "api-key") == kept(tmp_path / "api-key")
+    assert load_or_create_key(tmp_path / "api-key") == load_or_create_key(
+        tmp_path / "api-key"
+    )

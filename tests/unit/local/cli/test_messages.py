@@ -8,7 +8,7 @@ import pytest
 
 from digits.errors import UnknownError
 from local.cli.quiet import without_notices
-from local.wording import at_a_shell, explain
+from local.wording import explain_error, for_shell
 
 SHARED = Path(__file__).parents[4] / "layers" / "shared" / "digits"
 ROUTE = re.compile(r"(GET|POST|PUT|DELETE) /|\?accept=")
@@ -27,11 +27,11 @@ def test_no_message_of_the_shared_code_speaks_of_routes_at_a_shell() -> None:
     ]
     messages = [text for text in raised if ROUTE.search(text)]
     assert len(messages) > 5
-    assert [text for text in messages if ROUTE.search(at_a_shell(text))] == []
+    assert [text for text in messages if ROUTE.search(for_shell(text))] == []
 
 
 def test_a_hint_names_the_command() -> None:
-    told = explain(
+    told = explain_error(
         UnknownError("There is no model 'x'. List the models with GET /models.")
     )
     assert (
@@ -39,7 +39,7 @@ def test_a_hint_names_the_command() -> None:
         == "Not found: There is no model 'x'. List the models with `digits models list`."
     )
     assert (
-        at_a_shell("It can be: POST /models/v1/release")
+        for_shell("It can be: POST /models/v1/release")
         == "It can be: `digits models release v1`"
     )
 
@@ -58,11 +58,11 @@ def test_the_system_s_errors_are_in_words(path: str, told: str) -> None:
     ):
         pass
     failed.value.filename = path
-    assert explain(failed.value) == told
+    assert explain_error(failed.value) == told
 
 
 def test_an_error_that_names_no_file_says_why() -> None:
-    assert explain(OSError("It is broken")) == "it is broken"
+    assert explain_error(OSError("It is broken")) == "it is broken"
 
 
 def test_notices_are_held_back_and_errors_are_not(

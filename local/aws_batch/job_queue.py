@@ -89,7 +89,7 @@ class Job(Document):
         return self.status in OVER
 
 
-class Jobs:
+class JobQueue:
     """The jobs in a folder. Each change is whole or absent, and is there for every process at once.
 
     Whoever holds the lock on `lock_file` is the runner.

@@ -1,6 +1,6 @@
 """One Lambda execution environment: a process of its own that answers one event at a time.
 
-`environments.py` starts it with the descriptor of a socket as its argument and with
+`pool.py` starts it with the descriptor of a socket as its argument and with
 Lambda's own variables. An empty line says that the handler is loaded; then each line in
 is an event, each line out its answer, both JSON. Standard output stays free for logs
 and metrics. Nothing of this project is imported: the path is the function's alone.

@@ -11,11 +11,11 @@ from digits.errors import DigitsError, NotADigitError
 from digits.imaging.normalise import read_digit
 from digits.imaging.png import MAX_BYTES
 from digits.models.classifier import Classifier
-from local.wording import at_a_shell, reason
+from local.wording import for_shell, system_reason
 
 
 @dataclass(frozen=True)
-class Reading:
+class FilePrediction:
     """What was read on a picture.
 
     Attributes:
@@ -52,18 +52,18 @@ class Reading:
         )
 
 
-def read(classifier: Classifier, path: Path) -> Reading:
+def predict_file(classifier: Classifier, path: Path) -> FilePrediction:
     """Read the digit on a picture. Whatever is wrong with the picture is in the reading."""
     try:
         digit, doubt = _find_digit(path)
     except DigitsError as error:
-        return Reading(str(path), problem=at_a_shell(error.detail))
+        return FilePrediction(str(path), problem=for_shell(error.detail))
     except OSError as error:
-        return Reading(str(path), problem=f"{reason(error)}.")
+        return FilePrediction(str(path), problem=f"{system_reason(error)}.")
     answer = classifier.classify(digit)
     if answer.score < classifier.threshold:
         doubt = "This picture does not look like a digit."
-    return Reading(str(path), answer.digit, answer.confidence, doubt)
+    return FilePrediction(str(path), answer.digit, answer.confidence, doubt)
 
 
 def _find_digit(path: Path) -> tuple[Pixels, str | None]:
@@ -77,4 +77,4 @@ def _find_digit(path: Path) -> tuple[Pixels, str | None]:
     except NotADigitError as error:
         if error.guess is None:
             raise
-        return error.guess, at_a_shell(error.detail)
+        return error.guess, for_shell(error.detail)
