@@ -1,6 +1,5 @@
 """Uploads become datasets: S3 tells of `raw/<name>.npz`, and its TFRecords are written to `datasets/<name>/`."""
 
-import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from digits import datasets, documents
+from digits.datasets.uploads import dataset_of
 from digits.errors import InvalidDatasetError, UnknownError
 from digits.settings import Settings
 from digits.store import Store
@@ -68,8 +68,6 @@ def upload_name(store_url: str, key: str) -> str | None:
     Keys come from EventBridge as they are; only S3's own notifications encode them.
     """
     url = urlsplit(store_url)
-    prefix = (
-        f"{url.path.strip('/')}/" if url.scheme == "s3" and url.path.strip("/") else ""
-    )
-    match = re.fullmatch(rf"{re.escape(prefix)}raw/(.+)\.npz", key)
-    return match[1] if match else None
+    folder = url.path.strip("/")
+    is_in_folder = url.scheme == "s3" and folder
+    return dataset_of(key, f"{folder}/" if is_in_folder else "")

@@ -275,7 +275,7 @@ def new_dataset(new: Annotated[NewDataset, Body()]) -> Response[dict[str, Any]]:
 
     `note`, if it is there, says which header the PUT needs.
     """
-    presigned = store.presigned_put(uploads.key(new.name), UPLOAD_EXPIRES)
+    presigned = store.presigned_put(uploads.upload_key(new.name), UPLOAD_EXPIRES)
     answer = {
         "name": new.name,
         "method": "PUT",

@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 
 import trainings
+from digits.datasets.uploads import upload_key
 from digits.models import manifests
 from digits.store import Store
 from local.eventbridge.events import job_state_change
@@ -105,7 +106,7 @@ class Round:
             Violation: something does not hold.
         """
         if "mnist" not in checks.stored(self._store, "datasets"):
-            self._store.write("raw/mnist.npz", _npz(self._random))
+            self._store.write(upload_key("mnist"), _npz(self._random))
             self._machines.convert("mnist")
         before = checks.permanent(self._store)
         self._add_faults()
@@ -160,7 +161,7 @@ class Round:
 
     def _put(self, url: str, name: str, data: bytes) -> bool:
         if self._store.url.startswith("file:"):  # Nobody serves the folder.
-            self._store.write(f"raw/{name}.npz", data)
+            self._store.write(upload_key(name), data)
             return True
         try:
             status = httpx.put(url, content=data, timeout=5).status_code

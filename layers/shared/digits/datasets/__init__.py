@@ -84,11 +84,11 @@ def ingest(
             sha256 = store.download(upload.key, file)
             dataset = _convert(store, name, file, sha256, on_progress)
         except InvalidDatasetError as error:
-            uploads.note_problem(store, name, error, sha256)
-            uploads.note_handled(store, name, upload)
+            uploads.save_problem(store, name, error, sha256)
+            uploads.mark_handled(store, name, upload)
             raise
-    uploads.forget_problem(store, name)
-    uploads.note_handled(store, name, upload)
+    uploads.delete_problem(store, name)
+    uploads.mark_handled(store, name, upload)
     return dataset
 
 
@@ -104,13 +104,13 @@ def latest(store: Store, name: str) -> DatasetVersion:
     found = versions.latest(store, name)
     if found:
         return found
-    problem = uploads.problem(store, name)
+    problem = uploads.load_problem(store, name)
     if problem:
         raise InvalidDatasetError(
             f"The upload of dataset {name!r} was refused. {problem.detail}"
         )
-    upload = uploads.listed(store).get(name)
-    state = upload and uploads.state(store, name, upload, is_known=False)
+    upload = uploads.list_uploads(store).get(name)
+    state = upload and uploads.upload_state(store, name, upload, is_known=False)
     if state == "converting":
         raise ConflictError(
             f"Dataset {name!r} is being converted. Try again in a few seconds."
@@ -151,7 +151,7 @@ def _check_size(size: int) -> None:
 
 def _upload(store: Store, name: str) -> Entry:
     try:
-        return store.entry(uploads.key(name))
+        return store.entry(uploads.upload_key(name))
     except MissingObjectError as error:
         raise UnknownError(
             f"There is no upload of dataset {name!r}. POST /datasets says where to put one."

@@ -25,7 +25,7 @@ class Page(NamedTuple):
 def page(store: Store, after: str | None = None) -> Page:
     """The datasets whose names come after `after`."""
     stored, uploaded = parallel.both(
-        lambda: store.folders("datasets"), lambda: uploads.listed(store)
+        lambda: store.folders("datasets"), lambda: uploads.list_uploads(store)
     )
     names = sorted(name for name in {*stored, *uploaded} if name > (after or ""))
     here = names[:PAGE]
@@ -74,10 +74,12 @@ def _describe(
 ) -> dict[str, Any]:
     described: dict[str, Any] = {"name": name, "versions": versions}
     try:
-        problem = uploads.problem(store, name)
+        problem = uploads.load_problem(store, name)
         is_known = bool(versions or problem)
         state = (
-            uploads.state(store, name, upload, is_known=is_known) if upload else None
+            uploads.upload_state(store, name, upload, is_known=is_known)
+            if upload
+            else None
         )
     except DamagedObjectError as error:
         return described | {"problem": {"detail": error.detail}}

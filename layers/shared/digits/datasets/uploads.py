@@ -1,8 +1,8 @@
-"""Uploads, `raw/<name>.npz`, and what became of each dataset's last one.
+"""Uploads, at `raw/<name>.npz`, and what became of each dataset's last upload.
 
-`datasets/<name>/problem.json` says why it was refused, `datasets/<name>/.upload.json`
-which upload was dealt with last: another one that lies in `raw/` is still being
-converted.
+`datasets/<name>/problem.json` says why the last upload was refused.
+`datasets/<name>/.upload.json` says which upload was handled last. Any other upload at
+`raw/<name>.npz` is still being converted.
 """
 
 import re
@@ -14,19 +14,23 @@ from digits import documents
 from digits.errors import ConflictError, InvalidDatasetError, MissingObjectError
 from digits.store import Entry, Store
 
-# A conversion takes minutes at the most, and is tried again for an hour.
-_GIVEN_UP = timedelta(hours=2)
-
-
-# What TFDS takes as a dataset's name.
+UPLOAD_FOLDER = "raw"
+UPLOAD_SUFFIX = ".npz"
+# A dataset name that TFDS accepts.
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
-_KEY = re.compile(rf"raw/({NAME_PATTERN.strip('^$')})\.npz")
+# A conversion takes at most minutes, and is retried for an hour.
+_STALLED_AFTER = timedelta(hours=2)
+
 State = Literal["converting", "stalled"]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """problem.json: why an upload was refused, as a problem document (RFC 9457), and which, if that was looked at."""
+    """problem.json: why an upload was refused, as a problem document (RFC 9457).
+
+    Attributes:
+        sha256: of the refused upload; None if the upload was refused unread.
+    """
 
     type: str
     title: str
@@ -37,27 +41,44 @@ class Problem:
 
 @dataclass(frozen=True)
 class _Handled:
-    """.upload.json: the entity tag of the upload that was dealt with last."""
+    """.upload.json: the entity tag of the upload that was handled last."""
 
     etag: str
 
 
-def key(name: str) -> str:
+def upload_key(name: str) -> str:
     """The key at which the upload of a dataset arrives."""
-    return f"raw/{name}.npz"
+    return f"{UPLOAD_FOLDER}/{name}{UPLOAD_SUFFIX}"
 
 
-def listed(store: Store) -> dict[str, Entry]:
-    """The uploads that are there, by dataset. Those under names that no dataset can have do not count."""
-    matches = [(_KEY.fullmatch(entry.key), entry) for entry in store.entries("raw")]
-    return {match[1]: entry for match, entry in matches if match}
+def dataset_of(key: str, prefix: str = "") -> str | None:
+    """The name in an upload's key; None if the key is not an upload's.
+
+    Args:
+        key: a key of the store, or of the store's bucket.
+        prefix: the store's prefix in the bucket, such as `some/folder/`.
+    """
+    start = f"{prefix}{UPLOAD_FOLDER}/"
+    if not (key.startswith(start) and key.endswith(UPLOAD_SUFFIX)):
+        return None
+    return key[len(start) : -len(UPLOAD_SUFFIX)] or None
 
 
-def problem(store: Store, name: str) -> Problem | None:
-    """Why the last upload was refused; None if it was not.
+def list_uploads(store: Store) -> dict[str, Entry]:
+    """The uploads in the store, by dataset, without keys that name no valid dataset."""
+    uploads: dict[str, Entry] = {}
+    for entry in store.entries(UPLOAD_FOLDER):
+        name = dataset_of(entry.key)
+        if name and re.fullmatch(NAME_PATTERN, name):
+            uploads[name] = entry
+    return uploads
+
+
+def load_problem(store: Store, name: str) -> Problem | None:
+    """Why the last upload was refused; None if the last upload was accepted.
 
     Raises:
-        DamagedObjectError: the record cannot be read.
+        DamagedObjectError: problem.json cannot be read.
     """
     try:
         return documents.read(store, _problem_key(name), Problem)
@@ -65,20 +86,20 @@ def problem(store: Store, name: str) -> Problem | None:
         return None
 
 
-def note_problem(
+def save_problem(
     store: Store, name: str, error: InvalidDatasetError, sha256: str | None
 ) -> None:
-    """Keep why the upload was refused."""
+    """Record why the upload was refused."""
     store.write_json(_problem_key(name), error.problem() | {"sha256": sha256})
 
 
-def forget_problem(store: Store, name: str) -> None:
-    """The last upload was a good one."""
+def delete_problem(store: Store, name: str) -> None:
+    """Record that the last upload was accepted."""
     store.delete(_problem_key(name))
 
 
-def note_handled(store: Store, name: str, upload: Entry) -> None:
-    """This upload is dealt with, whatever became of it."""
+def mark_handled(store: Store, name: str, upload: Entry) -> None:
+    """Record that an upload was handled: converted, or refused."""
     handled = documents.to_bytes(_Handled(upload.etag))
     try:
         store.create(_handled_key(name), handled)
@@ -86,30 +107,30 @@ def note_handled(store: Store, name: str, upload: Entry) -> None:
         store.write(_handled_key(name), handled)
 
 
-def state(store: Store, name: str, upload: Entry, *, is_known: bool) -> State | None:
-    """Whether an upload is being converted, or was given up; None once it was dealt with.
+def upload_state(
+    store: Store, name: str, upload: Entry, *, is_known: bool
+) -> State | None:
+    """Whether an upload is being converted, or has stalled; None once it was handled.
 
     Args:
-        store: has the record.
+        store: has the record of the last upload.
         name: the dataset.
-        upload: what lies there.
-        is_known: whether the dataset has a version or a problem. Before there were
-            records, its upload had been dealt with then.
+        upload: the object at the dataset's upload key.
+        is_known: whether the dataset has a version or a problem. A store from before
+            there was .upload.json has no other sign that the upload was handled.
 
     Raises:
-        DamagedObjectError: the record cannot be read.
+        DamagedObjectError: .upload.json cannot be read.
     """
     try:
-        is_handled = (
-            documents.read(store, _handled_key(name), _Handled).etag == upload.etag
-        )
+        handled = documents.read(store, _handled_key(name), _Handled)
+        is_handled = handled.etag == upload.etag
     except MissingObjectError:
         is_handled = is_known
     if is_handled:
         return None
-    return (
-        "converting" if datetime.now(UTC) - upload.modified < _GIVEN_UP else "stalled"
-    )
+    age = datetime.now(UTC) - upload.modified
+    return "converting" if age < _STALLED_AFTER else "stalled"
 
 
 def _problem_key(name: str) -> str:

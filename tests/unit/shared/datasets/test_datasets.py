@@ -51,7 +51,7 @@ def list_datasets(store: Store) -> list[dict[str, Any]]:
 
 
 def upload(store: Store, name: str, path: Path) -> None:
-    store.write(f"raw/{name}.npz", path.read_bytes())
+    store.write(uploads.upload_key(name), path.read_bytes())
 
 
 @pytest.fixture
@@ -333,7 +333,7 @@ def test_an_upload_that_nobody_converts_is_given_up(
     store: Store, small_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(store, "small", small_npz)
-    monkeypatch.setattr(uploads, "_GIVEN_UP", timedelta(0))
+    monkeypatch.setattr(uploads, "_STALLED_AFTER", timedelta(0))
     assert list_datasets(store) == [
         {"name": "small", "versions": [], "upload": "stalled"}
     ]
