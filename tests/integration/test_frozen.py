@@ -69,7 +69,7 @@ def test_a_release_arrives_though_the_process_is_frozen_between_requests(
     model = Path(BUNDLED_FOLDER / MODEL_FILE).read_bytes()
     bundled = manifests.parse_manifest((BUNDLED_FOLDER / "manifest.json").read_bytes())
     manifest = replace(
-        bundled, version=VERSION, files={MODEL_FILE: manifests.describe(model)}
+        bundled, version=VERSION, files={MODEL_FILE: manifests.file_info(model)}
     )
     manifests.publish(s3_store, manifest, {MODEL_FILE: model})
     releases.release(s3_store, VERSION, "test")

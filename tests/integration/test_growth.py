@@ -54,7 +54,7 @@ def put_releases(put: Put, count: int) -> None:
 
 
 def put_models(put: Put, count: int) -> None:
-    files = {"model.tflite": manifests.describe(MODEL)}
+    files = {"model.tflite": manifests.file_info(MODEL)}
     manifest = Manifest(
         "", "small", "1.0.0", "abc", {}, {"accuracy": 0.9}, {"score": 0.5}, files
     )

@@ -52,7 +52,7 @@ def make(
         version=manifests.version_name(request.created, files),
         dataset=dataset.name,
         dataset_version=dataset.version,
-        files={name: manifests.describe(data) for name, data in files.items()},
+        files={name: manifests.file_info(data) for name, data in files.items()},
     )
     return Made(
         manifest, files, ["it is worse"] if request.parameters["seed"] % 4 == 0 else []

@@ -1,8 +1,8 @@
-"""The one way in which stored documents are read: JSON objects into dataclasses, every field of its declared type.
+"""Stored documents: JSON objects that are read into dataclasses, every field of its declared type.
 
-Fields that a newer version of this code added are passed over, so that two versions can
-work on one store. pydantic and its like do the same and more; importing them would make
-a cold start of predict a tenth longer.
+Fields that a newer version of this code added are ignored, so that two versions can
+work on one store. pydantic does the same and more, but importing pydantic would make a
+cold start of predict a tenth longer.
 """
 
 import json
@@ -18,52 +18,53 @@ from digits.store import Store
 
 Document = TypeVar("Document")
 _SCHEMA_VERSION = "schema_version"
+# The schema version of a document that names no version.
+_FIRST_VERSION = 1
 
 
-def read(store: Store, key: str, kind: type[Document]) -> Document:
-    """The document at a key.
+def read_document(store: Store, key: str, kind: type[Document]) -> Document:
+    """Read the document at a key.
 
     Raises:
-        DamagedObjectError: it is not as `kind` declares.
-        MissingObjectError: there is none.
+        DamagedObjectError: the document is not as `kind` declares.
+        MissingObjectError: the key is not in the store.
     """
-    return parse(store.read(key), kind, key)
+    return parse_document(store.read(key), kind, key)
 
 
-def parse(data: bytes, kind: type[Document], name: str) -> Document:
-    """The document in `data`.
+def parse_document(data: bytes, kind: type[Document], name: str) -> Document:
+    """Parse a document.
 
     Args:
         data: JSON.
-        kind: a dataclass. Its fields are of str, int, float, bool, datetime, Any,
-            dataclasses, and of literals, lists, dicts and optionals. A field
-            `schema_version` must have its default; a document without one has version
-            1.
+        kind: a dataclass. The fields may be str, int, float, bool, datetime, Any,
+            dataclasses, and literals, lists, dicts and optionals. A field
+            `schema_version` must have the dataclass's default; a document without the
+            field has version 1.
         name: what to call the document in a message.
 
     Raises:
-        DamagedObjectError: the bytes are not JSON, or not as `kind` declares.
+        DamagedObjectError: `data` is not JSON, or not as `kind` declares.
     """
     try:
-        found: Document = _convert(
-            json.loads(data, parse_constant=_refuse_constant), kind
-        )
+        value = json.loads(data, parse_constant=_refuse_constant)
+        document: Document = _convert(value, kind)
     except (ValueError, RecursionError) as error:
         raise DamagedObjectError(f"{name} cannot be read: {error}.") from error
-    return found
+    return document
 
 
 def to_bytes(document: Any) -> bytes:
-    """A dataclass as JSON that `parse` reads."""
+    """Serialise a dataclass as JSON that `parse_document` reads."""
     return json.dumps(to_json(document), indent=2).encode() + b"\n"
 
 
 def to_json(document: Any) -> dict[str, Any]:
-    """A dataclass as a JSON object; times are in ISO 8601."""
-    return {name: _plain(value) for name, value in asdict(document).items()}
+    """Convert a dataclass to a JSON object, with times in ISO 8601."""
+    return {name: _to_plain(value) for name, value in asdict(document).items()}
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
@@ -75,7 +76,7 @@ def _convert(value: Any, kind: Any) -> Any:
     """The value as `kind`.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the value is not of this kind.
     """
     if kind is Any:
         return value
@@ -83,20 +84,22 @@ def _convert(value: Any, kind: Any) -> Any:
         return _to_dataclass(value, kind)
     if kind in _PLAIN:
         return _PLAIN[kind](value)
-    generic = _GENERIC.get(get_origin(kind))
-    return generic(value, get_args(kind)) if generic else _instance(value, kind)
+    convert_generic = _GENERIC.get(get_origin(kind))
+    if convert_generic:
+        return convert_generic(value, get_args(kind))
+    return _check_type(value, kind)
 
 
 def _to_dataclass(value: Any, kind: Any) -> Any:
-    document = _instance(value, dict)
+    document = _check_type(value, dict)
     _check_schema_version(document, kind)
-    found = {}
+    arguments = {}
     for field in fields(kind):
         if field.name in document:
-            found[field.name] = _convert_field(document[field.name], field)
+            arguments[field.name] = _convert_field(document[field.name], field)
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"the field {field.name!r} is missing")
-    return kind(**found)
+    return kind(**arguments)
 
 
 def _convert_field(value: Any, field: Field[Any]) -> Any:
@@ -107,28 +110,30 @@ def _convert_field(value: Any, field: Field[Any]) -> Any:
 
 
 def _check_schema_version(document: dict[str, Any], kind: Any) -> None:
-    """See that a document is of the version that this code reads, before its fields are looked at."""
+    """Check the version before the fields: another version may have other fields."""
     expected = getattr(kind, _SCHEMA_VERSION, None)
-    found = document.get(_SCHEMA_VERSION, 1)
-    if expected is not None and found != expected:
+    if expected is None:
+        return
+    version = document.get(_SCHEMA_VERSION, _FIRST_VERSION)
+    if version != expected:
         raise ValueError(
-            f"it has schema version {found!r}, and this code reads {expected}"
+            f"the schema version is {version!r}, and this code reads {expected}"
         )
 
 
 def _to_datetime(value: Any) -> datetime:
-    found = datetime.fromisoformat(_instance(value, str))
-    if found.tzinfo is None:
+    moment = datetime.fromisoformat(_check_type(value, str))
+    if moment.tzinfo is None:
         raise ValueError(f"{value!r} names no time zone")
-    return found
+    return moment
 
 
 def _to_float(value: Any) -> float:
-    # A float that happens to be whole may have been written as an integer.
-    found = float(value) if type(value) is int else _instance(value, float)
-    if not math.isfinite(found):
+    # A whole float may have been written as an integer.
+    number = float(value) if type(value) is int else _check_type(value, float)
+    if not math.isfinite(number):
         raise ValueError("a finite number is needed")
-    return float(found)
+    return float(number)
 
 
 def _to_optional(value: Any, kinds: tuple[Any, ...]) -> Any:
@@ -139,22 +144,27 @@ def _to_optional(value: Any, kinds: tuple[Any, ...]) -> Any:
 
 
 def _to_dict(value: Any, kinds: tuple[Any, ...]) -> dict[Any, Any]:
-    items = _instance(value, dict).items()
-    return {_convert(key, kinds[0]): _convert(item, kinds[1]) for key, item in items}
+    key_kind, item_kind = kinds
+    document = {}
+    for key, item in _check_type(value, dict).items():
+        document[_convert(key, key_kind)] = _convert(item, item_kind)
+    return document
 
 
 def _to_list(value: Any, kinds: tuple[Any, ...]) -> list[Any]:
-    return [_convert(item, kinds[0]) for item in _instance(value, list)]
+    (kind,) = kinds
+    return [_convert(item, kind) for item in _check_type(value, list)]
 
 
-def _one_of(value: Any, values: tuple[Any, ...]) -> Any:
+def _check_literal(value: Any, values: tuple[Any, ...]) -> Any:
     if value not in values:
-        raise ValueError(f"{value!r} is none of {', '.join(map(repr, values))}")
+        choices = ", ".join(map(repr, values))
+        raise ValueError(f"{value!r} is not one of {choices}")
     return value
 
 
-def _instance(value: Any, kind: Any) -> Any:
-    # By type, since true is an int for isinstance.
+def _check_type(value: Any, kind: Any) -> Any:
+    # isinstance would take true for an int.
     if type(value) is not kind:
         raise ValueError(f"{kind.__name__} is needed, not {type(value).__name__}")
     return value
@@ -164,7 +174,7 @@ _PLAIN: dict[Any, Callable[[Any], Any]] = {datetime: _to_datetime, float: _to_fl
 _GENERIC: dict[Any, Callable[[Any, tuple[Any, ...]], Any]] = {
     dict: _to_dict,
     list: _to_list,
-    Literal: _one_of,
+    Literal: _check_literal,
     Union: _to_optional,
     UnionType: _to_optional,
 }

@@ -304,7 +304,7 @@ def _load(
     store: Store, job_id: str, name: str, kind: type[Document]
 ) -> Document | None:
     try:
-        return documents.read(store, _key(job_id, name), kind)
+        return documents.read_document(store, _key(job_id, name), kind)
     except MissingObjectError:
         return None
 

@@ -28,7 +28,7 @@ IMPATIENT = timedelta(0)
 
 def publish(store: Store) -> None:
     described = {
-        name: manifests.describe(data)
+        name: manifests.file_info(data)
         for name, data in FILES.items()
         if name != "report.html"
     }

@@ -34,7 +34,7 @@ def model(store: Store) -> None:
 
 def publish(store: Store) -> None:
     files = {"model.tflite": b"graph"}
-    about = {name: manifests.describe(data) for name, data in files.items()}
+    about = {name: manifests.file_info(data) for name, data in files.items()}
     manifests.publish(
         store,
         Manifest(VERSION, "mnist", "1.0.0", "abc", {}, {}, {"score": 0.5}, about),
@@ -167,5 +167,5 @@ def test_a_request_that_was_sent_to_batch_is_known_after_a_lost_answer(
     request = jobs.Request("job", datetime.now(UTC), "mnist", "1.0.0", {})
     jobs.create(faulty_store, request)
     assert (
-        documents.read(faulty_store, "jobs/job/request.json", jobs.Request) == request
+        documents.read_document(faulty_store, "jobs/job/request.json", jobs.Request) == request
     )

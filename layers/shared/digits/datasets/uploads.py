@@ -81,7 +81,7 @@ def load_problem(store: Store, name: str) -> Problem | None:
         DamagedObjectError: problem.json cannot be read.
     """
     try:
-        return documents.read(store, _problem_key(name), Problem)
+        return documents.read_document(store, _problem_key(name), Problem)
     except MissingObjectError:
         return None
 
@@ -123,7 +123,7 @@ def upload_state(
         DamagedObjectError: .upload.json cannot be read.
     """
     try:
-        handled = documents.read(store, _handled_key(name), _Handled)
+        handled = documents.read_document(store, _handled_key(name), _Handled)
         is_handled = handled.etag == upload.etag
     except MissingObjectError:
         is_handled = is_known

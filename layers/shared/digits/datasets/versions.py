@@ -104,7 +104,7 @@ def load(store: Store, name: str, number: int) -> DatasetVersion:
         DamagedObjectError: its source.json cannot be trusted.
         MissingObjectError: there is none.
     """
-    source = documents.read(store, _key(name, number, _SOURCE_FILE), _Source)
+    source = documents.read_document(store, _key(name, number, _SOURCE_FILE), _Source)
     return DatasetVersion(name, f"{number}.0.0", source.counts, source.sha256)
 
 
@@ -177,7 +177,7 @@ def _index_old_versions(store: Store, name: str) -> None:
 def _parse(name: str, number: int, data: bytes) -> _Source | None:
     """A source.json; None of one that cannot be read, and so is nobody's."""
     try:
-        return documents.parse(data, _Source, _key(name, number, _SOURCE_FILE))
+        return documents.parse_document(data, _Source, _key(name, number, _SOURCE_FILE))
     except DamagedObjectError:
         return None
 
@@ -188,7 +188,7 @@ def _index(store: Store, name: str, number: int, source: _Source) -> None:
 
 def _indexed(store: Store, name: str, sha256: str) -> int | None:
     try:
-        return documents.read(store, _index_key(name, sha256), _Indexed).number
+        return documents.read_document(store, _index_key(name, sha256), _Indexed).number
     except MissingObjectError:
         return None
 

@@ -58,14 +58,14 @@ class Manifest:
             DamagedObjectError: it is another file, or not whole.
         """
         expected = self.files.get(name)
-        if expected is None or expected != describe(data):
+        if expected is None or expected != file_info(data):
             raise DamagedObjectError(
                 f"{name} of model {self.version} does not match its manifest."
             )
         return data
 
 
-def describe(data: bytes) -> FileInfo:
+def file_info(data: bytes) -> FileInfo:
     """Size and checksum of a file's content."""
     return FileInfo(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
@@ -158,7 +158,7 @@ def parse_manifest(data: bytes, name: str = "The manifest") -> Manifest:
     Raises:
         DamagedObjectError: they are not a manifest, or name no threshold.
     """
-    manifest = documents.parse(data, Manifest, name)
+    manifest = documents.parse_document(data, Manifest, name)
     if SCORE not in manifest.thresholds:
         raise DamagedObjectError(f"{name} names no lowest score of a digit.")
     return manifest

@@ -145,7 +145,7 @@ def _load(store: Store, found: Numbered) -> Release | None:
 
 
 def _parse(number: int, data: bytes) -> Release:
-    found = documents.parse(data, Release, f"Release {number}")
+    found = documents.parse_document(data, Release, f"Release {number}")
     if found.number != number:
         raise DamagedObjectError(
             f"Release {number} says that it has number {found.number}."

@@ -309,5 +309,5 @@ def test_bytes_that_are_no_model_are_refused(manifest: Manifest, model: bytes) -
     junk = b"not a model"
     with pytest.raises(DamagedObjectError, match="cannot be used"):
         Classifier(
-            replace(manifest, files={MODEL_FILE: manifests.describe(junk)}), junk
+            replace(manifest, files={MODEL_FILE: manifests.file_info(junk)}), junk
         )

@@ -21,7 +21,7 @@ def manifest_of(files: dict[str, bytes]) -> Manifest:
         parameters={"epochs": 3},
         metrics={"accuracy": 0.99},
         thresholds={"score": 0.5},
-        files={name: manifests.describe(data) for name, data in files.items()},
+        files={name: manifests.file_info(data) for name, data in files.items()},
     )
 
 
@@ -110,4 +110,4 @@ def test_a_manifest_that_is_not_json_is_refused(store: Store) -> None:
 
 def test_size_and_checksum_describe_a_file() -> None:
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert manifests.describe(b"") == FileInfo(size=0, sha256=empty)
+    assert manifests.file_info(b"") == FileInfo(size=0, sha256=empty)

@@ -12,7 +12,7 @@ from digits.store import Store
 @pytest.fixture
 def versions(store: Store) -> list[str]:
     for version in ("v1", "v2"):
-        files = {"model.tflite": manifests.describe(b"graph")}
+        files = {"model.tflite": manifests.file_info(b"graph")}
         manifest = Manifest(
             version, "mnist", "1.0.0", "abc", {}, {}, {"score": 0.5}, files
         )
