@@ -8,22 +8,22 @@ from PIL import Image
 from digits.arrays import Pixels
 from digits.digit import SIDE
 from training.evaluation.answers import Answers, litert_answers
-from training.pictures import negatives
-from training.pictures.serving import Found, encode
+from training.pictures import non_digits
+from training.pictures.serving import Preprocessed, encode_png
 
 # The score of what is no digit, whatever a model makes of it.
 REFUSED = -np.inf
 
 
 def others(family: str, count: int) -> Iterator[bytes]:
-    """So many pictures of a family of `negatives.REPORTED`, as PNG; the same each time."""
+    """So many pictures of a family of `non_digits.REPORTED`, as PNG; the same each time."""
     return (
-        encode(Image.fromarray(picture))
-        for picture in negatives.reported(family, count, seed=0)
+        encode_png(Image.fromarray(picture))
+        for picture in non_digits.draw_reported(family, count, seed=0)
     )
 
 
-def answers(model: bytes, found: list[Found]) -> Answers:
+def answers(model: bytes, found: list[Preprocessed]) -> Answers:
     """What an exported model answers, as to `?accept=any`.
 
     A picture that is refused has the score `REFUSED`, and one on which nothing is found

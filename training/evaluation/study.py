@@ -27,7 +27,7 @@ from training.evaluation.trial import Pictures, Trial, try_on
 from training.input import Examples
 from training.pictures import serving, variants
 from training.pictures.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from training.pictures.serving import Found
+from training.pictures.serving import Preprocessed
 
 _INVOCATIONS = 300
 
@@ -80,7 +80,10 @@ def study(  # noqa: PLR0913  what is told of a model comes from many places
         drawn,
         others={
             **drawn.others,
-            **{name: serving.read(pngs) for name, pngs in others.items()},
+            **{
+                name: [serving.preprocess_png(png) for png in pngs]
+                for name, pngs in others.items()
+            },
         },
     )
     return measure(
@@ -184,8 +187,8 @@ def _robustness(model: bytes, test: Examples, count: int) -> dict[str, Any]:
 
 def _find_corrupted(
     name: str, severity: int, digit: Pixels, rng: np.random.Generator
-) -> Found:
-    return serving.find_on(corrupt(name, digit, severity, rng))
+) -> Preprocessed:
+    return serving.preprocess(corrupt(name, digit, severity, rng))
 
 
 def _pictures(
@@ -212,8 +215,8 @@ def _pictures(
     return {"digits": count, **means, "kinds": kinds}
 
 
-def _find_rendered(kind: str, digit: Pixels, rng: np.random.Generator) -> Found:
-    return serving.find(variants.render(kind, digit, rng))
+def _find_rendered(kind: str, digit: Pixels, rng: np.random.Generator) -> Preprocessed:
+    return serving.preprocess_png(variants.render(kind, digit, rng))
 
 
 def _try(
@@ -221,7 +224,7 @@ def _try(
     test: Examples,
     count: int,
     seed: tuple[int, ...],
-    find: Callable[[Pixels, np.random.Generator], Found],
+    find: Callable[[Pixels, np.random.Generator], Preprocessed],
 ) -> tuple[Mask, Floats]:
     """Show a model what is found on changed digits of the test split: which it reads right, and its scores."""
     rng = np.random.default_rng(seed)

@@ -7,8 +7,8 @@ from digits.arrays import Floats
 from training.evaluation import as_sent, samples
 from training.evaluation.answers import Answers, litert_answers
 from training.input import Examples
-from training.pictures import negatives, serving
-from training.pictures.serving import Found
+from training.pictures import non_digits, serving
+from training.pictures.serving import Preprocessed
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Pictures:
 
     test: Examples
     digits: int
-    others: Mapping[str, list[Found]]
+    others: Mapping[str, list[Preprocessed]]
 
     @classmethod
     def draw(cls, test: Examples, digits: int | None = None) -> "Pictures":
@@ -31,12 +31,12 @@ class Pictures:
         count = digits or samples.digits(len(test))
         others = {
             family: [
-                serving.find_on(picture)
-                for picture in negatives.reported(
+                serving.preprocess(picture)
+                for picture in non_digits.draw_reported(
                     family, samples.negatives(count), seed=0
                 )
             ]
-            for family in negatives.REPORTED
+            for family in non_digits.REPORTED
         }
         return cls(test, count, others)
 

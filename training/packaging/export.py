@@ -13,7 +13,7 @@ from digits.errors import DigitsError
 from training import networks
 from training.evaluation.answers import Answers
 from training.evaluation.metrics import log_softmax
-from training.pictures import negatives
+from training.pictures import non_digits
 
 # How far an export may be from the Keras model, on the test split. Float32 differs by
 # rounding only. Int8 has some 250 levels for each activation, which turns the odd image
@@ -58,7 +58,7 @@ def export(model: keras.Model, images: Pixels) -> Exports:
             a score would end where those of digits do.
     """
     digits = images[np.linspace(0, len(images) - 1, _CALIBRATION_DIGITS, dtype=int)]
-    others = negatives.fitted(_CALIBRATION_OTHERS, 0, images)
+    others = non_digits.draw_fitted(_CALIBRATION_OTHERS, 0, images)
     served = networks.served(model, batch_size=1)
     with tempfile.TemporaryDirectory() as folder:
         # By way of a SavedModel: the converter's other ways in can lose the weights without a word.

@@ -26,7 +26,7 @@ from training.evaluation.study import Study, measure
 from training.evaluation.trial import Pictures, Trial
 from training.packaging.package import Package
 from training.pictures.corruptions import SEVERITIES
-from training.pictures.serving import encode
+from training.pictures.serving import encode_png
 
 _MISTAKES = 30
 # The same report, byte for byte, for the same figures.
@@ -284,7 +284,7 @@ def _svg(figure: Figure, description: str) -> str:
 
 
 def _png(image: np.ndarray[Any, Any]) -> str:
-    return _data_url("image/png", encode(Image.fromarray(image)))
+    return _data_url("image/png", encode_png(Image.fromarray(image)))
 
 
 def _data_url(kind: str, data: bytes) -> str:

@@ -1,1 +1,1 @@
-"""Pictures to train and to measure with: augmented, damaged, as people send them, and of no digits."""
+"""Pictures to train and to measure with: augmented, damaged, corrupted, rendered, and non-digits."""

@@ -14,7 +14,7 @@ from digits.digit import SIDE
 from digits.errors import NotADigitError
 from digits.imaging.normalise import normalise
 from training.input import Examples
-from training.pictures.noise import spectrum
+from training.pictures.noise import power_law_noise
 
 Damage = Callable[[Floats, np.random.Generator], Floats]
 
@@ -119,7 +119,7 @@ def _outlined(digit: Floats, rng: np.random.Generator) -> Floats:
 
 def _fogged(digit: Floats, rng: np.random.Generator) -> Floats:
     """Something light and cloudy in front of it."""
-    clouds = spectrum(rng, 2 * SIDE, rng.uniform(1, 2.5))[:SIDE, :SIDE]
+    clouds = power_law_noise(rng, 2 * SIDE, rng.uniform(1, 2.5))[:SIDE, :SIDE]
     clouds -= clouds.min()
     clouds /= clouds.max()
     strength = rng.uniform(0.2, 2.5)
@@ -128,7 +128,7 @@ def _fogged(digit: Floats, rng: np.random.Generator) -> Floats:
 
 def _blotted(digit: Floats, rng: np.random.Generator) -> Floats:
     """Blots of one shade."""
-    clouds = spectrum(rng, SIDE, rng.uniform(0.5, 1.5))
+    clouds = power_law_noise(rng, SIDE, rng.uniform(0.5, 1.5))
     return np.where(
         clouds > np.quantile(clouds, rng.uniform(0.8, 1)), rng.uniform(0.2, 1), digit
     )

@@ -9,7 +9,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 from digits.arrays import Floats, Mask, Pixels
 from digits.imaging.png import MAX_BYTES
 from training.input import Examples
-from training.pictures.serving import encode, read
+from training.pictures.serving import encode_png, preprocess_png
 
 # In pixels: how large the images are, and how small the digits on them.
 SIDES = 16, 4000
@@ -41,7 +41,7 @@ def render(kind: str, digit: Pixels, rng: np.random.Generator) -> bytes:
     """
     paint, longest = KINDS[kind]
     picture = paint(_place(_write(digit, rng), longest, rng), rng)
-    while len(data := encode(picture)) > MAX_BYTES:
+    while len(data := encode_png(picture)) > MAX_BYTES:
         picture = picture.reduce(2)
     return data
 
@@ -66,7 +66,7 @@ def rendered(count: int, seed: int, examples: Examples) -> Examples:
     )
     found = [
         (it.digit, examples.labels[index])
-        for index, it in zip(chosen, read(pngs), strict=True)
+        for index, it in zip(chosen, map(preprocess_png, pngs), strict=True)
         if not it.is_refused
     ]
     images = np.array([digit for digit, _ in found], np.uint8).reshape(

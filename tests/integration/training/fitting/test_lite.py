@@ -27,7 +27,7 @@ from training.fitting.fit import Fitted
 from training.input import Examples
 from training.packaging import weights
 from training.packaging.package import Package, describe, pack
-from training.pictures import negatives
+from training.pictures import non_digits
 
 pytestmark = [
     pytest.mark.long,
@@ -82,7 +82,7 @@ def test_a_training_that_was_interrupted_ends_as_if_it_had_not_been(
 
 
 def test_scores_tell_digits_from_other_pictures(lite: Fitted, test: Examples) -> None:
-    pictures = negatives.fitted(100, 1, test.images)
+    pictures = non_digits.draw_fitted(100, 1, test.images)
     digits, others = (
         keras_answers(lite.model, test.images).scores,
         keras_answers(lite.model, pictures).scores,

@@ -25,7 +25,7 @@ from training.evaluation.trial import Pictures, Trial
 from training.input import Examples
 from training.packaging import report
 from training.packaging.package import Package, describe
-from training.pictures import negatives, serving
+from training.pictures import non_digits, serving
 
 # Keras' own, with this NumPy.
 pytestmark = pytest.mark.filterwarnings(
@@ -59,7 +59,7 @@ def reported(
 def found(package: Package, test: Examples) -> Study:
     model = package.files[MODEL_FILE]
     others = {
-        "<pairs>": [b"no PNG", *(serving.encode(image) for image in _pairs(test))]
+        "<pairs>": [b"no PNG", *(serving.encode_png(image) for image in _pairs(test))]
     }
     return study(
         model,
@@ -105,7 +105,7 @@ def test_the_figures_agree_with_the_manifest_and_one_another(
 
 def test_every_set_of_others_is_tried(found: Study) -> None:
     sets = found.figures["rejection"]["sets"]
-    assert sets.keys() == {*negatives.REPORTED, "<pairs>"}
+    assert sets.keys() == {*non_digits.REPORTED, "<pairs>"}
     assert sets["<pairs>"]["rejected"]["of"] == 10
     assert found.scores["<pairs>"][0] == -np.inf
     threshold = found.figures["rejection"]["threshold"]
@@ -197,13 +197,13 @@ def test_a_short_study_says_so(reported: dict[str, bytes], found: Study) -> None
 def test_a_grey_picture_is_found_as_its_png_is() -> None:
     pictures = [
         picture
-        for family in negatives.REPORTED
-        for picture in negatives.reported(family, 5, seed=1)
+        for family in non_digits.REPORTED
+        for picture in non_digits.draw_reported(family, 5, seed=1)
     ]
     for picture in pictures:
         direct, by_png = (
-            serving.find_on(picture),
-            serving.find(serving.encode(Image.fromarray(picture))),
+            serving.preprocess(picture),
+            serving.preprocess_png(serving.encode_png(Image.fromarray(picture))),
         )
         assert direct.is_refused == by_png.is_refused
         np.testing.assert_array_equal(direct.digit, by_png.digit)
