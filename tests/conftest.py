@@ -1,4 +1,4 @@
-"""What tests of every kind use: data, and stores in a folder and on S3."""
+"""What tests of every kind use: data, stores in a folder and on S3, the functions."""
 
 import importlib.util
 import json
@@ -17,8 +17,7 @@ import numpy.typing as npt
 import pytest
 
 from digits.store import Store
-from tests.faults import faults as faults  # noqa: PLC0414  a fixture for all tests
-from tests.faults import faulty_store as faulty_store  # noqa: PLC0414
+from tests.faults import FaultProxy
 from tests.moto_server import moto_server as serve_s3
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +30,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark what needs S3, so that nobody has to."""
+    """Mark the tests that use moto's server."""
     for item in items:
         if "moto_server" in item.fixturenames:
             item.add_marker("s3")
@@ -39,23 +38,20 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 
 @pytest.fixture(scope="session")
 def digits_npz() -> Path:
-    """Real digits: the full MNIST where `make data` has put it, else the starter set."""
+    """Real digits: the full MNIST where `make data` has put it, or else the starter set."""
     full = DATA / "mnist.npz"
     return full if full.exists() else DATA / "starter.npz"
 
 
 @pytest.fixture(scope="session")
 def arrays() -> Arrays:
-    """Made-up images with every label, as an npz holds them."""
+    """Random images with every label, as an npz holds them."""
     random = np.random.default_rng(0)
-    images = {
-        f"x_{split}": random.integers(0, 256, (n, 28, 28), np.uint8)
-        for split, n in COUNTS.items()
-    }
-    labels = {
-        f"y_{split}": np.arange(n, dtype=np.uint8) % 10 for split, n in COUNTS.items()
-    }
-    return images | labels
+    made: Arrays = {}
+    for split, count in COUNTS.items():
+        made[f"x_{split}"] = random.integers(0, 256, (count, 28, 28), np.uint8)
+        made[f"y_{split}"] = np.arange(count, dtype=np.uint8) % 10
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -65,15 +61,12 @@ def small_npz(arrays: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_npz(arrays: Arrays, tmp_path: Path) -> Callable[..., Path]:
-    """Writes `arrays`, changed by keyword; a member given as None is left out."""
+    """Writes `arrays` with changes, by name; None removes a member."""
 
     def make(**changes: npt.NDArray[Any] | None) -> Path:
-        changed = {
-            name: array
-            for name, array in (arrays | changes).items()
-            if array is not None
-        }
-        return _save(tmp_path / f"{uuid.uuid4()}.npz", changed)
+        members = arrays | changes
+        kept = {name: array for name, array in members.items() if array is not None}
+        return _save(tmp_path / f"{uuid.uuid4()}.npz", kept)
 
     return make
 
@@ -92,7 +85,7 @@ def moto_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3_store(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A store under a prefix of its own; the variables that lead to it are set for this test."""
+    """A store under a prefix of its own. The variables that lead to moto are set for this test."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -100,11 +93,31 @@ def s3_store(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(f"s3://{BUCKET}/{uuid.uuid4()}")
 
 
+@pytest.fixture
+def faults(
+    s3_store: Store, moto_server: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FaultProxy]:
+    """A proxy before moto. AWS_ENDPOINT_URL leads to the proxy, and `s3_store` to moto itself."""
+    del (
+        s3_store
+    )  # A store reads AWS_ENDPOINT_URL when it opens, so this store opens first.
+    with FaultProxy(moto_server) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        yield proxy
+
+
+@pytest.fixture
+def faulty_store(s3_store: Store, faults: FaultProxy) -> Store:
+    """The same objects as `s3_store`, by way of the proxy `faults`."""
+    assert faults.url
+    return Store(s3_store.url)
+
+
 @pytest.fixture(params=["file", pytest.param("s3", marks=pytest.mark.s3)])
 def store(request: pytest.FixtureRequest) -> Store:
-    """Each kind of store in turn: what holds for one must hold for the other."""
-    found: Store = request.getfixturevalue(f"{request.param}_store")
-    return found
+    """Each kind of store in turn: both must behave alike."""
+    kind: Store = request.getfixturevalue(f"{request.param}_store")
+    return kind
 
 
 @pytest.fixture
@@ -124,11 +137,10 @@ def load_function(
 
 def load_app(name: str) -> ModuleType:
     """Loads `functions/<name>/app.py` anew, with the environment as it is."""
-    # What predict begins to do as it starts.
+    # This module asks for the live release as soon as it is imported.
     sys.modules.pop("first_look", None)
-    spec = importlib.util.spec_from_file_location(
-        f"{name}_app", ROOT / "functions" / name / "app.py"
-    )
+    path = ROOT / "functions" / name / "app.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_app", path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -137,23 +149,22 @@ def load_app(name: str) -> ModuleType:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens now."""
+    """A port of 127.0.0.1 on which no program listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def need(*tools: str) -> None:
-    """Skip the test on a machine without these programs, which running the service does not need."""
+    """Skip the test on a machine without these programs: the service itself does not need them."""
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
-        pytest.skip(
-            f"needs {' and '.join(missing)}: apt-get install {' '.join(missing)}"
-        )
+        needed, packages = " and ".join(missing), " ".join(missing)
+        pytest.skip(f"This test needs {needed}. Run apt-get install {packages}.")
 
 
 def sample_event(name: str) -> dict[str, Any]:
-    """One of events/."""
+    """A sample event of events/."""
     event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
     return event
 
@@ -164,5 +175,5 @@ def _save(path: Path, arrays: Arrays) -> Path:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """More workers than processors: the tests wait for other processes much of the time."""
+    """One worker more than processors: the tests often wait for other processes."""
     return (os.cpu_count() or 1) + 1

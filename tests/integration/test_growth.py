@@ -128,7 +128,7 @@ def operations(
 ) -> dict[str, tuple[Callable[[], Any], int]]:
     """What the service does, and how many requests that may take, whatever the store's size."""
     newest = releases.newest_number(store)
-    page = jobs.list_ids(store).ids
+    page = jobs.list_job_ids(store).ids
 
     def ask(path: str) -> Json:
         answer = app.handler(
@@ -211,7 +211,7 @@ def rounds(requests: list[Request]) -> int:
     """The length of the longest chain of requests of which each began when the one before had ended."""
     length, free = 0, 0.0
     for request in sorted(requests, key=lambda it: it.ended):
-        if request.begun >= free:
+        if request.started >= free:
             length, free = length + 1, request.ended
     return length
 
