@@ -59,7 +59,7 @@ class Trainings:
             _job_id(idempotency_key), self._dataset(parameters.dataset), parameters
         )
         try:
-            jobs.create(self._store, request)
+            jobs.create_job(self._store, request)
         except ConflictError:
             self._repeat(request.job_id, parameters)
         else:
@@ -73,7 +73,7 @@ class Trainings:
             DamagedObjectError: a record of it cannot be read.
             UnknownError: there is no such job.
         """
-        records = jobs.load(self._store, job_id)
+        records = jobs.load_job(self._store, job_id)
         return self._state(records, self._describe([records]))
 
     def states(
@@ -83,8 +83,8 @@ class Trainings:
 
         Of a job with a record that cannot be read there is `problem` instead.
         """
-        page = jobs.list_ids(self._store, after)
-        found = jobs.load_many(self._store, page.ids)
+        page = jobs.list_job_ids(self._store, after)
+        found = jobs.load_jobs(self._store, page.ids)
         known = self._describe(
             [records for records in found.values() if isinstance(records, Records)]
         )
@@ -138,9 +138,9 @@ class Trainings:
 
     def _repeat(self, job_id: str, parameters: Parameters) -> None:
         """See that a job is the one that is asked for, and that it goes its way."""
-        records = jobs.load(self._store, job_id)
+        records = jobs.load_job(self._store, job_id)
         self._check_repeat(records.request, parameters)
-        jobs.note(
+        jobs.index_job(
             self._store, records.request
         )  # Whoever claimed the key may have come no further.
         self._state(records, self._describe([records]))
@@ -157,14 +157,14 @@ class Trainings:
         try:
             batch_job_id = self._batch.submit(request.job_id)
         except BatchRefusedError:
-            jobs.discard(self._store, request.job_id)
+            jobs.delete_request(self._store, request.job_id)
             raise
         self._note_batch_id(request, batch_job_id)
 
     def _note_batch_id(self, request: Request, batch_job_id: str) -> None:
         """Keep Batch's id. Batch has the job, whether the store takes the id or not, and finds it by its name."""
         try:
-            jobs.update(self._store, request.in_batch(batch_job_id))
+            jobs.update_request(self._store, request.in_batch(batch_job_id))
         except StoreError as error:
             logger.warning(
                 "The Batch id of job %s was not kept: %s", request.job_id, error.detail

@@ -73,7 +73,7 @@ def test_train_takes_note_of_the_job_that_failed(
 ) -> None:
     event = sample_event("job-failed")
     dataset = convert(file_store, "small", small_npz)
-    jobs.create(
+    jobs.create_job(
         file_store, Request.new(event["detail"]["jobName"], dataset, Parameters())
     )
     assert load_function("train", file_store).handler(event, CONTEXT) is None
@@ -93,7 +93,7 @@ def test_a_cancelled_training_is_not_counted_as_failed(
     event = sample_event("job-failed")
     app = load_function("train", file_store)
     dataset = convert(file_store, "small", small_npz)
-    jobs.create(
+    jobs.create_job(
         file_store, Request.new(event["detail"]["jobName"], dataset, Parameters())
     )
     app.trainings.cancel(event["detail"]["jobName"])

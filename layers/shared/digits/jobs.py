@@ -1,8 +1,9 @@
-"""Training jobs in the store: `jobs/<job_id>/` holds request.json, progress.json and, once it is over, result.json."""
+"""Training jobs in the store: `jobs/<job_id>/` holds a file per record of a job."""
 
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -21,7 +22,7 @@ from digits.newest_first import Folder, Page
 from digits.parameters import Parameters
 from digits.store import Store
 
-# What a training does, in this order.
+# The phases of a training, in this order.
 Phase = Literal[
     "fetching", "preparing", "fitting", "exporting", "evaluating", "publishing"
 ]
@@ -33,12 +34,12 @@ class Request:
 
     Attributes:
         job_id: names the job.
-        created: when it was accepted.
-        dataset: what it trains on.
-        dataset_version: the version that was the newest then.
-        parameters: as `Parameters` had them in the code that accepted the job; another
-            version may have others.
-        batch_job_id: AWS Batch's own id of it, once it is known.
+        created: when the job was accepted.
+        dataset: the dataset to train on.
+        dataset_version: the newest version of the dataset when the job was accepted.
+        parameters: as `Parameters` was in the code that accepted the job; another
+            version of the code may have other parameters.
+        batch_job_id: AWS Batch's own id of the job; None before the submission.
         submission: tells two requests with one idempotency key apart.
     """
 
@@ -67,16 +68,18 @@ class Request:
         """The parameters, for this version of the code.
 
         Raises:
-            InvalidParameterError: it does not know them.
+            InvalidParameterError: this version of the code does not know the parameters.
         """
         try:
             return Parameters.model_validate(self.parameters)
         except ValidationError as error:
-            detail = f"Job {self.job_id} was accepted by another version of this service. Start a new training."
-            raise InvalidParameterError(detail) from error
+            raise InvalidParameterError(
+                f"Job {self.job_id} was accepted by another version of this service. "
+                "Start a new training."
+            ) from error
 
     def in_batch(self, batch_job_id: str) -> "Request":
-        """The same job, once Batch has it."""
+        """The same job, after the submission to AWS Batch."""
         return replace(self, batch_job_id=batch_job_id)
 
 
@@ -85,18 +88,18 @@ class Progress:
     """progress.json: how far the training is.
 
     Attributes:
-        phase: what it does now.
-        updated: when this was so.
-        eta_seconds: seconds until the job is over, of all phases; None when there is
-            nothing to estimate it from.
-        epoch: of `epochs`, while it fits; 1 is the first. All that follows is None in
-            the other phases.
-        epochs: how many there are.
-        step: of `steps` in this epoch.
-        steps: how many there are in an epoch.
+        phase: the phase that is running.
+        updated: when this progress was recorded.
+        eta_seconds: seconds until the last phase ends; None when there is nothing to
+            estimate the seconds from.
+        epoch: of `epochs`, from 1. `epoch` and all that follows are None outside the
+            phase `fitting`.
+        epochs: the number of epochs.
+        step: of `steps`, in this epoch.
+        steps: the number of steps per epoch.
         loss: on the training data, of the epoch so far.
         accuracy: on the training data, of the epoch so far.
-        validation_accuracy: of the last finished epoch; None during the first.
+        validation_accuracy: of the last finished epoch; None during the first epoch.
     """
 
     phase: Phase
@@ -113,16 +116,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """result.json: how the job ended. claim.json holds the same: the first that writes it decides (`outcomes`).
+    """How the job ended.
+
+    claim.json holds the decision, which the first writer makes (see `outcomes`), and
+    result.json the same once everything that follows from the decision is done.
 
     Attributes:
         status: AWS Batch's word.
         reason: why, in words for a person.
-        finished: when it was decided.
-        accuracy: on the test split, of the model that is published.
-        model_version: the model, if there is one.
-        released: whether it was made live.
-        releases_before: the newest release when it was decided; the job's own comes after it.
+        finished: when the decision was made.
+        accuracy: on the test split, of the published model.
+        model_version: the published model; None if there is no such model.
+        released: whether the model was released.
+        releases_before: the number of the newest release when the decision was made;
+            the job's own release comes later.
     """
 
     status: Literal["SUCCEEDED", "FAILED"]
@@ -139,6 +146,15 @@ class Result:
         return cls("FAILED", reason, datetime.now(UTC))
 
 
+@dataclass(frozen=True)
+class Records:
+    """All records of a job."""
+
+    request: Request
+    result: Result | None
+    progress: Progress | None
+
+
 _KINDS: dict[str, type[Any]] = {
     "request": Request,
     "result": Result,
@@ -146,149 +162,149 @@ _KINDS: dict[str, type[Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Records:
-    """All that the store has on a job."""
-
-    request: Request
-    result: Result | None
-    progress: Progress | None
-
-
-def create(store: Store, request: Request) -> None:
+def create_job(store: Store, request: Request) -> None:
     """Record a new job.
 
     Raises:
         ConflictError: the job id is taken.
     """
     store.create(_key(request.job_id, "request"), documents.to_bytes(request))
-    note(store, request)
+    index_job(store, request)
 
 
-def note(store: Store, request: Request) -> None:
-    """Have a job listed. It does no harm to say it again, as whoever died after the record would have."""
+def index_job(store: Store, request: Request) -> None:
+    """Put a job on the list, if `create_job` may have died between record and list."""
     _folder(store).add(request.job_id, request.created)
 
 
-def update(store: Store, request: Request) -> None:
-    """Replace a job's record: its Batch id is known only after it was submitted."""
+def update_request(store: Store, request: Request) -> None:
+    """Replace request.json, because the Batch id is known only after the submission."""
     store.write(_key(request.job_id, "request"), documents.to_bytes(request))
 
 
-def discard(store: Store, job_id: str) -> None:
-    """Forget a job that never came to be."""
+def delete_request(store: Store, job_id: str) -> None:
+    """Delete request.json of a job that was never submitted."""
     store.delete(_key(job_id, "request"))
 
 
-def load(store: Store, job_id: str) -> Records:
-    """All records of a job.
+def load_job(store: Store, job_id: str) -> Records:
+    """Load all records of a job.
 
     Raises:
-        DamagedObjectError: one cannot be read.
+        DamagedObjectError: a record cannot be read.
         UnknownError: there is no such job.
     """
-    found = load_many(store, [job_id]).get(job_id)
-    if found is None:
-        raise UnknownError(
-            f"There is no job {job_id!r}. List the jobs with GET /train."
-        )
-    if isinstance(found, DamagedObjectError):
-        raise found
-    return found
+    records = load_jobs(store, [job_id]).get(job_id)
+    if records is None:
+        raise _unknown_job(job_id)
+    if isinstance(records, DamagedObjectError):
+        raise records
+    return records
 
 
-def load_many(
+def load_jobs(
     store: Store, job_ids: list[str]
 ) -> dict[str, Records | DamagedObjectError]:
-    """All records of jobs, read at once, or what is wrong with them; without the jobs that are not there."""
-    wanted = [
-        (job_id, name)
-        for job_id in job_ids
-        for name in ("request", "result", "progress")
-    ]
-    loaded = parallel.each(lambda it: _load_or_error(store, *it), wanted)
-    found: dict[str, Records | DamagedObjectError] = {}
-    for job_id, request, result, progress in zip(
-        job_ids, loaded[::3], loaded[1::3], loaded[2::3], strict=True
-    ):
-        error = next(
-            (
-                it
-                for it in (request, result, progress)
-                if isinstance(it, DamagedObjectError)
-            ),
-            None,
-        )
-        if error or request:
-            found[job_id] = error or Records(request, result, progress)
-    return found
+    """Load the records of several jobs in parallel, or the error of a damaged record.
+
+    Ids of jobs that are not in the store are left out.
+    """
+
+    def load_record(key: tuple[str, str]) -> Any:
+        job_id, name = key
+        try:
+            return _load(store, job_id, name, _KINDS[name])
+        except DamagedObjectError as error:
+            return error
+
+    keys = list(product(job_ids, _KINDS))
+    records = dict(zip(keys, parallel.each(load_record, keys), strict=True))
+    jobs: dict[str, Records | DamagedObjectError] = {}
+    for job_id in job_ids:
+        job = _to_job(*(records[job_id, name] for name in _KINDS))
+        if job:
+            jobs[job_id] = job
+    return jobs
+
+
+def _to_job(
+    request: Any, result: Any, progress: Any
+) -> Records | DamagedObjectError | None:
+    for record in (request, result, progress):
+        if isinstance(record, DamagedObjectError):
+            return record
+    return Records(request, result, progress) if request else None
 
 
 def load_request(store: Store, job_id: str) -> Request:
-    """The job as it was accepted.
+    """Load the job as it was accepted.
 
     Raises:
-        DamagedObjectError: its record cannot be read.
+        DamagedObjectError: request.json cannot be read.
         UnknownError: there is no such job.
     """
-    found = _load(store, job_id, "request", Request)
-    if found is None:
-        raise UnknownError(
-            f"There is no job {job_id!r}. List the jobs with GET /train."
-        )
-    return found
+    request = _load(store, job_id, "request", Request)
+    if request is None:
+        raise _unknown_job(job_id)
+    return request
 
 
 def load_progress(store: Store, job_id: str) -> Progress | None:
-    """How far the job is; None before its first step."""
+    """Load how far the job is; None before the first step."""
     return _load(store, job_id, "progress", Progress)
 
 
 def save_progress(store: Store, job_id: str, progress: Progress) -> None:
-    """Say how far the job is."""
+    """Record how far the job is."""
     store.write(_key(job_id, "progress"), documents.to_bytes(progress))
 
 
 def load_result(store: Store, job_id: str) -> Result | None:
-    """How the job ended; None while it has not."""
+    """Load how the job ended; None while the job has not ended."""
     return _load(store, job_id, "result", Result)
 
 
 def load_claim(store: Store, job_id: str) -> Result | None:
-    """How it was decided that the job ends; None while it was not. What follows from it may be still to do."""
+    """Load the decision how the job ends; None while there is no decision.
+
+    What follows from the decision may not be done yet.
+    """
     return _load(store, job_id, "claim", Result)
 
 
-def claim(store: Store, job_id: str, result: Result) -> Result:
+def claim_result(store: Store, job_id: str, result: Result) -> Result:
     """Decide how the job ends.
 
     Returns:
-        What counts: the decision that was there first, if there was one.
+        The decision that counts, which is the first.
     """
     return _create(store, job_id, "claim", result)
 
 
-def finish(store: Store, job_id: str, result: Result) -> Result:
-    """Record how the job ended, after everything that follows from it.
+def record_result(store: Store, job_id: str, result: Result) -> Result:
+    """Record how the job ended, after everything that follows from the decision.
 
     Returns:
-        The result that counts: the one that was there first, if there was one.
+        The result that counts, which is the first.
     """
     return _create(store, job_id, "result", result)
 
 
 def checkpoint_key(job_id: str) -> str:
-    """Where a training keeps its last finished epoch, to go on from."""
+    """The key at which a training keeps its last finished epoch, to resume from."""
     return f"jobs/{job_id}/checkpoint.keras"
 
 
 def delete_checkpoint(store: Store, job_id: str) -> None:
-    """Forget the last finished epoch of a job that nothing works on any more."""
+    """Delete the last finished epoch of a job that has ended."""
     store.delete(checkpoint_key(job_id))
 
 
-def list_ids(store: Store, after: str | None = None) -> Page:
-    """The ids of jobs, newest first. One may be gone, or never have come to be."""
+def list_job_ids(store: Store, after: str | None = None) -> Page:
+    """List the ids of jobs, newest first.
+
+    An id may be of a job that expired, or was never submitted.
+    """
     return _folder(store).page(after)
 
 
@@ -309,11 +325,8 @@ def _load(
         return None
 
 
-def _load_or_error(store: Store, job_id: str, name: str) -> Any:
-    try:
-        return _load(store, job_id, name, _KINDS[name])
-    except DamagedObjectError as error:
-        return error
+def _unknown_job(job_id: str) -> UnknownError:
+    return UnknownError(f"There is no job {job_id!r}. List the jobs with GET /train.")
 
 
 def _folder(store: Store) -> Folder:

@@ -30,7 +30,7 @@ def end(store: Store, job_id: str, result: Result) -> Result:
         return ended
     if result.released:
         result = replace(result, releases_before=releases.newest_number(store))
-    return _carry_out(store, job_id, jobs.claim(store, job_id, result))
+    return _carry_out(store, job_id, jobs.claim_result(store, job_id, result))
 
 
 def resume(store: Store, job_id: str) -> Result | None:
@@ -59,4 +59,4 @@ def _carry_out(store: Store, job_id: str, decided: Result) -> Result:
             decided = replace(
                 decided, released=False, reason=f"Not released: {error.detail}"
             )
-    return jobs.finish(store, job_id, decided)
+    return jobs.record_result(store, job_id, decided)

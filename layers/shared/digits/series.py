@@ -1,9 +1,9 @@
-"""Numbered objects, 1, 2, 3, … without a gap. The newest is found in two requests, however many there are.
+"""Numbered objects, 1, 2, 3, … without a gap. Two requests find the newest, however many there are.
 
-A hint beside the objects is a copy of one of the newest. From there the next number is
-tried until there is none. A hint may lag, because its writer can die between the object
-and the hint. A store from before there were hints has
-none: its objects are listed, until the next one is added.
+A hint beside the objects is a copy of one of the newest objects. The search begins at
+the hint's number, and tries the next numbers until an object is missing. The hint may
+lag, because a writer can die between the object and the hint. A store from before there
+were hints has no hint: the objects are listed, until the next object is added.
 """
 
 import json
@@ -24,19 +24,19 @@ logger = logging.getLogger(__name__)
 
 
 class Numbered(NamedTuple):
-    """An object's number, and its bytes where they were read on the way. Number 0: there is no object."""
+    """An object's number, and its bytes if the search read them. Number 0: there is no object."""
 
     number: int
     data: bytes | None
 
 
 class Series:
-    """One series of objects.
+    """A series of numbered objects.
 
     Args:
-        store: where the objects are.
-        folder: that all their keys begin with.
-        name: an object's key below the folder, with `{}` for its number.
+        store: has the objects.
+        folder: all keys begin with the folder.
+        name: an object's key below the folder, with `{}` for the number.
         hint: the hint's key below the folder.
     """
 
@@ -53,19 +53,18 @@ class Series:
         return f"{self._folder}/{self._name.format(number)}"
 
     def read(self, number: int) -> bytes | None:
-        """An object's bytes; None when there is none of this number."""
+        """Read an object; None if the object is missing."""
         try:
             return self._store.read(self.key(number))
         except MissingObjectError:
             return None
 
     def hint(self) -> Numbered | None:
-        """What the hint says; None when there is no hint that can be read."""
+        """Read the hint; None if the hint is missing, or cannot be read."""
         try:
             document = self._store.read_json(self._hint)
-            return Numbered(
-                int(document["number"]), json.dumps(document["object"]).encode()
-            )
+            data = json.dumps(document["object"]).encode()
+            return Numbered(int(document["number"]), data)
         except MissingObjectError:
             return None
         except (
@@ -81,19 +80,18 @@ class Series:
             return None
 
     def newest(self, known: int = 0) -> Numbered:
-        """The object with the highest number.
+        """Find the object with the highest number.
 
         Args:
-            known: a number that is there, if one is known: then one request is enough.
+            known: the number of an object that exists, or 0. A known number saves the
+                request for the hint.
         """
-        found = (
-            Numbered(known, None)
-            if known
-            else self.hint() or Numbered(self._highest(), None)
-        )
-        while (data := self.read(found.number + 1)) is not None:
-            found = Numbered(found.number + 1, data)
-        return found
+        newest = Numbered(known, None)
+        if not known:
+            newest = self.hint() or Numbered(self._highest_listed(), None)
+        while (data := self.read(newest.number + 1)) is not None:
+            newest = Numbered(newest.number + 1, data)
+        return newest
 
     def append(
         self,
@@ -101,16 +99,16 @@ class Series:
         make: Callable[[int], bytes],
         is_own: Callable[[int, bytes], bool],
     ) -> Numbered:
-        """Create an object at the first number after `after` that is free.
+        """Create an object at the first free number after `after`.
 
-        Of several that append at once, each gets a number of its own. Writing the hint
-        is left to the caller, who may have something to do before.
+        Of several callers that append at the same time, each gets a different number.
+        The caller writes the hint, after whatever must come before the hint.
 
         Args:
-            after: where to begin.
-            make: an object's bytes, which are JSON.
-            is_own: asked of each object on the way. The first that is the caller's own
-                is taken for the new one.
+            after: the number to start after.
+            make: makes an object's bytes, which are JSON.
+            is_own: whether an object on the way is the caller's own. The caller's own
+                object counts as the new object.
         """
         number = after
         while True:
@@ -125,7 +123,7 @@ class Series:
             return Numbered(number, data)
 
     def note(self, newest: Numbered) -> None:
-        """Write the hint. Failing to is no fault: the next look is a little longer."""
+        """Write the hint. A failure does no harm: the next search takes a little longer."""
         document = {
             "number": newest.number,
             "object": json.loads(newest.data or b"null"),
@@ -135,12 +133,13 @@ class Series:
         except StoreError as error:
             logger.warning("The hint was not written: %s", error.detail)
 
-    def _highest(self) -> int:
+    def _highest_listed(self) -> int:
         before, after = self._name.split("{}")
-        pattern = re.compile(
-            rf"{re.escape(f'{self._folder}/{before}')}([1-9][0-9]{{0,17}}){re.escape(after)}"
-        )
-        matches = (
-            pattern.fullmatch(entry.key) for entry in self._store.walk(self._folder)
-        )
-        return max((int(match[1]) for match in matches if match), default=0)
+        start = re.escape(f"{self._folder}/{before}")
+        pattern = re.compile(rf"{start}([1-9][0-9]{{0,17}}){re.escape(after)}")
+        highest = 0
+        for entry in self._store.walk(self._folder):
+            match = pattern.fullmatch(entry.key)
+            if match:
+                highest = max(highest, int(match[1]))
+        return highest

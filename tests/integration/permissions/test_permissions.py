@@ -158,7 +158,7 @@ def lose_batch_id(job_id: str, url: str) -> None:
             patch.setenv(name, "test")
         store = Store(f"s3://{BUCKET}")
     request = jobs.load_request(store, job_id)
-    jobs.update(
+    jobs.update_request(
         store,
         replace(
             request, batch_job_id=None, created=request.created - timedelta(minutes=2)

@@ -24,7 +24,7 @@ from tests.integration.training.conftest import CREATED, Trainings
 from training import __main__ as entry_point
 from training import interruption, job, pipeline
 from training.evaluation import samples
-from training.fitting.progress import Phases
+from training.fitting.phases import Phases
 from training.packaging import export
 from training.packaging.package import Package, describe
 from training.pipeline import Made
@@ -364,7 +364,7 @@ def test_a_job_that_died_before_its_release_is_released_without_training_again(
     trainings.create("job")
     trainings.store.write("jobs/job/checkpoint.keras", b"of no more use")
     decided = Result("SUCCEEDED", "Good", CREATED, 0.9, version, released=True)
-    jobs.claim(trainings.store, "job", decided)
+    jobs.claim_result(trainings.store, "job", decided)
     again = start("job")
     assert again.wait() == 0, again.log
     assert "Fetching" not in again.log

@@ -41,7 +41,7 @@ def publish(store: Store) -> None:
 
 
 def request(store: Store, job_id: str, dataset: DatasetVersion) -> None:
-    jobs.create(store, Request.new(job_id, dataset, Parameters()))
+    jobs.create_job(store, Request.new(job_id, dataset, Parameters()))
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ def request_of(job_id: str) -> Request:
 
 
 def test_a_job_is_recorded_once(store: Store) -> None:
-    jobs.create(store, request_of("a"))
+    jobs.create_job(store, request_of("a"))
     with pytest.raises(ConflictError):
-        jobs.create(store, replace(request_of("a"), submission="another"))
+        jobs.create_job(store, replace(request_of("a"), submission="another"))
     assert jobs.load_request(store, "a") == request_of("a")
 
 
@@ -54,11 +54,11 @@ def test_progress_is_replaced_as_it_goes(store: Store) -> None:
 
 def test_the_listing_holds_jobs_only(store: Store) -> None:
     for job_id in ("b", "a"):
-        jobs.create(store, request_of(job_id))
-    jobs.finish(store, "never-created", Result.failed("no reason"))
-    assert jobs.load_many(store, jobs.list_ids(store).ids).keys() == {"a", "b"}
-    jobs.discard(store, "a")
-    assert jobs.load_many(store, jobs.list_ids(store).ids).keys() == {"b"}
+        jobs.create_job(store, request_of(job_id))
+    jobs.record_result(store, "never-created", Result.failed("no reason"))
+    assert jobs.load_jobs(store, jobs.list_job_ids(store).ids).keys() == {"a", "b"}
+    jobs.delete_request(store, "a")
+    assert jobs.load_jobs(store, jobs.list_job_ids(store).ids).keys() == {"b"}
 
 
 def test_a_damaged_record_is_an_error(store: Store) -> None:

@@ -65,7 +65,7 @@ def test_a_cancelled_job_is_not_released_however_late_its_training_ends(
 
 
 def test_a_cancellation_that_died_after_its_claim_still_decides(store: Store) -> None:
-    jobs.claim(store, "job", CANCELLED)
+    jobs.claim_result(store, "job", CANCELLED)
     assert outcomes.end(store, "job", DONE).reason == "Cancelled"
     assert released(store) == []
 
@@ -73,7 +73,7 @@ def test_a_cancellation_that_died_after_its_claim_still_decides(store: Store) ->
 def test_a_success_that_died_after_its_claim_is_released_by_whoever_comes_next(
     store: Store,
 ) -> None:
-    jobs.claim(store, "job", DONE)
+    jobs.claim_result(store, "job", DONE)
     assert jobs.load_result(store, "job") is None
     assert outcomes.end(store, "job", CANCELLED).released
     assert released(store) == [VERSION]
@@ -86,7 +86,7 @@ def test_a_rollback_stays_when_a_training_that_died_after_its_release_is_run_aga
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("digits.jobs.finish", die)
+        patch.setattr("digits.jobs.record_result", die)
         with pytest.raises(KeyboardInterrupt):
             outcomes.end(store, "job", DONE)
     releases.release(store, manifests.BUNDLED, "worse on sevens")
@@ -97,7 +97,7 @@ def test_a_rollback_stays_when_a_training_that_died_after_its_release_is_run_aga
 def test_a_model_that_cannot_be_released_any_more_ends_its_job_all_the_same(
     store: Store,
 ) -> None:
-    jobs.claim(store, "job", DONE)
+    jobs.claim_result(store, "job", DONE)
     store.write(f"models/{VERSION}/model.tflite", b"grap")
     ended = outcomes.end(store, "job", DONE)
     assert (ended.status, ended.released) == ("SUCCEEDED", False)
@@ -165,7 +165,7 @@ def test_a_request_that_was_sent_to_batch_is_known_after_a_lost_answer(
 ) -> None:
     faults.add(Fault.LOST_REPLY, method="PUT", key=r"jobs/job/request\.json", times=1)
     request = jobs.Request("job", datetime.now(UTC), "mnist", "1.0.0", {})
-    jobs.create(faulty_store, request)
+    jobs.create_job(faulty_store, request)
     assert (
         documents.read_document(faulty_store, "jobs/job/request.json", jobs.Request) == request
     )

@@ -63,11 +63,11 @@ SMALL = Parameters(dataset="small")
 
 def age(store: Store, job_id: str, by: timedelta) -> None:
     request = jobs.load_request(store, job_id)
-    jobs.update(store, replace(request, created=datetime.now(UTC) - by))
+    jobs.update_request(store, replace(request, created=datetime.now(UTC) - by))
 
 
 def forget_batch_id(store: Store, job_id: str) -> None:
-    jobs.update(store, replace(jobs.load_request(store, job_id), batch_job_id=None))
+    jobs.update_request(store, replace(jobs.load_request(store, job_id), batch_job_id=None))
 
 
 def test_status_follows_batch(trainings: Trainings, batch: FakeBatch) -> None:
@@ -90,7 +90,7 @@ def test_the_result_outlives_batch(
         model_version="v1",
         released=True,
     )
-    jobs.finish(file_store, job_id, result)
+    jobs.record_result(file_store, job_id, result)
     batch.jobs.clear()
     state = trainings.state(job_id)
     assert (state["status"], state["accuracy"], state["model_version"]) == (
@@ -243,7 +243,7 @@ def test_a_state_change_tells_us_without_asking(
     batch.jobs.clear()
     assert trainings.state(job_id)["reason"] == "Out of memory"
     trainings.on_state_change(change | {"jobName": "not-ours"})
-    assert jobs.list_ids(file_store).ids == [job_id]
+    assert jobs.list_job_ids(file_store).ids == [job_id]
 
 
 def test_a_state_change_brings_the_batch_id_that_was_lost(
@@ -286,7 +286,7 @@ def test_a_job_that_is_over_cannot_be_cancelled(
     trainings: Trainings, file_store: Store
 ) -> None:
     job_id = trainings.submit(SMALL, None)
-    jobs.finish(
+    jobs.record_result(
         file_store,
         job_id,
         Result(status="SUCCEEDED", reason="", finished=datetime.now(UTC)),
