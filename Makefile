@@ -10,7 +10,7 @@ BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gone run test test-fast test-long image soak e2e bench bench-full lint lint-template scan format lock data convert train deploy url logs destroy
+.PHONY: help setup gone run test test-fast test-long image soak e2e bench bench-full lint types lint-template docs-check scan format lock data convert train deploy url logs destroy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -69,12 +69,17 @@ bench: setup data .venv/bench/.complete ## Measure everything beside what others
 bench-full: setup data .venv/bench/.complete ## The same three times as often, and the time that a training takes
 	@$(BIN)/python -m bench --full
 
-lint: setup lint-template ## Check style, types, import directions and the template
+lint: setup types lint-template ## Check style, types, import directions and the template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: setup ## Check the types
 	@$(BIN)/mypy layers/shared cloud local training main.py tests bench/*.py
 	@for name in $(FUNCTIONS); do MYPYPATH=layers/shared:functions/$$name $(BIN)/mypy functions/$$name || exit 1; done
-	@$(BIN)/lint-imports
+
+docs-check: setup ## Check the links in the documents
+	@$(BIN)/pytest tests/unit/test_links.py
 
 # SAM puts values in place of some parameters (W2001), and writes dependencies that go without saying (W3005).
 lint-template: .aws-sam/transformed.json
