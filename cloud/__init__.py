@@ -1,1 +1,1 @@
-"""Deploys the stack of template.yaml with SAM, follows its logs and deletes it. Docs: docs/deploy.md."""
+"""Deploys the stack of template.yaml with SAM, follows its logs, and deletes it."""

@@ -1,4 +1,4 @@
-"""`python -m cloud`: what make deploy, url, logs and destroy run."""
+"""`python -m cloud`: the command line behind `make deploy`, `url`, `logs` and `destroy`."""
 
 import os
 import sys
@@ -16,20 +16,19 @@ from cloud.stack import Stack
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-Stage = Annotated[
-    str, typer.Option(help="A configuration environment of samconfig.toml")
-]
+Stage = Annotated[str, typer.Option(help="Configuration environment of samconfig.toml")]
 
 
 def main() -> None:
-    """Run the command line. An error that a person can act on is one line, not a traceback."""
+    """Run the command line. An expected error is one line on stderr, without a traceback."""
     try:
         app()
     except CloudError as error:
         sys.exit(str(error))
     except NoCredentialsError:
         sys.exit(
-            "No AWS credentials were found. Run aws configure or aws sso login, or set AWS_PROFILE."
+            "No AWS credentials were found. "
+            "Run `aws configure` or `aws sso login`, or set AWS_PROFILE."
         )
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"AWS: {error}")
@@ -43,21 +42,22 @@ def deploy(stage: Stage = "default") -> None:
 
 @app.command()
 def url(stage: Stage = "default") -> None:
-    """Print what the stack made, as shell variables."""
-    deployment.show(Stack(config.load_settings(stage)))
+    """Print the stack's outputs as shell variables."""
+    deployment.print_outputs(Stack(config.load_settings(stage)))
 
 
 @app.command()
 def logs(stage: Stage = "default") -> None:
     """Follow the logs of the API, the functions and the trainings."""
-    groups = Stack(config.load_settings(stage)).log_groups()
-    options = [part for group in groups for part in ("--cw-log-group", group)]
-    os.execvp("sam", ["sam", "logs", "--config-env", stage, "--tail", *options])  # noqa: S606, S607  found on the PATH
+    command = ["sam", "logs", "--config-env", stage, "--tail"]
+    for group in Stack(config.load_settings(stage)).log_groups():
+        command += ["--cw-log-group", group]
+    os.execvp(command[0], command)  # noqa: S606  found on the PATH
 
 
 @app.command()
 def destroy(stage: Stage = "default") -> None:
-    """Delete the stack, and its data only when told so twice."""
+    """Delete the stack, and its data only after two further answers."""
     destruction.destroy(stage)
 
 

@@ -1,22 +1,19 @@
-"""samconfig.toml: what is deployed where. Read and written with SAM's own code, so that both see the same in it."""
+"""samconfig.toml: the settings of each stage."""
 
-import copy
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import boto3
-import click
 import typer
-from samcli.cli.types import CfnParameterOverridesType
-from samcli.commands._utils.template import get_template_parameters
-from samcli.lib.config.exceptions import SamConfigFileReadException
-from samcli.lib.config.samconfig import SamConfig
 
+from cloud import sam
 from cloud.shell import CloudError
 
 FILE = "samconfig.toml"
-TEMPLATE = "template.yaml"
+TEMPLATE = Path("template.yaml")
 TRAINING_TAG = "TrainingTag"
+DEFAULT_STAGE = "default"
 
 
 @dataclass(frozen=True)
@@ -24,12 +21,13 @@ class Settings:
     """One stage: a stack in a region of an account.
 
     Attributes:
-        stage: its name in samconfig.toml, which SAM calls a configuration environment.
+        stage: its name in samconfig.toml, where SAM calls a stage a configuration
+            environment.
         stack: the stack's name.
-        region: where the stack is.
+        region: of the stack.
         profile: of the AWS configuration; None for the usual search for credentials.
-        parameters: every parameter of the template but TrainingTag: samconfig.toml's
-            value, else the default.
+        parameters: every parameter of the template except TrainingTag: the value in
+            samconfig.toml, or the default.
     """
 
     stage: str
@@ -46,90 +44,81 @@ class Settings:
     def overrides(self, training_tag: str) -> list[str]:
         """All parameters for `sam deploy --parameter-overrides`.
 
-        SAM takes them in place of samconfig.toml's, and leaves a parameter that is not
-        named as it was at the last deployment: only naming all makes the file the whole
-        truth.
+        The option replaces the overrides in samconfig.toml. A parameter that the option
+        leaves out keeps its value from the last deployment, so that a line deleted from
+        samconfig.toml would have no effect.
         """
-        return [
-            f'{name}="{value}"'
-            for name, value in {**self.parameters, TRAINING_TAG: training_tag}.items()
-        ]
+        parameters = {**self.parameters, TRAINING_TAG: training_tag}
+        return [f'{name}="{value}"' for name, value in parameters.items()]
 
 
 def load_settings(stage: str) -> Settings:
-    """A stage as it was saved.
+    """A stage's settings in samconfig.toml.
 
     Raises:
-        CloudError: it never was, or it sets what the template does not have.
+        CloudError: the file names no stack and region for the stage, or sets a
+            parameter that the template does not have.
     """
-    saved = _read().get_all(["deploy"], "parameters", stage)
+    saved = sam.Config(FILE).deploy_settings(stage)
     if not saved.get("stack_name") or not saved.get("region"):
         raise CloudError(
-            f"{FILE} names no stack and region for '{stage}': make deploy asks for them in a terminal."
+            f"{FILE} names no stack and region for '{stage}'. "
+            "Run `make deploy` in a terminal, which asks for them."
         )
     return Settings(
         stage,
         saved["stack_name"],
         saved["region"],
         saved.get("profile"),
-        _parameters(saved),
+        _parameters(saved.get("parameter_overrides", [])),
     )
 
 
 def load_or_ask_settings(stage: str) -> Settings:
-    """A stage as it was saved; if it never was, ask for the stack's name and region, and save them.
+    """A stage's settings. Without a saved stack and region, ask for both, and save them.
 
     `sam deploy --guided` would ask for every parameter, and only after the build, which
-    depends on two of them.
+    depends on two of the parameters.
     """
-    file = _read()
-    saved = file.get_all(["deploy"], "parameters", stage)
-    if sys.stdin.isatty() and not (saved.get("stack_name") and saved.get("region")):
-        _ask(file, stage)
+    config = sam.Config(FILE)
+    saved = config.deploy_settings(stage)
+    is_complete = saved.get("stack_name") and saved.get("region")
+    if sys.stdin.isatty() and not is_complete:
+        _ask(config, stage)
     return load_settings(stage)
 
 
-def _read() -> SamConfig:
-    try:
-        return SamConfig(".", FILE)
-    except SamConfigFileReadException as error:
-        raise CloudError(f"{FILE} cannot be read: {error}") from error
-
-
-def _ask(file: SamConfig, stage: str) -> None:
-    if stage not in file.document:
-        file.document[stage] = copy.deepcopy(file.document["default"])
-    stack = typer.prompt(
-        "Stack name", default="digits" if stage == "default" else f"digits-{stage}"
-    )
+def _ask(config: sam.Config, stage: str) -> None:
+    config.copy_stage(DEFAULT_STAGE, stage)
+    proposal = "digits" if stage == DEFAULT_STAGE else f"digits-{stage}"
+    stack = typer.prompt("Stack name", default=proposal)
     region = typer.prompt("AWS region", default=boto3.Session().region_name)
-    file.put(["global"], "parameters", "stack_name", stack, stage)
-    file.put(["global"], "parameters", "region", region, stage)
-    # Where `sam delete` looks for what was uploaded.
-    file.put(["deploy"], "parameters", "s3_prefix", stack, stage)
-    file.flush()
-    typer.echo(f"Saved in {FILE}, where the template's parameters are set as well.")
+    config.set("global", "stack_name", stack, stage)
+    config.set("global", "region", region, stage)
+    # `sam delete` looks for uploaded files under this prefix.
+    config.set("deploy", "s3_prefix", stack, stage)
+    config.save()
+    typer.echo(f"Saved in {FILE}. Set the template's parameters there too.")
 
 
-def _parameters(saved: dict[str, object]) -> dict[str, str]:
-    known = get_template_parameters(TEMPLATE)
+def _parameters(overrides: object) -> dict[str, str]:
+    """The template's parameters: the overrides of samconfig.toml, and the defaults."""
+    declared = sam.read_template(TEMPLATE)["Parameters"]
     try:
-        given = CfnParameterOverridesType().convert(
-            saved.get("parameter_overrides", []), None, None
-        )
-    except click.BadParameter as error:
-        raise CloudError(f"{FILE}, parameter_overrides: {error.message}") from error
-    if unknown := ", ".join(sorted(set(given) - set(known))):
+        overridden = sam.parse_overrides(overrides)
+    except CloudError as error:
+        raise CloudError(f"{FILE}, parameter_overrides: {error}") from error
+    unknown = sorted(overridden.keys() - declared.keys())
+    if unknown:
         raise CloudError(
-            f"{FILE} sets {unknown}, but {TEMPLATE} has no such parameter."
+            f"{FILE} sets {', '.join(unknown)}, but {TEMPLATE} has no such parameter. "
+            "Correct the name or delete the line."
         )
-    defaults = {
-        name: str(about["Default"])
-        for name, about in known.items()
-        if "Default" in about
-    }
-    return {
-        name: value
-        for name, value in {**defaults, **given}.items()
-        if name != TRAINING_TAG
-    }
+    parameters = {}
+    for name, declaration in declared.items():
+        if name in overridden:
+            parameters[name] = overridden[name]
+        elif "Default" in declaration:
+            parameters[name] = str(declaration["Default"])
+    parameters.pop(TRAINING_TAG, None)
+    return parameters

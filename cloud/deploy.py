@@ -1,4 +1,4 @@
-"""Builds and deploys everything: the first time as the tenth."""
+"""`make deploy`: builds everything, and creates or updates the stack."""
 
 import re
 import shlex
@@ -11,23 +11,23 @@ from cloud import config, shell, training_image
 from cloud.stack import Stack
 
 REPOSITORY = "TrainingImages"
-# The runtime of template.yaml.
+# The runtime of the zip functions in template.yaml.
 PYTHON = "python3.11"
 
 
 def deploy(stage: str) -> None:
     """Build, push, and create or update the stack.
 
-    The training image is pushed before a job can name it. A new stack's repository is
-    made with the stack, so there the image follows; where that fails, the next
-    deployment mends it.
+    The training image is pushed before a job definition can name the image. The first
+    deployment creates the repository with the stack, and pushes afterwards. When that
+    push fails, the next deployment pushes again.
     """
+    # Fail now if Docker does not run, and not after the questions and the build.
     shell.output("docker", "version", "--format", "{{.Server.Version}}")
     settings = config.load_or_ask_settings(stage)
     stack = Stack(settings)
-    typer.echo(
-        f"Deploying {settings.stack} to account {stack.account()}, {settings.region}."
-    )
+    account = stack.account()
+    typer.echo(f"Deploying {settings.stack} to account {account}, {settings.region}.")
     stack.require_deployable()
     repository = stack.outputs().get(REPOSITORY)
     _sam_build(stage)
@@ -36,41 +36,34 @@ def deploy(stage: str) -> None:
         training_image.push(stack.session, repository, tag)
     _sam_deploy(settings, tag)
     if not repository:
-        training_image.push(stack.session, stack.require_outputs()[REPOSITORY], tag)
-    show(stack)
+        repository = stack.require_outputs()[REPOSITORY]
+        training_image.push(stack.session, repository, tag)
+    print_outputs(stack)
 
 
-def show(stack: Stack) -> None:
-    """Print what the stack made, as shell variables; how to try it goes to stderr, so that they can be evaluated."""
+def print_outputs(stack: Stack) -> None:
+    """Print the stack's outputs as shell variables.
+
+    The example command goes to stderr, so that a shell can evaluate stdout.
+    """
     outputs = stack.require_outputs()
     curl = outputs.pop("Curl")
-    for name, value in {
-        "Stack": stack.settings.stack,
-        "AwsRegion": stack.settings.region,
-        **outputs,
-    }.items():
-        typer.echo(
-            f"export {re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name).upper()}={shlex.quote(value)}"
-        )
-    typer.echo(f"\nA prediction:\n{curl}", err=True)
+    names = {"Stack": stack.settings.stack, "AwsRegion": stack.settings.region}
+    for name, value in {**names, **outputs}.items():
+        variable = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
+        typer.echo(f"export {variable}={shlex.quote(value)}")
+    typer.echo(f"\nTry a prediction:\n{curl}", err=True)
 
 
 def _sam_build(stage: str) -> None:
-    # SAM installs a layer's packages with the very Python that will run them.
+    # SAM installs a layer's packages with the Python that runs them on Lambda.
     container = [] if shutil.which(PYTHON) else ["--use-container"]
     shell.run("sam", "build", "--config-env", stage, *container)
 
 
 def _sam_deploy(settings: config.Settings, tag: str) -> None:
-    # Without a terminal nobody can confirm.
-    confirm = [] if sys.stdin.isatty() else ["--no-confirm-changeset"]
-    overrides = settings.overrides(tag)
-    shell.run(
-        "sam",
-        "deploy",
-        "--config-env",
-        settings.stage,
-        *confirm,
-        "--parameter-overrides",
-        *overrides,
-    )
+    command = ["sam", "deploy", "--config-env", settings.stage]
+    if not sys.stdin.isatty():
+        # Without a terminal nobody can confirm the changes.
+        command.append("--no-confirm-changeset")
+    shell.run(*command, "--parameter-overrides", *settings.overrides(tag))

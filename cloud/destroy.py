@@ -1,4 +1,4 @@
-"""Deletes the stack, and its data only when told so twice."""
+"""`make destroy`: deletes the stack, and the data only after two further answers."""
 
 import sys
 
@@ -10,10 +10,16 @@ from cloud.stack import Stack
 
 
 def destroy(stage: str) -> None:
-    """Ask, and delete the stack. Its bucket is kept, unless a second and a third answer say otherwise."""
+    """Ask, and delete the stack.
+
+    The bucket is deleted only if the user confirms a second time, and types its name.
+
+    Raises:
+        CloudError: there is no terminal to ask in, or no stack.
+    """
     if not sys.stdin.isatty():
         raise CloudError(
-            "Nothing was deleted: make destroy asks first, so it needs a terminal."
+            "Nothing was deleted: `make destroy` needs a terminal to ask first."
         )
     settings = config.load_settings(stage)
     stack = Stack(settings)
@@ -21,13 +27,14 @@ def destroy(stage: str) -> None:
         raise CloudError(f"There is no stack {settings.stack} in {settings.region}.")
     bucket = stack.outputs().get("Bucket")
     typer.echo(
-        f"This deletes {settings.stack} in {settings.region}, account {stack.account()}: API, keys, images, logs."
+        f"This deletes the stack {settings.stack} in {settings.region}, "
+        f"account {stack.account()}: API, keys, images and logs."
     )
-    typer.confirm("Delete it?", abort=True)
-    with_bucket = bucket is not None and _asked_twice(bucket)
+    typer.confirm("Delete the stack?", abort=True)
+    delete_bucket = bucket is not None and _confirm_bucket(bucket)
     shell.run("sam", "delete", "--config-env", stage, "--no-prompts")
-    if bucket and with_bucket:
-        typer.echo(f"Deleting all versions of everything in {bucket}.")
+    if bucket and delete_bucket:
+        typer.echo(f"Deleting all versions of all objects in {bucket}.")
         stack.delete_bucket(bucket)
     elif bucket:
         typer.echo(
@@ -35,12 +42,10 @@ def destroy(stage: str) -> None:
         )
 
 
-def _asked_twice(bucket: str) -> bool:
+def _confirm_bucket(bucket: str) -> bool:
     if not typer.confirm(
-        f"Delete the bucket {bucket} as well, with all datasets and models, for ever?"
+        f"Delete the bucket {bucket} with all datasets and models forever?"
     ):
         return False
-    return (
-        str(typer.prompt("Then type its name", default="", show_default=False))
-        == bucket
-    )
+    name = typer.prompt("Type the bucket's name", default="", show_default=False)
+    return str(name) == bucket

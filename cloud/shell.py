@@ -5,19 +5,35 @@ import subprocess
 
 
 class CloudError(Exception):
-    """Why a command cannot go on, and what to do about it, in one line."""
+    """A command cannot continue. The message says in one line why, and what to do."""
 
 
 def run(
     *command: str, stdin: str | None = None, variables: dict[str, str] | None = None
 ) -> None:
-    """Run a program that shows its own output."""
-    _run(command, capture=False, stdin=stdin, variables=variables)
+    """Run a program that shows its own output.
+
+    Raises:
+        CloudError: the program is not installed, or fails.
+    """
+    process = _run(command, capture=False, stdin=stdin, variables=variables)
+    if process.returncode:
+        raise _failure(command, "The output above says why.")
 
 
 def output(*command: str) -> str:
-    """What a program prints, stripped. What it says of an error is in the CloudError."""
-    return _run(command, capture=True).stdout.strip()
+    """What a program prints, without spaces around.
+
+    Raises:
+        CloudError: the program is not installed, or fails. The message ends with the
+            last line of the program's own message.
+    """
+    process = _run(command, capture=True)
+    if process.returncode:
+        lines = process.stderr.strip().splitlines()
+        reason = lines[-1] if lines else f"exit status {process.returncode}"
+        raise _failure(command, reason)
+    return process.stdout.strip()
 
 
 def _run(
@@ -28,7 +44,7 @@ def _run(
     variables: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command,
             input=stdin,
             env=os.environ | (variables or {}),
@@ -38,11 +54,9 @@ def _run(
         )
     except FileNotFoundError as error:
         raise CloudError(
-            f"There is no command '{command[0]}' on the PATH: install it."
+            f"The command `{command[0]}` is not on the PATH. Install it."
         ) from error
-    if done.returncode:
-        said = done.stderr.strip().splitlines() if capture else ["it says why above."]
-        raise CloudError(
-            f"`{' '.join(command[:2])}` failed: {said[-1] if said else f'exit status {done.returncode}'}"
-        )
-    return done
+
+
+def _failure(command: tuple[str, ...], reason: str) -> CloudError:
+    return CloudError(f"`{' '.join(command[:2])}` failed: {reason}")

@@ -1,4 +1,4 @@
-"""What AWS says of the stack."""
+"""The stack of a stage, as AWS describes it."""
 
 from functools import cached_property
 from typing import Any
@@ -9,93 +9,94 @@ from botocore.exceptions import ClientError
 from cloud.config import Settings
 from cloud.shell import CloudError
 
-# Of a stack whose creation or deletion failed: it can be deleted, and nothing else.
-DEAD = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
+# A stack in one of these states can only be deleted.
+DELETE_ONLY = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
+# The names of the log groups among the stack's resources, in JMESPath.
+LOG_GROUPS = (
+    "StackResourceSummaries[?ResourceType=='AWS::Logs::LogGroup'].PhysicalResourceId"
+)
 
 
 class Stack:
-    """The stack of a stage, which need not exist."""
+    """A stack, which need not exist."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     @cached_property
     def session(self) -> boto3.Session:
-        """For clients of the stack's region and account."""
+        """Makes clients for the stack's region and account."""
         return boto3.Session(
             region_name=self.settings.region, profile_name=self.settings.profile
         )
 
     def account(self) -> str:
-        """The account that the credentials are of."""
+        """The account of the credentials."""
         return str(self.session.client("sts").get_caller_identity()["Account"])
 
     def describe(self) -> dict[str, Any] | None:
         """CloudFormation's description; None without a stack."""
+        client = self.session.client("cloudformation")
         try:
-            answer = self.session.client("cloudformation").describe_stacks(
-                StackName=self.settings.stack
-            )
+            answer = client.describe_stacks(StackName=self.settings.stack)
         except ClientError as error:
+            # CloudFormation has no error code of its own for a stack that is missing.
             if "does not exist" in str(error):
                 return None
             raise
         return dict(answer["Stacks"][0])
 
     def outputs(self) -> dict[str, str]:
-        """By name; none without a stack, and before it was first deployed."""
-        described = self.describe() or {}
-        return {
-            output["OutputKey"]: output["OutputValue"]
-            for output in described.get("Outputs", [])
-        }
+        """Values by name: an empty dictionary without a stack or a finished deployment."""
+        description = self.describe() or {}
+        outputs = description.get("Outputs", [])
+        return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
     def require_outputs(self) -> dict[str, str]:
-        """By name.
+        """Values by name.
 
         Raises:
-            CloudError: there is no such stack, or it was never deployed to the end.
+            CloudError: there is no stack, or its deployment never finished.
         """
-        if outputs := self.outputs():
-            return outputs
-        raise CloudError(
-            f"{self.settings.stack} is not deployed in {self.settings.region}. Run make deploy."
-        )
+        outputs = self.outputs()
+        if not outputs:
+            raise CloudError(
+                f"{self.settings.stack} is not deployed in {self.settings.region}. "
+                "Run `make deploy`."
+            )
+        return outputs
 
     def require_deployable(self) -> None:
-        """See that CloudFormation would take a deployment, before minutes are spent on a build.
+        """Check, before a build of minutes, that CloudFormation would accept a deployment.
 
         Raises:
-            CloudError: it would not.
+            CloudError: the stack can only be deleted, or is being changed.
         """
         status = (self.describe() or {}).get("StackStatus", "")
         name = self.settings.stack
-        if status in DEAD:
+        if status in DELETE_ONLY:
             raise CloudError(
-                f"{name} is {status} and can only be deleted: its events say why. Run make destroy."
+                f"{name} is {status} and can only be deleted. Its events in the "
+                "CloudFormation console say why. Run `make destroy`."
             )
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-            raise CloudError(f"{name} is {status}: wait until that is done.")
+            raise CloudError(f"{name} is {status}. Wait until that has ended.")
 
     def log_groups(self) -> list[str]:
-        """Of the API, the functions and the trainings.
+        """The names of the log groups of the API, the functions and the trainings.
 
         Raises:
-            CloudError: there is no such stack.
+            CloudError: there is no stack.
         """
         self.require_outputs()
-        pages = self.session.client("cloudformation").get_paginator(
-            "list_stack_resources"
-        )
-        return [
-            resource["PhysicalResourceId"]
-            for page in pages.paginate(StackName=self.settings.stack)
-            for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == "AWS::Logs::LogGroup"
-        ]
+        client = self.session.client("cloudformation")
+        paginator = client.get_paginator("list_stack_resources")
+        pages = paginator.paginate(StackName=self.settings.stack)
+        groups: list[str] = list(pages.search(LOG_GROUPS))
+        return groups
 
     def delete_bucket(self, name: str) -> None:
-        """Delete a bucket with every version of everything in it."""
+        """Delete a bucket, with all versions of all its objects."""
         bucket = self.session.resource("s3").Bucket(name)
         bucket.object_versions.delete()
         bucket.delete()

@@ -1,4 +1,4 @@
-"""The image that trainings run. SAM builds and pushes functions' images only."""
+"""The container image of trainings. SAM builds and pushes the images of functions only."""
 
 import base64
 
@@ -7,6 +7,7 @@ import boto3
 from cloud import shell
 
 NAME = "digits-training"
+# Everything that training/Dockerfile copies.
 SOURCES = (
     "training",
     "layers/shared",
@@ -14,62 +15,47 @@ SOURCES = (
     "functions/predict/model",
     "example",
 )
+# Of the 64 hexadecimal digits of the image's SHA-256: enough to tell all images apart.
+TAG_CHARACTERS = 16
 
 
 def build(*, gpu: bool) -> str:
-    """Build the image, and return its tag: what it holds, so that a tag is never two images."""
-    shell.run(
-        *(
-            "docker",
-            "build",
-            "--file",
-            "training/Dockerfile",
-            "--tag",
-            NAME,
-            "--platform",
-            "linux/amd64",
-        ),
-        *("--build-arg", f"REQUIREMENTS={'training-gpu' if gpu else 'training'}"),
-        *("--build-arg", f"REVISION={_revision()}"),
-        ".",
-        # BuildKit would put the time of the build into the image, and the same sources
-        # would be another one.
-        variables={"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
-    )
-    return shell.output(
-        "docker", "image", "inspect", "--format", "{{.Id}}", NAME
-    ).removeprefix("sha256:")[:16]
+    """Build the image.
+
+    Returns:
+        The image's tag, made from its content: one tag never names two images.
+    """
+    requirements = "training-gpu" if gpu else "training"
+    command = ["docker", "build", "--file", "training/Dockerfile", "--tag", NAME]
+    command += ["--platform", "linux/amd64"]
+    command += ["--build-arg", f"REQUIREMENTS={requirements}"]
+    command += ["--build-arg", f"REVISION={_revision()}"]
+    # BuildKit's attestations hold the time of the build, and would give the same
+    # sources another tag.
+    variables = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    shell.run(*command, ".", variables=variables)
+    image_id = shell.output("docker", "image", "inspect", "--format", "{{.Id}}", NAME)
+    return image_id.removeprefix("sha256:")[:TAG_CHARACTERS]
 
 
 def push(session: boto3.Session, repository: str, tag: str) -> None:
-    """Push the image that was built last to a repository, unless the tag is there."""
+    """Push the last image that was built, unless the repository has the tag."""
     ecr = session.client("ecr")
     registry, _, name = repository.partition("/")
     try:
         ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])
     except ecr.exceptions.ImageNotFoundException:
-        token = ecr.get_authorization_token()["authorizationData"][0][
-            "authorizationToken"
-        ]
-        user, _, password = base64.b64decode(token).decode().partition(":")
-        shell.run(
-            "docker",
-            "login",
-            "--username",
-            user,
-            "--password-stdin",
-            registry,
-            stdin=password,
-        )
+        authorization = ecr.get_authorization_token()["authorizationData"][0]
+        token = base64.b64decode(authorization["authorizationToken"]).decode()
+        user, _, password = token.partition(":")
+        login = ["docker", "login", "--username", user, "--password-stdin", registry]
+        shell.run(*login, stdin=password)
         shell.run("docker", "tag", NAME, f"{repository}:{tag}")
         shell.run("docker", "push", f"{repository}:{tag}")
 
 
 def _revision() -> str:
-    """The last commit that changed what the image is made of, marked if that has changed since."""
+    """The last commit that changed a source of the image, marked if a source has changed since."""
     commit = shell.output("git", "log", "-1", "--format=%h", "--", *SOURCES)
-    return (
-        f"{commit}-dirty"
-        if shell.output("git", "status", "--porcelain", "--", *SOURCES)
-        else commit
-    )
+    changes = shell.output("git", "status", "--porcelain", "--", *SOURCES)
+    return f"{commit}-dirty" if changes else commit

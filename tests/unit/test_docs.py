@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import typer.main
-from samcli.yamlhelper import yaml_parse
 
+from cloud.sam import read_template
 from local import template
 from local.cli import app
 from tests.conftest import ROOT
@@ -55,9 +55,7 @@ def found(wanted: re.Pattern[str]) -> set[Any]:
 
 
 def printed_by_make_url() -> set[str]:
-    outputs = yaml_parse((ROOT / "template.yaml").read_text())["Outputs"].keys() - {
-        "Curl"
-    }
+    outputs = read_template(ROOT / "template.yaml")["Outputs"].keys() - {"Curl"}
     return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper() for name in outputs} | {
         "STACK",
         "AWS_REGION",

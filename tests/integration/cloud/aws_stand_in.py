@@ -1,4 +1,4 @@
-"""Stands for `aws`, the AWS CLI: its commands `configure` and `s3` as far as docs/ use them, and any operation."""
+"""Stands in for the AWS CLI: `configure` and `s3` as far as docs/ use them, and any operation."""
 
 import fnmatch
 import json
@@ -11,7 +11,7 @@ import boto3
 import jmespath  # type: ignore[import-untyped]
 from botocore import xform_name
 
-# Whatever service the reader asks for.
+# Of any service, so clients have no type.
 SESSION: Any = boto3.Session()
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
@@ -45,32 +45,37 @@ def copy(source: str, target: str, options: list[str]) -> None:
         s3.upload_file(source, bucket, key)
         return
     directive = options[options.index("--metadata-directive") + 1]
-    found = dict(zip(("Bucket", "Key"), split(source), strict=True))
+    source_bucket, source_key = split(source)
     s3.copy_object(
-        CopySource=found, Bucket=bucket, Key=key, MetadataDirective=directive
+        CopySource={"Bucket": source_bucket, "Key": source_key},
+        Bucket=bucket,
+        Key=key,
+        MetadataDirective=directive,
     )
 
 
 def sync(source: str, target: str, pattern: str) -> None:
     s3 = SESSION.client("s3")
-    for entry in s3.list_objects_v2(Bucket=split(source)[0])["Contents"]:
-        if not fnmatch.fnmatch(entry["Key"], pattern):
-            found = {"Bucket": split(source)[0], "Key": entry["Key"]}
-            s3.copy_object(CopySource=found, Bucket=split(target)[0], Key=entry["Key"])
+    (source_bucket, _), (target_bucket, _) = split(source), split(target)
+    for entry in s3.list_objects_v2(Bucket=source_bucket)["Contents"]:
+        key = entry["Key"]
+        if not fnmatch.fnmatch(key, pattern):
+            location = {"Bucket": source_bucket, "Key": key}
+            s3.copy_object(CopySource=location, Bucket=target_bucket, Key=key)
 
 
 def call(service: str, operation: str, options: list[str]) -> None:
-    """An operation by the names that AWS' own description of it has; a name that it lacks is an error."""
+    """Call an operation by its name in AWS' service description. An unknown name is an error."""
     client = SESSION.client("s3" if service == "s3api" else service)
     model = client.meta.service_model
-    name = {xform_name(name, "-"): name for name in model.operation_names}[operation]
-    known = model.operation_model(name).input_shape
-    members = (
-        {xform_name(name, "-"): (name, shape) for name, shape in known.members.items()}
-        if known
-        else {}
-    )
-    query, words = "@", iter(options)
+    names = {xform_name(name, "-"): name for name in model.operation_names}
+    name = names[operation]
+    shape = model.operation_model(name).input_shape
+    members = {}
+    for member, kind in (shape.members if shape else {}).items():
+        members[xform_name(member, "-")] = (member, kind)
+    query = "@"
+    words = iter(options)
     arguments: dict[str, Any] = {}
     for word in words:
         match word.removeprefix("--"):
@@ -79,21 +84,25 @@ def call(service: str, operation: str, options: list[str]) -> None:
             case "output":
                 assert next(words) == "text"
             case option:
-                member, shape = members[option]
-                arguments[member] = (
-                    True if shape.type_name == "boolean" else value(next(words), shape)
-                )
+                member, kind = members[option]
+                is_flag = kind.type_name == "boolean"
+                arguments[member] = True if is_flag else value(next(words), kind)
     answer = getattr(client, xform_name(name))(**arguments)
     del answer["ResponseMetadata"]
-    found = jmespath.search(query, answer)
-    text = "\t".join(found) if isinstance(found, list) else found
-    sys.stdout.write(
-        f"{text if isinstance(text, str) else json.dumps(text, default=str)}\n"
-    )
+    write(jmespath.search(query, answer))
+
+
+def write(result: Any) -> None:
+    """Write a result as `--output text` does, or as JSON."""
+    if isinstance(result, list):
+        result = "\t".join(result)
+    if not isinstance(result, str):
+        result = json.dumps(result, default=str)
+    sys.stdout.write(f"{result}\n")
 
 
 def value(word: str, shape: Any) -> Any:
-    """A string, or the CLI's shorthand for a list with one structure."""
+    """A string, or a list of one structure in the CLI's shorthand."""
     if shape.type_name != "list":
         return word
     return [dict(pair.split("=", 1) for pair in word.split(","))]

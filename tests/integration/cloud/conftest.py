@@ -1,4 +1,4 @@
-"""A checkout to deploy from: the real template and samconfig.toml, real git and AWS' stand-in moto, recorded tools."""
+"""A checkout to deploy from. AWS is moto. `sam` and `docker` only record their calls."""
 
 import json
 import os
@@ -15,11 +15,12 @@ import boto3
 import pytest
 
 from tests.conftest import need
+from tests.docs import write_tool
 
 ROOT = Path(__file__).parents[3]
 REGION = "eu-west-1"
 SECONDS = 60
-# What moto's CloudFormation can hold of the stack.
+# The part of the stack that moto's CloudFormation supports.
 TEMPLATE = """
 Parameters: {TrainingTag: {Type: String}}
 Resources:
@@ -40,7 +41,7 @@ Outputs:
 
 
 class Checkout:
-    """The folder with the files that are read, and one with the tools."""
+    """A folder with the files that a deployment reads, and a folder with the tools."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "checkout"
@@ -51,19 +52,12 @@ class Checkout:
         self.name = f"digits-{uuid.uuid4().hex[:8]}"
         for file in ("template.yaml", "samconfig.toml"):
             shutil.copy(ROOT / file, self.folder)
-        # A configuration that was deployed from here must not be one that is deployed by tests.
-        self.config.write_text(
-            re.sub(
-                r"(?m)^(stack_name|region|s3_prefix) = .*\n",
-                "",
-                self.config.read_text(),
-            )
-        )
+        # Tests must not deploy to the stack that was deployed from this checkout.
+        own_stack = r"(?m)^(stack_name|region|s3_prefix) = .*\n"
+        self.config.write_text(re.sub(own_stack, "", self.config.read_text()))
+        stand_in = Path(__file__).with_name("stand_in.py").read_text()
         for name in ("sam", "docker"):
-            (self.tools / name).write_text(
-                f"#!{sys.executable}\n{(Path(__file__).parent / 'stand_in.py').read_text()}"
-            )
-            (self.tools / name).chmod(0o755)
+            write_tool(self.tools / name, Path(sys.executable), stand_in)
         self.tell("template", TEMPLATE)
         self.tell("image", f"sha256:{'1a' * 32}")
         self.tell("failing", "nothing")
@@ -75,7 +69,7 @@ class Checkout:
         return self.folder / "samconfig.toml"
 
     def save(self, *parameters: str) -> None:
-        """Write the configuration of a stack, as it is after the first deployment."""
+        """Write the samconfig.toml that the first deployment leaves."""
         overrides = f"parameter_overrides = {[*parameters]}"
         text = re.sub(
             r"(?m)^parameter_overrides = .*", overrides, self.config.read_text()
@@ -84,7 +78,7 @@ class Checkout:
         self.config.write_text(text.replace("global.parameters]\n", saved))
 
     def create_stack(self) -> str:
-        """A stack as if it had been deployed; its bucket."""
+        """Create a deployed stack, and return its bucket."""
         self.save()
         client = boto3.client("cloudformation", region_name=REGION)
         client.create_stack(
@@ -93,11 +87,8 @@ class Checkout:
             Parameters=[{"ParameterKey": "TrainingTag", "ParameterValue": "a"}],
         )
         outputs = client.describe_stacks(StackName=self.name)["Stacks"][0]["Outputs"]
-        return next(
-            str(output["OutputValue"])
-            for output in outputs
-            if output["OutputKey"] == "Bucket"
-        )
+        values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+        return str(values["Bucket"])
 
     def use_real_sam(self) -> None:
         (self.tools / "sam").unlink()
@@ -106,7 +97,7 @@ class Checkout:
         (self.tools / file).write_text(text)
 
     def calls(self) -> list[list[str]]:
-        """How the tools were called since this was last asked."""
+        """The calls of the tools since the last look."""
         path = self.tools / "calls"
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
@@ -118,20 +109,12 @@ class Checkout:
         return parameters
 
     def commit(self, file: str) -> str:
-        """Commit a new file; the commit."""
+        """Commit a new file, and return the commit."""
         (self.folder / file).parent.mkdir(exist_ok=True)
         (self.folder / file).touch()
         self.git("add", file)
-        self.git(
-            "-c",
-            "user.name=test",
-            "-c",
-            "user.email=test@example.org",
-            "commit",
-            "--quiet",
-            "--message",
-            file,
-        )
+        author = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+        self.git(*author, "commit", "--quiet", "--message", file)
         return self.git("rev-parse", "--short", "HEAD")
 
     def git(self, *arguments: str) -> str:
@@ -153,7 +136,7 @@ class Checkout:
         )
 
     def cloud_in_terminal(self, *arguments: str, answers: str) -> tuple[int, str]:
-        """Run the command line in a terminal where somebody types; its exit status and what it said."""
+        """Run the command line in a terminal, and return its exit status and output."""
         command = [sys.executable, "-m", "cloud", *arguments]
         keyboard, terminal = pty.openpty()
         os.write(keyboard, answers.encode())
@@ -177,22 +160,18 @@ class Checkout:
 def checkout(
     tmp_path: Path, moto_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> Checkout:
-    """It is the working folder, and its tools come first on the PATH."""
+    """A checkout that is the working folder, with its tools first on the PATH."""
     made = Checkout(tmp_path)
     monkeypatch.chdir(made.folder)
-    monkeypatch.setenv(
-        "PATH",
-        os.pathsep.join(
-            [str(made.tools), str(Path(sys.executable).parent), os.environ["PATH"]]
-        ),
-    )
+    folders = [str(made.tools), str(Path(sys.executable).parent), os.environ["PATH"]]
+    monkeypatch.setenv("PATH", os.pathsep.join(folders))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    # SAM asks the internet for newer versions, but once a week only.
+    # SAM asks the internet for newer versions, once a week.
     (tmp_path / "metadata.json").write_text(
         json.dumps({"telemetryEnabled": False, "lastVersionCheck": time.time()})
     )

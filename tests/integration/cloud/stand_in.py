@@ -1,19 +1,17 @@
-"""Stands for `docker`, and for `sam build` and `sam deploy`: notes how it was called, and does to AWS what they do.
+"""Stands in for `docker`, `sam build` and `sam deploy`: records each call, and changes AWS."""
 
-It lies under their names in a folder on the PATH; files beside it say what to do.
+The file lies under the names `docker` and `sam` in a folder on the PATH. Files beside it
+say which call fails, and which image `docker build` makes.
 """
 
 import json
 import sys
 from pathlib import Path
 
-if sys.argv[1] in {
-    "deploy",
-    "push",
-}:  # the other calls are many, and these take half a second
+if sys.argv[1] in {"deploy", "push"}:  # The imports take half a second.
     import boto3
-    from samcli.cli.types import CfnParameterOverridesType
-    from samcli.lib.config.samconfig import SamConfig
+
+    from cloud import sam
 
 HERE = Path(__file__).parent
 
@@ -37,9 +35,9 @@ def main() -> None:
 
 def deploy(options: list[str]) -> None:
     stage = options[options.index("--config-env") + 1]
-    config = SamConfig(".", "samconfig.toml").get_all(["deploy"], "parameters", stage)
+    config = sam.Config("samconfig.toml").deploy_settings(stage)
     overrides = options[options.index("--parameter-overrides") + 1 :]
-    parameters = CfnParameterOverridesType().convert(overrides, None, None)
+    parameters = sam.parse_overrides(overrides)
     (HERE / "parameters").write_text(json.dumps(parameters))
     client = boto3.client("cloudformation", region_name=config["region"])
     stacks = client.describe_stacks()["Stacks"]
@@ -48,7 +46,8 @@ def deploy(options: list[str]) -> None:
     }
     name, tag = config["stack_name"], parameters["TrainingTag"]
     if tags.get(name) != tag:  # as with --no-fail-on-empty-changeset
-        (client.update_stack if name in tags else client.create_stack)(
+        change_stack = client.update_stack if name in tags else client.create_stack
+        change_stack(
             StackName=name,
             TemplateBody=(HERE / "template").read_text(),
             Parameters=[{"ParameterKey": "TrainingTag", "ParameterValue": tag}],

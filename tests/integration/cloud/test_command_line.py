@@ -1,4 +1,4 @@
-"""`python -m cloud`, in a process of its own: its errors are one line, and it deletes nothing unasked."""
+"""`python -m cloud` in a process: errors are one line, and nothing is deleted without a question."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.integration.cloud.conftest import REGION, SECONDS, Checkout
 
-# S3 lists and deletes a thousand at a time.
+# S3 lists and deletes at most 1000 objects per request.
 VERSIONS = 1005
 
 
@@ -31,21 +31,13 @@ def test_logs_follows_every_log_group_of_the_stack(checkout: Checkout) -> None:
     checkout.create_stack()
     checkout.use_real_sam()
     client = boto3.client("logs", region_name=REGION)
-    for group in client.describe_log_groups(logGroupNamePrefix=checkout.name)[
-        "logGroups"
-    ]:
-        client.create_log_stream(
-            logGroupName=group["logGroupName"], logStreamName="stream"
-        )
-        event = {
-            "timestamp": int(time.time() * 1000),
-            "message": group["logGroupName"].split("-")[2],
-        }
-        client.put_log_events(
-            logGroupName=group["logGroupName"],
-            logStreamName="stream",
-            logEvents=[event],
-        )
+    groups = client.describe_log_groups(logGroupNamePrefix=checkout.name)
+    for group in groups["logGroups"]:
+        stream = {"logGroupName": group["logGroupName"], "logStreamName": "stream"}
+        resource = group["logGroupName"].split("-")[2]
+        event = {"timestamp": int(time.time() * 1000), "message": resource}
+        client.create_log_stream(**stream)
+        client.put_log_events(**stream, logEvents=[event])
 
     following = subprocess.Popen(
         [sys.executable, "-m", "cloud", "logs"], stdout=subprocess.PIPE, text=True
@@ -60,15 +52,15 @@ def test_logs_follows_every_log_group_of_the_stack(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"),
+    ("answers", "message"),
     [
-        pytest.param("y\nn\n", "Kept", id="asked once"),
-        pytest.param("y\ny\nsomething else\n", "Kept", id="asked twice and not meant"),
-        pytest.param("y\ny\n{bucket}\n", "Deleting all versions", id="asked twice"),
+        pytest.param("y\nn\n", "Kept", id="bucket not confirmed"),
+        pytest.param("y\ny\nanother name\n", "Kept", id="wrong name typed"),
+        pytest.param("y\ny\n{bucket}\n", "Deleting all versions", id="name typed"),
     ],
 )
-def test_destroy_deletes_the_bucket_only_when_asked_twice(
-    checkout: Checkout, answers: str, told: str
+def test_destroy_deletes_the_bucket_only_after_its_name_is_typed(
+    checkout: Checkout, answers: str, message: str
 ) -> None:
     bucket = checkout.create_stack()
     checkout.use_real_sam()
@@ -76,16 +68,14 @@ def test_destroy_deletes_the_bucket_only_when_asked_twice(
     for _ in range(2):
         s3.put_object(Bucket=bucket, Key="models/1/model.tflite", Body=b"model")
 
-    status, said = checkout.cloud_in_terminal(
+    status, output = checkout.cloud_in_terminal(
         "destroy", answers=answers.format(bucket=bucket)
     )
 
-    assert status == 0, said
+    assert status == 0, output
+    assert message in output
     assert not stack_exists(checkout)
-    assert (bucket in {found["Name"] for found in s3.list_buckets()["Buckets"]}) == (
-        told == "Kept"
-    )
-    assert told in said
+    assert bucket_exists(bucket) == (message == "Kept")
 
 
 @pytest.mark.long
@@ -99,13 +89,13 @@ def test_a_bucket_is_deleted_with_all_versions_and_delete_markers(
         s3.put_object(Bucket=bucket, Key=f"jobs/{number % 300}", Body=b"")
     s3.delete_object(Bucket=bucket, Key="jobs/7")
 
-    status, said = checkout.cloud_in_terminal("destroy", answers=f"y\ny\n{bucket}\n")
+    status, output = checkout.cloud_in_terminal("destroy", answers=f"y\ny\n{bucket}\n")
 
-    assert status == 0, said
-    assert bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}
+    assert status == 0, output
+    assert not bucket_exists(bucket)
 
 
-def test_destroy_that_is_not_meant_deletes_nothing(checkout: Checkout) -> None:
+def test_destroy_deletes_nothing_without_a_yes(checkout: Checkout) -> None:
     checkout.create_stack()
 
     status, _ = checkout.cloud_in_terminal("destroy", answers="n\n")
@@ -125,7 +115,7 @@ def test_destroy_without_a_terminal_deletes_nothing(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("command", ["url", "logs", "deploy"])
-def test_a_stage_that_was_never_deployed_is_one_line(
+def test_an_unknown_stage_is_reported_in_one_line(
     checkout: Checkout, command: str
 ) -> None:
     done = checkout.cloud(command)
@@ -138,7 +128,7 @@ def test_a_stage_that_was_never_deployed_is_one_line(
 
 
 @pytest.mark.parametrize("command", ["url", "logs"])
-def test_a_stack_that_is_not_there_is_one_line(
+def test_a_missing_stack_is_reported_in_one_line(
     checkout: Checkout, command: str
 ) -> None:
     checkout.save()
@@ -148,16 +138,16 @@ def test_a_stack_that_is_not_there_is_one_line(
     assert done.returncode == 1
     assert (
         done.stderr
-        == f"{checkout.name} is not deployed in {REGION}. Run make deploy.\n"
+        == f"{checkout.name} is not deployed in {REGION}. Run `make deploy`.\n"
     )
 
 
 @pytest.mark.parametrize(
-    ("parameter", "told"),
+    ("parameter", "message"),
     [
         (
             "TrainingComputer=GPU",
-            "samconfig.toml sets TrainingComputer, but template.yaml has no such parameter.\n",
+            "samconfig.toml sets TrainingComputer, but template.yaml has no such parameter. ",
         ),
         (
             "TrainingCompute",
@@ -165,20 +155,20 @@ def test_a_stack_that_is_not_there_is_one_line(
         ),
     ],
 )
-def test_a_wrong_parameter_is_one_line(
-    checkout: Checkout, parameter: str, told: str
+def test_a_wrong_parameter_is_reported_in_one_line(
+    checkout: Checkout, parameter: str, message: str
 ) -> None:
     checkout.save(parameter)
 
     done = checkout.cloud("url")
 
     assert done.returncode == 1
-    assert done.stderr.startswith(told)
+    assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "message"),
     [
         ({"AWS_EC2_METADATA_DISABLED": "true"}, "No AWS credentials were found."),
         (
@@ -187,11 +177,11 @@ def test_a_wrong_parameter_is_one_line(
         ),
     ],
 )
-def test_missing_credentials_are_one_line(
+def test_missing_credentials_are_reported_in_one_line(
     checkout: Checkout,
     monkeypatch: pytest.MonkeyPatch,
     variables: dict[str, str],
-    told: str,
+    message: str,
 ) -> None:
     checkout.save()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -204,15 +194,19 @@ def test_missing_credentials_are_one_line(
     done = checkout.cloud("url")
 
     assert done.returncode == 1
-    assert done.stderr.startswith(told)
+    assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
 
 
+def bucket_exists(name: str) -> bool:
+    buckets = boto3.client("s3", region_name=REGION).list_buckets()["Buckets"]
+    return name in {bucket["Name"] for bucket in buckets}
+
+
 def stack_exists(checkout: Checkout) -> bool:
+    client = boto3.client("cloudformation", region_name=REGION)
     try:
-        boto3.client("cloudformation", region_name=REGION).describe_stacks(
-            StackName=checkout.name
-        )
+        client.describe_stacks(StackName=checkout.name)
     except ClientError:
         return False
     return True

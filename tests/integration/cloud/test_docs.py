@@ -1,7 +1,7 @@
 """docs/deploy.md and docs/operations.md, pasted into a shell block by block.
 
-AWS is moto's server, `aws`, `sam` and `docker` are stand-ins, and the API is the
-service on this machine, whose store is the bucket.
+AWS is moto's server. `aws`, `sam` and `docker` are stand-ins. The API is the service on
+this machine, with the bucket as its store.
 """
 
 import json
@@ -9,13 +9,14 @@ import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from samcli.yamlhelper import yaml_parse
 
+from cloud.sam import read_template
 from digits.store import Store
 from tests.conftest import ROOT
 from tests.docs import Shell, blocks, copy_checkout, write_tool
@@ -23,9 +24,9 @@ from tests.integration.cloud.conftest import REGION, Checkout
 from tests.integration.conftest import Service
 
 DOCUMENTS = ("docs/deploy.md", "docs/operations.md")
-# tests/e2e/test_docs.py runs these.
+# tests/e2e/test_docs.py runs the blocks of this section.
 IN_CONTAINERS = "On one machine, in containers"
-# What the documents take for examples.
+# Names that the documents use in examples.
 DELETED = "models/20260112T140530Z-0a1b2c3d/model.tflite"
 OLD_BUCKET = "digits-bucket-0a1b2c3d4e5f"
 KEPT, LEFT = "datasets/old", "raw/old.npz"
@@ -34,7 +35,7 @@ CONVERTED_SECONDS = 30
 
 @dataclass(frozen=True)
 class Deployed:
-    """A stack, as far as the documents use it."""
+    """The part of a stack that the documents use."""
 
     checkout: Checkout
     service: Service
@@ -52,7 +53,7 @@ def create_bucket(name: str) -> Any:
 
 
 def create_stack(checkout: Checkout, outputs: dict[str, str]) -> None:
-    """One that is there already, and one that `sam deploy` makes, with the same outputs."""
+    """Create a stack, and give `sam deploy` a template with the same outputs."""
     images = {
         "Type": "AWS::ECR::Repository",
         "Properties": {"RepositoryName": {"Ref": "AWS::StackName"}},
@@ -110,13 +111,10 @@ def deployed(
         "FailedEvents": boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"],
         "DashboardUrl": "https://dashboard.test/",
     }
-    assert (
-        outputs.keys()
-        == yaml_parse((ROOT / "template.yaml").read_text())["Outputs"].keys()
-    )
+    assert outputs.keys() == read_template(ROOT / "template.yaml")["Outputs"].keys()
     create_stack(checkout, outputs)
     yield Deployed(checkout, service, Store(f"s3://{name}"), key)
-    # A training goes on without the service, unless it is cancelled.
+    # A training continues after the service stops, unless the training is cancelled.
     for job in service.client.get("/train").json()["jobs"]:
         service.client.delete(f"/train/{job['job_id']}")
     service.stop()
@@ -144,9 +142,9 @@ def test_deploying_and_operating_run_as_pasted(
         {"MNIST_NPZ": str(tiny_npz)},
     )
     try:
-        for block in [block for document in DOCUMENTS for block in blocks(document)]:
+        for block in chain.from_iterable(map(blocks, DOCUMENTS)):
             if block.section != IN_CONTAINERS:
-                # The reader is told to see to it in the list of datasets.
+                # The documents tell the reader to wait for the list of datasets.
                 service.wait(converted, CONVERTED_SECONDS)
                 shell.run(block.text)
     finally:
@@ -156,6 +154,6 @@ def test_deploying_and_operating_run_as_pasted(
     assert job["reason"].startswith("Cancelled by")
     assert service.client.get("/models").json()["live"] == "bundled"
     assert not boto3.client("apigateway").get_api_key(apiKey=deployed.key)["enabled"]
-    found = {entry.key for entry in store.entries("")}
-    assert {"raw/mnist.npz", "raw/mine.npz", DELETED, KEPT} <= found
-    assert LEFT not in found
+    keys = {entry.key for entry in store.entries("")}
+    assert {"raw/mnist.npz", "raw/mine.npz", DELETED, KEPT} <= keys
+    assert LEFT not in keys
