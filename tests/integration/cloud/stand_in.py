@@ -1,4 +1,4 @@
-"""Stands in for `docker`, `sam build` and `sam deploy`: records each call, and changes AWS."""
+"""Stands in for `docker`, `sam build` and `sam deploy`: records each call, and changes AWS.
 
 The file lies under the names `docker` and `sam` in a folder on the PATH. Files beside it
 say which call fails, and which image `docker build` makes.
