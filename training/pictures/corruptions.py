@@ -1,292 +1,376 @@
-"""Digits damaged in the fifteen ways of MNIST-C, at five severities each.
+"""The fifteen corruptions of MNIST-C, at five severities each.
 
-After Mu and Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision", 2019,
-written from the paper's descriptions. Noise, brightness and fog are as severe as where
-the paper takes them from (Hendrycks and Dietterich, "Benchmarking Neural Network
-Robustness to Common Corruptions and Perturbations", 2019). The other severities are
-ours, from what is hardly seen to what a person still reads, if with an effort.
+After Mu and Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision", 2019, with
+the settings of their code (https://github.com/google-research/mnist-c). Their code has
+one setting for four of the corruptions: stripe, dotted line, zigzag and canny edges.
+Severity 1 of the four has that setting, the other severities are ours.
 """
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
-from PIL import Image, ImageDraw
+from numpy.typing import ArrayLike
+from scipy.ndimage import affine_transform, gaussian_filter
+from skimage.feature import canny
+from skimage.util import random_noise
 
-from digits.arrays import Floats, Pixels
+from digits.arrays import Floats, Mask, Pixels
 from digits.digit import SIDE
 
 SEVERITIES = range(1, 6)
 
-Corruption = Callable[[Floats, int, np.random.Generator], Floats]
-
 _ROWS, _COLUMNS = np.indices((SIDE, SIDE))
-_MIDDLE = (SIDE - 1) / 2
-# The slope that an edge has at least, and twice that somewhere along it.
-_WEAKEST = 0.1
+_CENTRE = np.full(2, (SIDE - 1) / 2)
+# A line is drawn as 1 + log(1 - distance / 2.3), which is 0 from 1.45 pixels on.
+_LINE_REACH = 2.3
+# In pixels: the dotted line is 2 pixels on, 2 pixels off.
+_DOT = 2
+# In pixels: from which column to which a zigzag runs, and the length and the height of
+# half a zigzag.
+_ZIGZAG_START, _ZIGZAG_END = 2, 25
+_ZIGZAG_LENGTH = _ZIGZAG_HEIGHT = 2
+# Clouds are refined from 1 to 256 pixels a side, all of them up to 32.
+_CLOUD_LEVELS, _WHOLE_LEVELS = 8, 5
+# In pixels: a margin of the corner keeps the pixels with wrong neighbours outside.
+_CLOUD_MARGIN = 32 - SIDE
+# The share of pixels that a pane of glass swaps per round.
+_SWAPPED = 0.5
+# The share of a drop that is left when the drop is blurred and cut off, and its shade.
+_DROP_CORE = 0.8
+_DROP_SHADE = 63 / 255
+
+Setting = TypeVar("Setting")
+
+
+@dataclass(frozen=True)
+class FixedCorruption(Generic[Setting]):
+    """A corruption without chance.
+
+    Attributes:
+        apply: corrupts a (28, 28) float digit in [0, 1], by a setting. What leaves the
+            range is cut off.
+        settings: a setting per severity.
+    """
+
+    apply: Callable[[Floats, Setting], Floats]
+    settings: tuple[Setting, Setting, Setting, Setting, Setting]
+
+
+@dataclass(frozen=True)
+class RandomCorruption(Generic[Setting]):
+    """A corruption that draws random numbers, otherwise as `FixedCorruption`."""
+
+    apply: Callable[[Floats, Setting, np.random.Generator], Floats]
+    settings: tuple[Setting, Setting, Setting, Setting, Setting]
+
+
+@dataclass(frozen=True)
+class _GlassBlur:
+    sigma: float
+    reach: int  # pixels
+    rounds: int
+
+
+@dataclass(frozen=True)
+class _MotionBlur:
+    radius: int  # pixels
+    sigma: float
+
+
+@dataclass(frozen=True)
+class _Fog:
+    strength: float
+    decay: float
+
+
+@dataclass(frozen=True)
+class _Spatter:
+    mean: float
+    deviation: float
+    sigma: float
+    threshold: float
+    edge_sigma: float
 
 
 def corrupt(
     name: str, digit: Pixels, severity: int, rng: np.random.Generator
 ) -> Pixels:
-    """Damage a digit.
+    """Corrupt a digit.
 
     Args:
-        name: one of `CORRUPTIONS`.
+        name: a key of `CORRUPTIONS`.
         digit: (28, 28) uint8, light ink on 0.
         severity: one of `SEVERITIES`.
-        rng: all that is left to chance.
+        rng: the same state gives the same result.
 
     Returns:
         (28, 28) uint8.
     """
-    damaged = CORRUPTIONS[name](
-        digit.astype(np.float32) / np.float32(255), severity, rng
-    )
-    pixels: Pixels = (damaged.clip(0, 1) * 255).round().astype(np.uint8)
+    corruption = CORRUPTIONS[name]
+    setting = corruption.settings[severity - 1]
+    original = digit / 255
+    if isinstance(corruption, RandomCorruption):
+        corrupted = corruption.apply(original, setting, rng)
+    else:
+        corrupted = corruption.apply(original, setting)
+    pixels: Pixels = (corrupted.clip(0, 1) * 255).round().astype(np.uint8)
     return pixels
 
 
-def _shot_noise(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """A sensor that counts few photons."""
-    photons = (60, 25, 12, 5, 3)[severity - 1]
-    return (rng.poisson(digit * photons) / photons).astype(np.float32)
+def _add_shot_noise(digit: Floats, photons: int, rng: np.random.Generator) -> Floats:
+    """Count photons, at most so many on average, as a sensor does in little light."""
+    return rng.poisson(digit * photons) / photons
 
 
-def _impulse_noise(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Salt and pepper."""
-    share = (0.03, 0.06, 0.09, 0.17, 0.27)[severity - 1]
-    return np.where(
-        rng.random(digit.shape) < share, rng.integers(2, size=digit.shape), digit
-    ).astype(np.float32)
-
-
-def _glass_blur(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Pixels that have changed places with others near by."""
-    sigma, share, times = (
-        (0.3, 0.4, 1),
-        (0.4, 0.7, 1),
-        (0.5, 1.0, 1),
-        (0.6, 1.0, 2),
-        (0.8, 1.0, 3),
-    )[severity - 1]
-    seen = _blur(digit, sigma)
-    for _ in range(times):
-        steps = rng.integers(-1, 1, (2, *digit.shape), endpoint=True) * (
-            rng.random(digit.shape) < share
-        )
-        rows, columns = (
-            np.clip(places + by, 0, SIDE - 1)
-            for places, by in zip((_ROWS, _COLUMNS), steps, strict=True)
-        )
-        seen = seen[rows, columns]
-    return _blur(seen, sigma)
-
-
-def _motion_blur(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """A camera that moved along a line."""
-    length, angle = 1 + severity, rng.uniform(-math.pi / 4, math.pi / 4)
-    along = np.linspace(-length / 2, length / 2, 4 * length + 1)
-    seen = [
-        _affine(digit, np.eye(2), (math.sin(angle) * step, math.cos(angle) * step))
-        for step in along
-    ]
-    return np.mean(seen, axis=0)  # type: ignore[no-any-return]
-
-
-def _shear(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    return _affine(
-        digit, np.array([[1, 0], [rng.choice([-1, 1]) * 0.12 * severity, 1]])
+def _add_impulse_noise(digit: Floats, share: float, rng: np.random.Generator) -> Floats:
+    noisy: Floats = random_noise(  # type: ignore[no-untyped-call]
+        digit, mode="s&p", amount=share, rng=rng
     )
+    return noisy
 
 
-def _scale(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:  # noqa: ARG001
-    return _affine(digit, np.eye(2) / (1 - 0.1 * severity))
+def _blur_by_glass(
+    digit: Floats, setting: _GlassBlur, rng: np.random.Generator
+) -> Floats:
+    """Swap pixels with near ones, between two blurs."""
+    inside = np.arange(SIDE - setting.reach, setting.reach, -1)
+    places = np.tile(np.add.outer(SIDE * inside, inside).ravel(), setting.rounds)
+    swapped = places[rng.random(len(places)) < _SWAPPED]
+    down, right = rng.integers(-setting.reach, setting.reach, (2, len(swapped)))
+    partners = swapped + SIDE * down + right
+    # A pixel may be swapped again and again, so one swap follows the other. A list is
+    # faster than an array at this.
+    pixels = _blur(digit, setting.sigma).ravel().tolist()
+    for place, partner in zip(swapped.tolist(), partners.tolist(), strict=True):
+        pixels[place], pixels[partner] = pixels[partner], pixels[place]
+    return _blur(np.reshape(pixels, digit.shape), setting.sigma)
 
 
-def _rotate(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    angle = rng.choice([-1, 1]) * math.radians(6 * severity)
-    return _affine(
-        digit,
-        np.array(
-            [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
-        ),
-    )
+def _blur_by_motion(
+    digit: Floats, setting: _MotionBlur, rng: np.random.Generator
+) -> Floats:
+    """Drag the digit along a line, as ImageMagick's motion blur does."""
+    angle = np.radians(rng.uniform(-45, 45))
+    steps = np.arange(2 * setting.radius + 1)
+    weights = np.exp(-0.5 * np.square(steps / setting.sigma))
+    down = np.ceil(steps * np.sin(angle) - 0.5).astype(int)
+    right = np.ceil(steps * np.cos(angle) - 0.5).astype(int)
+    # What lies outside the image is as its edge.
+    rows = np.clip(_ROWS[..., np.newaxis] + down, 0, SIDE - 1)
+    columns = np.clip(_COLUMNS[..., np.newaxis] + right, 0, SIDE - 1)
+    dragged: Floats = digit[rows, columns] @ (weights / weights.sum())
+    return dragged
 
 
-def _brightness(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:  # noqa: ARG001
-    return digit + np.float32(0.1 * severity)
+def _shear(digit: Floats, angle: float, rng: np.random.Generator) -> Floats:
+    angle *= rng.choice([-1, 1])
+    return _transform(digit, [[np.cos(angle), 0], [-np.sin(angle), 1]])
 
 
-def _translate(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    return _affine(digit, np.eye(2), tuple((1 + severity) * rng.choice([-1, 1], 2)))
+def _rotate(digit: Floats, angle: float, rng: np.random.Generator) -> Floats:
+    angle *= rng.choice([-1, 1])
+    sine, cosine = np.sin(angle), np.cos(angle)
+    return _transform(digit, [[cosine, sine], [-sine, cosine]])
 
 
-def _stripe(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:  # noqa: ARG001
-    """Inverted along a vertical stripe in the middle."""
-    inverted: Floats = np.where(np.abs(_COLUMNS - _MIDDLE) < severity, 1 - digit, digit)
+def _scale(digit: Floats, ratio: float) -> Floats:
+    return _transform(digit, np.eye(2) / ratio)
+
+
+def _translate(digit: Floats, pixels: int, rng: np.random.Generator) -> Floats:
+    return _transform(digit, np.eye(2), shift=pixels * rng.choice([-1, 1], 2))
+
+
+def _brighten(digit: Floats, amount: float) -> Floats:
+    return digit + amount
+
+
+def _invert_outside_stripe(digit: Floats, width: int) -> Floats:
+    """Invert so many columns on the left and on the right."""
+    inverted = digit.copy()
+    inverted[:, :width] = 1 - digit[:, :width]
+    inverted[:, -width:] = 1 - digit[:, -width:]
     return inverted
 
 
-def _fog(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Clouds by the diamond-square algorithm's spectrum, laid over; the whole as bright as before."""
-    strength, decay = ((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4))[
-        severity - 1
-    ]
-    clouds = _clouds(rng, decay)
-    seen: Floats = (digit + strength * clouds) * (
-        digit.max() / (digit.max() + strength)
-    )
-    return seen
+def _add_fog(digit: Floats, setting: _Fog, rng: np.random.Generator) -> Floats:
+    """Lay clouds over the digit. The whole stays as bright as before."""
+    clouds = _draw_clouds(rng, setting.decay)
+    peak = digit.max()
+    foggy = digit + setting.strength * clouds
+    dimmed: Floats = foggy * (peak / (peak + setting.strength))
+    return dimmed
 
 
-def _spatter(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Drops on the lens."""
-    level = (1.9, 1.7, 1.5, 1.35, 1.2)[severity - 1]
-    drops = _blur(rng.standard_normal(digit.shape).astype(np.float32), 1.0)
-    seen: Floats = np.where(drops > level * drops.std(), 0.6, digit)
-    return seen
+def _spatter(digit: Floats, setting: _Spatter, rng: np.random.Generator) -> Floats:
+    """Cover the digit with drops of mud."""
+    noise = rng.normal(setting.mean, setting.deviation, digit.shape)
+    is_drop = _blur(noise, setting.sigma) > setting.threshold
+    drops = _blur(is_drop.astype(float), setting.edge_sigma)
+    drops[drops < _DROP_CORE] = 0
+    return (1 - drops) * digit + drops * _DROP_SHADE
 
 
-def _dotted_line(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Straight dotted lines across the image."""
-    picture = Image.fromarray((digit * 255).astype(np.uint8))
-    lines, gap = ((1, 3), (1, 2), (2, 3), (2, 2), (3, 2))[severity - 1]
+def _add_dotted_lines(digit: Floats, lines: int, rng: np.random.Generator) -> Floats:
+    is_dot = _COLUMNS // _DOT % 2 == 1
+    corrupted = digit
     for _ in range(lines):
-        start, end = _across(rng)
-        steps = int(np.hypot(*(end - start))) // gap
-        for share in np.linspace(0, 1, steps):
-            picture.putpixel(
-                [int(place) for place in start + share * (end - start)], 255
-            )
-    return np.asarray(picture, np.float32) / 255
+        rows = rng.integers(SIDE - 1, size=2).astype(float)
+        line = _draw_line(np.array([0.0, SIDE - 1]), rows)
+        corrupted = corrupted + is_dot * line
+    return corrupted
 
 
-def _zigzag(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Zigzags across the image."""
-    picture = Image.fromarray((digit * 255).astype(np.uint8))
-    draw = ImageDraw.Draw(picture)
-    shade, lines = ((100, 1), (150, 1), (200, 1), (255, 1), (255, 2))[severity - 1]
+def _add_zigzags(digit: Floats, lines: int, rng: np.random.Generator) -> Floats:
+    corrupted = digit
     for _ in range(lines):
-        start, end = _across(rng)
-        shares = np.linspace(0, 1, 13)[:, np.newaxis]
-        normal = np.array([start[1] - end[1], end[0] - start[0]]) / np.hypot(
-            *(end - start)
-        )
-        points = (
-            start
-            + shares * (end - start)
-            + 1.5 * np.where(np.arange(13) % 2, 1, -1)[:, np.newaxis] * normal
-        )
-        draw.line([(float(x), float(y)) for x, y in points], fill=shade)
-    return np.asarray(picture, np.float32) / 255
+        columns, rows = _draw_zigzag(rng)
+        corrupted = corrupted + _draw_line(columns, rows)
+    return corrupted
 
 
-def _across(rng: np.random.Generator) -> Floats:
-    """Two places, x and y, on opposite sides of the image."""
-    ends = np.array(
-        [[0, rng.uniform(0, SIDE - 1)], [SIDE - 1, rng.uniform(0, SIDE - 1)]]
-    )
-    return ends if rng.integers(2) else ends[:, ::-1]
+def _detect_edges(digit: Floats, sigma: float) -> Floats:
+    is_edge: Mask = canny(digit, sigma)  # type: ignore[no-untyped-call]
+    return is_edge.astype(float)
 
 
-def _canny_edges(digit: Floats, severity: int, rng: np.random.Generator) -> Floats:  # noqa: ARG001
-    """Edges alone (Canny, "A Computational Approach to Edge Detection", 1986), the more smoothed the more severe."""
-    soft = np.pad(_blur(digit, 0.4 + 0.2 * severity), 1)
-    down, right = (soft[2:, 1:-1] - soft[:-2, 1:-1]), (soft[1:-1, 2:] - soft[1:-1, :-2])
-    slope = np.pad(np.hypot(down, right), 1)
-    # The neighbours on both sides of each pixel, up and down the slope: one of four directions.
-    direction = np.round(np.arctan2(down, right) / (math.pi / 4)).astype(int) % 4
-    row_steps, column_steps = (
-        np.array([0, 1, 1, 1])[direction],
-        np.array([1, 1, 0, -1])[direction],
-    )
-    rows, columns = _ROWS + 1, _COLUMNS + 1
-    here = slope[1:-1, 1:-1]
-    crest = (here > slope[rows - row_steps, columns - column_steps]) & (
-        here >= slope[rows + row_steps, columns + column_steps]
-    )
-    weak, strong = crest & (here > _WEAKEST), crest & (here > 2 * _WEAKEST)
-    while True:
-        framed = np.pad(strong, 1)
-        near = np.max(
-            [framed[y : y + SIDE, x : x + SIDE] for y in range(3) for x in range(3)],
-            axis=0,
-        )
-        if np.array_equal(strong, weak & near):
-            edges: Floats = strong.astype(np.float32)
-            return edges
-        strong = weak & near
-
-
-def _blur(digit: Floats, sigma: float) -> Floats:
-    """By a normal distribution of `sigma` pixels; what lies outside the image is as its edge."""
-    reach = math.ceil(3 * sigma)
-    offsets = np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * np.square(offsets / sigma))
-    # Row i of the matrix holds what each pixel of a line gives to pixel i.
-    matrix = np.zeros((SIDE, SIDE), np.float32)
-    np.add.at(
-        matrix,
-        (_ROWS[:, :1], np.clip(_ROWS[:, :1] + offsets, 0, SIDE - 1)),
-        weights / weights.sum(),
-    )
-    blurred: Floats = matrix @ digit @ matrix.T
+def _blur(picture: Floats, sigma: float) -> Floats:
+    blurred: Floats = gaussian_filter(picture, sigma, mode="nearest")
     return blurred
 
 
-def _affine(
-    digit: Floats,
-    matrix: Floats,
-    shift: tuple[float, float] = (0.0, 0.0),
-) -> Floats:
-    """Each pixel taken from matrix @ (x, y) from the middle, less (y, x) of the shift; interpolated."""
-    (a, b), (c, d) = matrix
-    y, x = shift
-    offset = np.array([_MIDDLE + 0.5] * 2)
-    tx, ty = offset - matrix @ offset - (x, y)
-    picture = Image.fromarray(digit.astype(np.float32)).transform(
-        (SIDE, SIDE),
-        Image.Transform.AFFINE,
-        (a, b, tx, c, d, ty),
-        Image.Resampling.BILINEAR,
+def _transform(digit: Floats, matrix: ArrayLike, shift: ArrayLike = 0) -> Floats:
+    """Move what is `matrix` @ place + `shift` to each place, both from the centre.
+
+    Places are rows and columns. Pixels are interpolated linearly.
+    """
+    offset = _CENTRE - np.asarray(matrix) @ _CENTRE + shift
+    transformed: Floats = affine_transform(
+        digit, matrix, offset, order=1, mode="grid-constant"
     )
-    return np.asarray(picture)
+    return transformed
 
 
-def _clouds(rng: np.random.Generator, decay: float) -> Floats:
-    """In [0, 1]: midpoints of a net displaced by ever less, less by `decay` at each halving."""
-    side = 2
-    picture = rng.random((side, side))
-    strength = 1.0
-    while side < 2 * SIDE:
-        side *= 2
-        strength /= decay
-        picture = np.asarray(
-            Image.fromarray(picture.astype(np.float32)).resize(
-                (side, side), Image.Resampling.BICUBIC
-            )
-        )
-        picture = picture + strength * rng.uniform(-1, 1, (side, side))
-    part = picture[:SIDE, :SIDE] - picture.min()
-    clouds: Floats = (part / np.ptp(picture)).astype(np.float32)
+def _draw_line(columns: Floats, rows: Floats) -> Floats:
+    """A line through points from left to right, fading with the vertical distance."""
+    heights = np.interp(_COLUMNS[0], columns, rows, left=np.inf, right=np.inf)
+    distances = np.abs(_ROWS - heights)
+    nearness = np.clip(1 - distances / _LINE_REACH, np.exp(-1), 1)
+    line: Floats = 1 + np.log(nearness)
+    return line
+
+
+def _draw_zigzag(rng: np.random.Generator) -> Floats:
+    """The (2, n) columns and rows of a zigzag across the image, a little inclined."""
+    start = rng.integers(SIDE - 1)
+    width, rise = _ZIGZAG_END - _ZIGZAG_START, rng.integers(-5, 5)
+    length = np.hypot(width, rise)
+    along = np.arange(_ZIGZAG_LENGTH, length, 2 * _ZIGZAG_LENGTH)
+    across = _ZIGZAG_HEIGHT * (-1.0) ** np.arange(len(along))
+    zigzag = np.array([[0, *along, length], [0, *across, 0]])
+    cosine, sine = width / length, rise / length
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    origin = np.array([[_ZIGZAG_START], [start]])
+    placed: Floats = origin + turn @ zigzag
+    return placed
+
+
+def _draw_clouds(rng: np.random.Generator, decay: float) -> Floats:
+    """Draw a (28, 28) corner of clouds in [0, 1] by the diamond-square algorithm.
+
+    The clouds are (256, 256), as in MNIST-C's code. From a resolution of 32 on only the
+    corner is refined: finer levels hardly change the range of the whole.
+    """
+    # MNIST-C's code applies the decay twice per level.
+    amplitudes = decay ** (-2.0 * np.arange(_CLOUD_LEVELS))
+    whole: Floats = np.zeros((1, 1))
+    for amplitude in amplitudes[:_WHOLE_LEVELS]:
+        whole = _refine(whole, amplitude, rng)
+    side = len(whole)
+    corner = np.roll(whole, _CLOUD_MARGIN, (0, 1))
+    kept = slice(_CLOUD_MARGIN, _CLOUD_MARGIN + side)
+    for amplitude in amplitudes[_WHOLE_LEVELS:]:
+        corner = _refine(corner, amplitude, rng)[kept, kept]
+    heights = corner[_CLOUD_MARGIN:, _CLOUD_MARGIN:]
+    clouds: Floats = (heights - whole.min()) / np.ptp(whole)
     return clouds
 
 
-CORRUPTIONS: dict[str, Corruption] = {
-    "shot noise": _shot_noise,
-    "impulse noise": _impulse_noise,
-    "glass blur": _glass_blur,
-    "motion blur": _motion_blur,
-    "shear": _shear,
-    "scale": _scale,
-    "rotate": _rotate,
-    "brightness": _brightness,
-    "translate": _translate,
-    "stripe": _stripe,
-    "fog": _fog,
-    "spatter": _spatter,
-    "dotted line": _dotted_line,
-    "zigzag": _zigzag,
-    "canny edges": _canny_edges,
+def _refine(corners: Floats, amplitude: float, rng: np.random.Generator) -> Floats:
+    """Double the resolution by means of four neighbours, displaced at random.
+
+    The last row is a neighbour of the first, and so are the columns. After Fournier,
+    Fussell and Carpenter, "Computer Rendering of Stochastic Models", 1982.
+    """
+    side = len(corners)
+    shifts = amplitude * rng.uniform(-1, 1, (3, side, side))
+    below, right = np.roll(corners, -1, 0), np.roll(corners, -1, 1)
+    centres = (corners + below + right + np.roll(below, -1, 1)) / 4 + shifts[0]
+    above_centres, left_centres = np.roll(centres, 1, 0), np.roll(centres, 1, 1)
+    refined = np.empty((2 * side, 2 * side))
+    refined[::2, ::2] = corners
+    refined[1::2, 1::2] = centres
+    refined[::2, 1::2] = (corners + right + centres + above_centres) / 4 + shifts[1]
+    refined[1::2, ::2] = (corners + below + centres + left_centres) / 4 + shifts[2]
+    return refined
+
+
+CORRUPTIONS: dict[str, FixedCorruption[Any] | RandomCorruption[Any]] = {
+    "shot noise": RandomCorruption(_add_shot_noise, (60, 25, 12, 5, 3)),
+    "impulse noise": RandomCorruption(
+        _add_impulse_noise, (0.03, 0.06, 0.09, 0.17, 0.27)
+    ),
+    "glass blur": RandomCorruption(
+        _blur_by_glass,
+        (
+            _GlassBlur(0.7, 1, 2),
+            _GlassBlur(0.9, 2, 1),
+            _GlassBlur(1.0, 2, 3),
+            _GlassBlur(1.1, 3, 2),
+            _GlassBlur(1.5, 4, 2),
+        ),
+    ),
+    "motion blur": RandomCorruption(
+        _blur_by_motion,
+        (
+            _MotionBlur(10, 3),
+            _MotionBlur(15, 5),
+            _MotionBlur(15, 8),
+            _MotionBlur(15, 12),
+            _MotionBlur(20, 15),
+        ),
+    ),
+    # In radians.
+    "shear": RandomCorruption(_shear, (0.2, 0.4, 0.6, 0.8, 1.0)),
+    "scale": FixedCorruption(_scale, (0.9, 0.8, 0.7, 0.6, 0.5)),
+    # In radians.
+    "rotate": RandomCorruption(_rotate, (0.2, 0.4, 0.6, 0.8, 1.0)),
+    "brightness": FixedCorruption(_brighten, (0.1, 0.2, 0.3, 0.4, 0.5)),
+    "translate": RandomCorruption(_translate, (1, 2, 3, 4, 5)),
+    "stripe": FixedCorruption(_invert_outside_stripe, (7, 8, 9, 10, 11)),
+    "fog": RandomCorruption(
+        _add_fog,
+        (
+            _Fog(1.5, 2.0),
+            _Fog(2.0, 2.0),
+            _Fog(2.5, 1.7),
+            _Fog(2.5, 1.5),
+            _Fog(3.0, 1.4),
+        ),
+    ),
+    "spatter": RandomCorruption(
+        _spatter,
+        (
+            _Spatter(0.65, 0.3, 4, 0.69, 0.6),
+            _Spatter(0.65, 0.3, 3, 0.68, 0.6),
+            _Spatter(0.65, 0.3, 2, 0.68, 0.5),
+            _Spatter(0.65, 0.3, 1, 0.65, 1.5),
+            _Spatter(0.67, 0.4, 1, 0.65, 1.5),
+        ),
+    ),
+    "dotted line": RandomCorruption(_add_dotted_lines, (1, 2, 3, 4, 5)),
+    "zigzag": RandomCorruption(_add_zigzags, (1, 2, 3, 4, 5)),
+    "canny edges": FixedCorruption(_detect_edges, (1.0, 1.25, 1.5, 1.75, 2.0)),
 }

@@ -8,7 +8,6 @@ et al., "Learning to See by Looking at Noise", 2021).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -67,7 +66,7 @@ class DigitFamily:
 
     def bind(self, digits: Pixels) -> Family:
         """The family of the non-digits that are made of these digits."""
-        return Family(self.name, partial(self.draw, digits=digits), weight=self.weight)
+        return Family(self.name, lambda rng: self.draw(rng, digits), weight=self.weight)
 
 
 # A new family is one line here, and a function in `training.pictures.families`.

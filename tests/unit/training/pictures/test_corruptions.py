@@ -5,33 +5,29 @@ from digits.arrays import Pixels
 from training.pictures.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 
 
+def likeness(name: str, severity: int, digits: Pixels) -> float:
+    """The mean correlation of corrupted digits with their originals."""
+    rng = np.random.default_rng(severity)
+    correlations = []
+    for digit in digits:
+        corrupted = corrupt(name, digit, severity, rng)
+        assert (corrupted.shape, corrupted.dtype.name) == ((28, 28), "uint8")
+        correlations.append(np.corrcoef(corrupted.ravel(), digit.ravel())[0, 1])
+    return float(np.mean(correlations))
+
+
 def test_there_are_fifteen_by_five() -> None:
     assert (len(CORRUPTIONS), len(SEVERITIES)) == (15, 5)
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_the_more_severe_the_less_like_the_digit(name: str, digits: Pixels) -> None:
-    rng = np.random.default_rng(0)
-    likeness = []
-    for severity in SEVERITIES:
-        found = [corrupt(name, digit, severity, rng) for digit in digits[:60]]
-        assert {(image.shape, image.dtype.name) for image in found} == {
-            ((28, 28), "uint8")
-        }
-        pairs = zip(found, digits, strict=False)
-        likeness.append(
-            np.mean(
-                [
-                    np.corrcoef(image.ravel(), digit.ravel())[0, 1]
-                    for image, digit in pairs
-                ]
-            )
-        )
-    assert max(likeness[3:]) < min(likeness[:2]) < 1
+def test_the_severest_is_less_like_the_digit(name: str, digits: Pixels) -> None:
+    mildest, severest = likeness(name, 1, digits[:60]), likeness(name, 5, digits[:60])
+    assert severest < mildest < 1
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_the_same_seed_damages_the_same(name: str, digits: Pixels) -> None:
+def test_the_seed_decides_the_corruption(name: str, digits: Pixels) -> None:
     first, again = (
         corrupt(name, digits[0], 3, np.random.default_rng(7)) for _ in range(2)
     )
@@ -45,16 +41,28 @@ def test_edges_are_hollow() -> None:
     assert set(np.unique(edges)) == {0, 255}
     assert not edges[11:17, 11:17].any()
     rows, columns = edges.nonzero()
-    assert [rows.min(), rows.max(), columns.min(), columns.max()] == pytest.approx(
-        [8, 19, 8, 19], abs=1
-    )
+    extremes = [rows.min(), rows.max(), columns.min(), columns.max()]
+    assert extremes == pytest.approx([8, 19, 8, 19], abs=1)
 
 
-def test_a_shift_moves_by_whole_pixels(digits: Pixels) -> None:
-    moved = corrupt("translate", digits[0], 2, np.random.default_rng(0))
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_a_translation_moves_by_whole_pixels(severity: int, digits: Pixels) -> None:
+    moved = corrupt("translate", digits[0], severity, np.random.default_rng(0))
+    padded = np.pad(digits[0], severity)
     shifts = [
-        np.roll(digits[0], (down, right), (0, 1))
-        for down in (-3, 3)
-        for right in (-3, 3)
+        padded[row : row + 28, column : column + 28]
+        for row in (0, 2 * severity)
+        for column in (0, 2 * severity)
     ]
     assert any(np.array_equal(moved, shifted) for shifted in shifts)
+
+
+@pytest.mark.parametrize("name", ["shear", "scale", "rotate"])
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_the_centre_stays_where_it_is(name: str, severity: int) -> None:
+    square = np.zeros((28, 28), np.uint8)
+    square[10:18, 10:18] = 255
+    moved = corrupt(name, square, severity, np.random.default_rng(0)).astype(float)
+    rows, columns = np.indices((28, 28))
+    for places in rows, columns:
+        assert np.average(places, weights=moved) == pytest.approx(13.5, abs=0.05)
