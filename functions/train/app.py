@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
-from batch import Batch
+from batch_client import Batch
 from digits import datasets, documents, parallel, problems
 from digits.datasets import listing, uploads
 from digits.errors import (
@@ -265,7 +265,7 @@ def list_datasets(after: After = None) -> Response[dict[str, Any]]:
     `upload` is `converting` while the newest upload becomes a version, and `stalled`
     when that was given up. `problem` says why it was refused.
     """
-    page = listing.page(store, after)
+    page = listing.list_datasets(store, after)
     return _json({"datasets": page.datasets, "next": _next(page.next)})
 
 

@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from batch import Batch, BatchError, BatchJob, BatchRefusedError
+from batch_client import Batch, BatchError, BatchJob, BatchRefusedError
 from digits import datasets, documents, jobs, outcomes
 from digits.errors import (
     ConflictError,
@@ -189,9 +189,9 @@ class Trainings:
 
     def _dataset(self, name: str | None) -> datasets.DatasetVersion:
         if name:
-            return datasets.latest(self._store, name)
+            return datasets.latest_version(self._store, name)
         present = self._store.folders("datasets")
-        return datasets.latest(
+        return datasets.latest_version(
             self._store,
             next((n for n in DEFAULT_DATASETS if n in present), DEFAULT_DATASETS[0]),
         )

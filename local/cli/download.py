@@ -70,7 +70,7 @@ def copy(source: Path, target: Path) -> None:
     with _whole(target) as partial:
         shutil.copyfile(source, partial)
         try:
-            with partial.open("rb") as file, npz.unpack(file):
+            with partial.open("rb") as file, npz.unpack_npz(file):
                 pass
         except InvalidDatasetError as error:
             raise DataError(f"{source} cannot be used. {error.detail}") from error

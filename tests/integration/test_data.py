@@ -150,8 +150,8 @@ def test_a_file_of_the_users_is_copied(tmp_path: Path, small_npz: Path) -> None:
     [
         ("nowhere.npz", "does not exist. Set MNIST_NPZ"),
         ("folder.npz", "is not a file. Set MNIST_NPZ"),
-        ("cut.npz", "cannot be used. Expected an npz file"),
-        ("page.npz", "cannot be used. Expected an npz file"),
+        ("cut.npz", "cannot be used. The file is not an npz"),
+        ("page.npz", "cannot be used. The file is not an npz"),
     ],
 )
 def test_a_file_that_is_no_npz_is_refused_in_one_line(

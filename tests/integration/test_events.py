@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from digits import jobs
-from digits.datasets import convert, latest
+from digits.datasets import convert, latest_version
 from digits.jobs import Request
 from digits.parameters import Parameters
 from digits.store import Store
@@ -108,4 +108,4 @@ def test_convert_takes_the_upload_on_it(
     file_store.write(event["detail"]["object"]["key"], small_npz.read_bytes())
     answer = load_function("convert", file_store).handler(event, CONTEXT)
     assert answer["status"] == "converted"
-    assert latest(file_store, "starter").version == answer["version"]
+    assert latest_version(file_store, "starter").version == answer["version"]

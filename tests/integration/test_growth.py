@@ -151,8 +151,8 @@ def operations(
         "GET /train/{job_id}": (lambda: ask("/train/job-1"), 3),
         "GET /models": (lambda: ask("/models"), 2 + 2 + len(page)),
         "GET /datasets": (lambda: ask("/datasets"), 2 + 2 + 3 + 2 * listing.VERSIONS),
-        "find the newest version": (lambda: versions.latest(store, "small"), 4),
-        "find a certain version": (lambda: versions.find(store, "small", "1.0.0"), 2),
+        "find the newest version": (lambda: versions.latest_version(store, "small"), 4),
+        "find a certain version": (lambda: versions.find_version(store, "small", "1.0.0"), 2),
         "convert a new upload": (
             lambda: datasets.convert(store, "small", small_npz),
             16,
@@ -272,7 +272,7 @@ def test_stores_without_hints_and_indexes_go_on(store: Store, small_npz: Path) -
     for fill in (put_releases, put_models, put_versions):
         fill(store.write, 12)
     first, newest = (
-        versions.find(store, "small", f"{number}.0.0") for number in (1, 12)
+        versions.find_version(store, "small", f"{number}.0.0") for number in (1, 12)
     )
     for key in (
         "releases/.newest.json",
@@ -280,7 +280,7 @@ def test_stores_without_hints_and_indexes_go_on(store: Store, small_npz: Path) -
         f"datasets/small/.uploads/{first.sha256}.json",
     ):
         store.delete(key)
-    assert (releases.newest_number(store), versions.latest(store, "small")) == (
+    assert (releases.newest_number(store), versions.latest_version(store, "small")) == (
         12,
         newest,
     )
@@ -289,6 +289,6 @@ def test_stores_without_hints_and_indexes_go_on(store: Store, small_npz: Path) -
         == releases.newest_number(store)
         == 13
     )
-    assert versions.of_upload(store, "small", first.sha256) == first
+    assert versions.version_of_upload(store, "small", first.sha256) == first
     made = datasets.convert(store, "small", small_npz)
-    assert (made.version, made) == ("13.0.0", versions.latest(store, "small"))
+    assert (made.version, made) == ("13.0.0", versions.latest_version(store, "small"))

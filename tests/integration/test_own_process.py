@@ -1,11 +1,10 @@
-"""What shows in a process of its own only: what is imported, the peak of its memory, the same bytes from each."""
+"""Properties of a whole process: its imports, its peak memory, the same bytes from each process."""
 
-import itertools
 import os
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -18,31 +17,34 @@ import hashlib
 import numpy as np
 from digits.datasets import tfrecord
 images = np.arange(3 * 784).astype(np.uint8).reshape(3, 28, 28)
-print(hashlib.sha256(tfrecord.frame(images, np.array([0, 5, 9], np.uint8))).hexdigest())
+print(hashlib.sha256(tfrecord.frame_examples(images, np.array([0, 5, 9], np.uint8))).hexdigest())
 """
-READ = """
-import sys
+# Prints the growth of the peak memory, in MiB.
+READ = r"""
+import re, sys
+from pathlib import Path
 from digits.imaging.normalise import read_digit
 def peak():
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
 png = sys.stdin.buffer.read()
 before = peak()
 assert read_digit(png).shape == (28, 28)
 print((peak() - before) // 1024)
 """
+MAX_MIB = 200
 
 
-def run(script: str, given: bytes = b"") -> bytes:
-    """What a script prints."""
-    path = {
-        "PYTHONPATH": os.pathsep.join(
-            str(ROOT / part) for part in (".", "layers/shared")
-        )
-    }
-    command = [sys.executable, "-c", script]
-    return subprocess.run(
-        command, input=given, env=os.environ | path, stdout=subprocess.PIPE, check=True
-    ).stdout
+def run(script: str, stdin: bytes = b"") -> bytes:
+    """The output of a script."""
+    folders = [str(ROOT), str(ROOT / "layers" / "shared")]
+    process = subprocess.run(
+        [sys.executable, "-c", script],
+        input=stdin,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(folders)},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return process.stdout
 
 
 @pytest.mark.parametrize(
@@ -56,30 +58,48 @@ def run(script: str, given: bytes = b"") -> bytes:
         pytest.param(
             "training.job, training.fitting.expected",
             "tensorflow",
-            id="a training, before it speaks",
+            id="a training, before its first progress report",
         ),
         pytest.param("training.__main__", "tensorflow", id="a training that is over"),
     ],
 )
-def test_what_is_slow_is_not_imported_before_it_is_needed(
-    modules: str, slow: str
-) -> None:
+def test_slow_modules_are_imported_late(modules: str, slow: str) -> None:
     imported = run(f"import sys, {modules}; print(*sys.modules)").decode().split()
     assert not {*slow.split(", ")} & {*imported}
 
 
 def test_every_process_writes_the_same_records() -> None:
-    assert len({run(FRAME) for _ in range(3)}) == 1
+    checksums = {run(FRAME) for _ in range(3)}
+    assert len(checksums) == 1
 
 
 def deflate(pieces: Iterable[bytes]) -> bytes:
-    packer = zlib.compressobj(1)
-    return b"".join([*map(packer.compress, pieces), packer.flush()])
+    """Compress a stream that does not fit in memory."""
+    compressor = zlib.compressobj(1)
+    compressed = [compressor.compress(piece) for piece in pieces]
+    return b"".join([*compressed, compressor.flush()])
+
+
+def frame(dark: bytes, light: bytes) -> Iterator[bytes]:
+    """The rows of the largest image: a light frame around a dark area.
+
+    Args:
+        dark: a dark pixel.
+        light: a light pixel.
+    """
+    line = b"\0" + light * MAX_SIDE
+    inside = b"\0" + light + dark * (MAX_SIDE - 2) + light
+    yield inside
+    yield line
+    for _ in range(MAX_SIDE - 4):
+        yield inside
+    yield line
+    yield inside
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
-    ("colour", "before", "dark", "light"),
+    ("colour", "transparency", "dark", "light"),
     [
         pytest.param(RGBA, b"", b"\0\0\0\0\0\0\xff\xff", b"\xff" * 8, id="RGBA"),
         pytest.param(
@@ -87,25 +107,18 @@ def deflate(pieces: Iterable[bytes]) -> bytes:
             chunk(b"tRNS", b"\x12\x34"),
             b"\0\0",
             b"\xff\xff",
-            id="grey with a transparent shade",
+            id="grey with one transparent shade",
         ),
     ],
 )
 def test_the_largest_image_is_read_in_bounded_memory(
-    colour: int, before: bytes, dark: bytes, light: bytes
+    colour: int, transparency: bytes, dark: bytes, light: bytes
 ) -> None:
-    line = b"\0" + light * MAX_SIDE
-    space = b"\0" + light + dark * (MAX_SIDE - 2) + light
-    data = deflate(
-        itertools.chain(
-            [space], [line], itertools.repeat(space, MAX_SIDE - 4), [line], [space]
-        )
-    )
     png = assemble(
         header(MAX_SIDE, MAX_SIDE, 16, colour),
-        before,
-        chunk(b"IDAT", data),
+        transparency,
+        chunk(b"IDAT", deflate(frame(dark, light))),
         chunk(b"IEND"),
     )
     assert len(png) <= MAX_BYTES
-    assert int(run(READ, png)) < 200
+    assert int(run(READ, png)) < MAX_MIB

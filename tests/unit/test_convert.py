@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digits.datasets import latest
+from digits.datasets import latest_version
 from digits.errors import StoreError
 from digits.store import Store
 from tests.conftest import sample_event
@@ -61,7 +61,7 @@ def test_an_upload_is_converted(
         "counts": {"train": 37, "test": 11},
     }
     assert json.loads(json.dumps(answer)) == answer
-    assert latest(store, "small").version == "1.0.0"
+    assert latest_version(store, "small").version == "1.0.0"
     assert metrics(capsys) == {"UploadEvents": 1, "ConvertedExamples": 48}
 
 

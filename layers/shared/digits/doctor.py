@@ -203,7 +203,7 @@ def _check_version(examination: Examination, name: str, version: str) -> bool:
     dataset = examination.read(
         f"{folder}/source.json",
         remedy,
-        lambda: versions.load(examination.store, name, int(match[1])),
+        lambda: versions.load_version(examination.store, name, int(match[1])),
     )
     if dataset:
         for key, problem in _problems_of_files(examination, dataset):

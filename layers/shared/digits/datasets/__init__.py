@@ -1,4 +1,4 @@
-"""Datasets in the store: uploads at `raw/<name>.npz`, and TFRecords that TFDS reads at `datasets/<name>/<version>/`."""
+"""Datasets in the store: uploads at `raw/<name>.npz`, and TFRecords for TFDS at `datasets/<name>/<version>/`."""
 
 import hashlib
 import re
@@ -13,6 +13,7 @@ from digits.datasets.uploads import NAME_PATTERN
 from digits.datasets.versions import DatasetVersion
 from digits.errors import (
     ConflictError,
+    DigitsError,
     InvalidDatasetError,
     MissingObjectError,
     UnknownError,
@@ -27,11 +28,12 @@ __all__ = [
     "Split",
     "convert",
     "ingest",
-    "latest",
+    "latest_version",
     "shard_keys",
 ]
 
-# The convert function has 2 GiB of disk, for an upload and at most 1 GiB that it unpacks to.
+# The convert function has 2 GiB of disk, for an upload and at most 1 GiB that the
+# upload unpacks to.
 MAX_UPLOAD_BYTES = 512 * 2**20
 
 Progress = Callable[[int, int], None]
@@ -42,19 +44,17 @@ def convert(
 ) -> DatasetVersion:
     """Convert a local npz file into a version of the dataset.
 
-    The same file is the same version, however often and by however many it is
-        converted: a complete one is left alone, one that broke off is done again.
-        Different files get different versions.
+    The same file is always the same version: a complete version is left alone, an
+    interrupted conversion is done again. Different files get different versions.
 
     Args:
         store: where the dataset goes.
-        name: the dataset's name, as `NAME_PATTERN`.
-        path: the npz file, as `digits.datasets.npz.unpack` takes it.
-        on_progress: called with the number of images done, and of all.
+        name: the dataset's name, which matches `NAME_PATTERN`.
+        path: the npz file, as `digits.datasets.npz.unpack_npz` takes it.
+        on_progress: called with the number of images done, and of all images.
 
     Raises:
-        InvalidDatasetError: the name or the file is not as it should be. The store is
-            as it was before.
+        InvalidDatasetError: the name or the file is invalid. The store is unchanged.
     """
     _check_name(name)
     _check_size(path.stat().st_size)
@@ -66,19 +66,18 @@ def convert(
 def ingest(
     store: Store, name: str, *, on_progress: Progress | None = None
 ) -> DatasetVersion:
-    """Convert the upload `raw/<name>.npz`, as `convert` does, and note that this upload was dealt with.
+    """Convert the upload `raw/<name>.npz` as `convert` does, and mark the upload as handled.
 
     Raises:
         InvalidDatasetError: the upload was refused. `datasets/<name>/problem.json` says
-            why, until a good one comes.
+            why, until an upload is accepted.
         UnknownError: there is no upload.
     """
     _check_name(name)
-    upload = _upload(store, name)
+    upload = _find_upload(store, name)
     sha256 = None
-    with (
-        TemporaryFile() as file
-    ):  # It has no name, so that nothing is left if this process is killed.
+    # The file has no name, so a killed process leaves no file.
+    with TemporaryFile() as file:
         try:
             _check_size(upload.size)
             sha256 = store.download(upload.key, file)
@@ -92,82 +91,91 @@ def ingest(
     return dataset
 
 
-def latest(store: Store, name: str) -> DatasetVersion:
+def latest_version(store: Store, name: str) -> DatasetVersion:
     """The newest complete version.
 
     Raises:
-        ConflictError: there is none yet, because its upload is being converted.
-        InvalidDatasetError: there is none, and the last upload was refused or never
-            converted; the message says why.
-        UnknownError: there is none.
+        ConflictError: the first upload is being converted.
+        InvalidDatasetError: there is no complete version, because the last upload was
+            refused or never converted; the message says why.
+        UnknownError: there is no such dataset.
     """
-    found = versions.latest(store, name)
-    if found:
-        return found
+    version = versions.latest_version(store, name)
+    if version is None:
+        raise _why_missing(store, name)
+    return version
+
+
+def _why_missing(store: Store, name: str) -> DigitsError:
+    """The error that says why a dataset has no complete version."""
     problem = uploads.load_problem(store, name)
     if problem:
-        raise InvalidDatasetError(
+        return InvalidDatasetError(
             f"The upload of dataset {name!r} was refused. {problem.detail}"
         )
     upload = uploads.list_uploads(store).get(name)
     state = upload and uploads.upload_state(store, name, upload, is_known=False)
     if state == "converting":
-        raise ConflictError(
+        return ConflictError(
             f"Dataset {name!r} is being converted. Try again in a few seconds."
         )
     if state == "stalled":
-        raise InvalidDatasetError(
+        return InvalidDatasetError(
             f"The upload of dataset {name!r} was not converted. Upload it again."
         )
-    raise UnknownError(
+    return UnknownError(
         f"There is no dataset {name!r}. Upload one: POST /datasets says where to."
     )
 
 
 def shard_keys(store: Store, dataset: DatasetVersion, split: Split) -> list[str]:
-    """The keys of a split's TFRecord files, in the order of the upload.
+    """The keys of a split's TFRecord files, in the order of the examples in the upload.
 
     Raises:
-        DamagedObjectError: the stored description does not say.
+        DamagedObjectError: dataset_info.json does not name the files.
     """
-    shards = tfds.shard_count(store.read_json(dataset.key(tfds.INFO_FILE)), split)
-    return [dataset.key(file) for file in tfds.shard_names(dataset.name, split, shards)]
+    info = store.read_json(dataset.key(tfds.INFO_FILE))
+    shards = tfds.shard_count(info, split)
+    names = tfds.shard_names(dataset.name, split, shards)
+    return [dataset.key(name) for name in names]
 
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(NAME_PATTERN, name):
         raise InvalidDatasetError(
-            f"{name!r} is no name of a dataset. Use at most 63 small letters, digits and underscores, a letter first."
+            f"{name!r} cannot be a dataset's name. Use at most 63 lowercase letters, "
+            "digits and underscores, beginning with a letter."
         )
 
 
 def _check_size(size: int) -> None:
     if size > MAX_UPLOAD_BYTES:
-        limit = mebibytes(MAX_UPLOAD_BYTES)
         raise InvalidDatasetError(
-            f"The npz has {mebibytes(size)}, and the limit is {limit}. Upload a smaller one."
+            f"The npz has {mebibytes(size)}, and the limit is "
+            f"{mebibytes(MAX_UPLOAD_BYTES)}. Give a smaller npz."
         )
 
 
-def _upload(store: Store, name: str) -> Entry:
+def _find_upload(store: Store, name: str) -> Entry:
     try:
         return store.entry(uploads.upload_key(name))
     except MissingObjectError as error:
         raise UnknownError(
-            f"There is no upload of dataset {name!r}. POST /datasets says where to put one."
+            f"There is no upload of dataset {name!r}. "
+            "POST /datasets says where to put one."
         ) from error
 
 
 def _convert(
     store: Store, name: str, file: IO[bytes], sha256: str, on_progress: Progress | None
 ) -> DatasetVersion:
-    # They import NumPy and protobuf: 0.35 s, which the train function has no need to wait for.
+    # NumPy and protobuf take 0.35 s to import, and the train function needs neither.
     from digits.datasets import npz, shards  # noqa: PLC0415
 
-    done = versions.of_upload(store, name, sha256)
-    if done:
-        return done
-    with npz.unpack(file) as upload:
+    converted = versions.version_of_upload(store, name, sha256)
+    if converted:
+        return converted
+    with npz.unpack_npz(file) as upload:
         dataset = versions.claim(store, name, upload.counts, sha256)
-        shards.write(store, dataset, upload, on_progress)
+        shards.write_shards(store, dataset, upload, on_progress)
     return dataset

@@ -1,6 +1,7 @@
-"""What `GET /datasets` tells: each dataset with its newest versions, its upload and its problem.
+"""What `GET /datasets` answers: each dataset with its newest versions, its upload and its problem.
 
-Three rounds of requests, each at once: the names, where each series of versions ends, and the rest.
+Three rounds of parallel requests: the names, the newest number of each dataset's
+versions, and the rest.
 """
 
 from typing import Any, NamedTuple
@@ -10,81 +11,82 @@ from digits.datasets import uploads, versions
 from digits.errors import DamagedObjectError, MissingObjectError
 from digits.store import Entry, Store
 
-# Each version takes two requests.
+# Per dataset. Each version takes two requests.
 VERSIONS = 10
 PAGE = 20
 
+Json = dict[str, Any]
+
 
 class Page(NamedTuple):
-    """Datasets as JSON, in the order of their names, and the name to ask the next page with; None on the last."""
+    """Datasets as JSON, by name, and the name to ask for the next page with; None on the last."""
 
-    datasets: list[dict[str, Any]]
+    datasets: list[Json]
     next: str | None
 
 
-def page(store: Store, after: str | None = None) -> Page:
-    """The datasets whose names come after `after`."""
-    stored, uploaded = parallel.both(
+def list_datasets(store: Store, after: str | None = None) -> Page:
+    """List the datasets whose names come after `after`."""
+    folders, upload_of = parallel.both(
         lambda: store.folders("datasets"), lambda: uploads.list_uploads(store)
     )
-    names = sorted(name for name in {*stored, *uploaded} if name > (after or ""))
-    here = names[:PAGE]
-    versions = _versions(store, here)
+    names = sorted({*folders, *upload_of})
+    if after:
+        names = [name for name in names if name > after]
+    page = names[:PAGE]
+    versions_of = _list_versions(store, page)
 
-    def describe(name: str) -> dict[str, Any]:
-        return _describe(store, name, versions[name], uploaded.get(name))
+    def to_json(name: str) -> Json:
+        return _to_json(store, name, versions_of[name], upload_of.get(name))
 
-    following = here[-1] if len(names) > len(here) else None
-    return Page(parallel.each(describe, here), following)
+    is_last = len(names) <= PAGE
+    return Page(parallel.each(to_json, page), None if is_last else page[-1])
 
 
-def _versions(store: Store, names: list[str]) -> dict[str, list[dict[str, Any]]]:
+def _list_versions(store: Store, names: list[str]) -> dict[str, list[Json]]:
     """The newest versions of each dataset, oldest first."""
 
-    def numbers(name: str) -> range:
+    def newest_numbers(name: str) -> range:
         return versions.newest_numbers(store, name, VERSIONS)
 
-    def version(wanted: tuple[str, int]) -> list[dict[str, Any]]:
-        return _version(store, *wanted)
+    def to_json(key: tuple[str, int]) -> Json | None:
+        name, number = key
+        return _version_to_json(store, name, number)
 
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    wanted: list[tuple[str, int]] = []
-    for name, here in zip(names, parallel.each(numbers, names), strict=True):
-        wanted += [(name, number) for number in here]
-    for (name, _), described in zip(
-        wanted, parallel.each(version, wanted), strict=True
-    ):
-        found[name] += described
-    return found
+    keys: list[tuple[str, int]] = []
+    for name, numbers in zip(names, parallel.each(newest_numbers, names), strict=True):
+        keys += [(name, number) for number in numbers]
+    versions_of: dict[str, list[Json]] = {name: [] for name in names}
+    for (name, _), version in zip(keys, parallel.each(to_json, keys), strict=True):
+        if version:
+            versions_of[name].append(version)
+    return versions_of
 
 
-def _version(store: Store, name: str, number: int) -> list[dict[str, Any]]:
-    """A version, if it is complete."""
+def _version_to_json(store: Store, name: str, number: int) -> Json | None:
+    """A version as JSON; None if the version is not complete."""
     if not versions.is_complete(store, name, number):
-        return []
+        return None
     try:
-        found = versions.load(store, name, number)
+        version = versions.load_version(store, name, number)
     except (DamagedObjectError, MissingObjectError) as error:
-        return [{"version": f"{number}.0.0", "problem": error.detail}]
-    return [{"version": found.version, "counts": found.counts}]
+        return {"version": versions.version_name(number), "problem": error.detail}
+    return {"version": version.version, "counts": version.counts}
 
 
-def _describe(
-    store: Store, name: str, versions: list[dict[str, Any]], upload: Entry | None
-) -> dict[str, Any]:
-    described: dict[str, Any] = {"name": name, "versions": versions}
+def _to_json(
+    store: Store, name: str, dataset_versions: list[Json], upload: Entry | None
+) -> Json:
+    document: Json = {"name": name, "versions": dataset_versions}
     try:
         problem = uploads.load_problem(store, name)
-        is_known = bool(versions or problem)
-        state = (
-            uploads.upload_state(store, name, upload, is_known=is_known)
-            if upload
-            else None
-        )
+        if problem:
+            document["problem"] = vars(problem)
+        if upload:
+            is_known = bool(dataset_versions or problem)
+            state = uploads.upload_state(store, name, upload, is_known=is_known)
+            if state:
+                document["upload"] = state
     except DamagedObjectError as error:
-        return described | {"problem": {"detail": error.detail}}
-    if problem:
-        described["problem"] = vars(problem)
-    if state:
-        described["upload"] = state
-    return described
+        document["problem"] = {"detail": error.detail}
+    return document

@@ -1,4 +1,4 @@
-"""Writing a dataset version: its TFRecord files, and what TFDS needs to read them."""
+"""Writes a dataset version: its TFRecord files, and the JSON files with which TFDS reads them."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -9,8 +9,10 @@ from digits.datasets.tfds import Split
 from digits.datasets.versions import DatasetVersion
 from digits.store import Store
 
+_CHUNKS_PER_SHARD = tfds.EXAMPLES_PER_SHARD // npz.CHUNK
 
-def write(
+
+def write_shards(
     store: Store,
     dataset: DatasetVersion,
     upload: Upload,
@@ -18,35 +20,36 @@ def write(
 ) -> None:
     """Write all files of a version, dataset_info.json last.
 
-    The same upload gives the same bytes, so it does no harm when two do this at the same time.
+    The same upload gives the same bytes, so two writers at the same time do no harm.
 
     Args:
         store: where the files go.
-        dataset: the version, claimed for this upload.
-        upload: what is to be written.
-        on_progress: called with the number of images done, and of all.
+        dataset: the version, which this upload has claimed.
+        upload: the examples.
+        on_progress: called with the number of images done, and of all images.
     """
-    total, done = sum(dataset.counts.values()), 0
+    total = sum(dataset.counts.values())
+    done = 0
     for split in dataset.counts:
-        for written in _write_split(store, dataset, upload, split):
-            done += written
+        for count in _write_split(store, dataset, upload, split):
+            done += count
             if on_progress:
                 on_progress(done, total)
-    info = tfds.dataset_info(
+    store.write_json(dataset.key(tfds.FEATURES_FILE), tfds.features_document())
+    info = tfds.info_document(
         dataset.name, dataset.version, dataset.counts, tfrecord.example_bytes()
     )
-    store.write_json(dataset.key(tfds.FEATURES_FILE), tfds.features())
     store.write_json(dataset.key(tfds.INFO_FILE), info)
 
 
 def _write_split(
     store: Store, dataset: DatasetVersion, upload: Upload, split: Split
 ) -> Iterator[int]:
-    """Write a split's files, chunk by chunk; yields the number of images in each."""
+    """Write a split's files, chunk by chunk; yields the number of images in each chunk."""
     shards = len(tfds.shard_lengths(dataset.counts[split]))
     chunks = upload.chunks(split)
     for file in tfds.shard_names(dataset.name, split, shards):
         with store.writer(dataset.key(file)) as append:
-            for images, labels in islice(chunks, tfds.EXAMPLES_PER_SHARD // npz.CHUNK):
-                append(tfrecord.frame(images, labels))
+            for images, labels in islice(chunks, _CHUNKS_PER_SHARD):
+                append(tfrecord.frame_examples(images, labels))
                 yield len(labels)

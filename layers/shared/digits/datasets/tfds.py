@@ -11,8 +11,8 @@ from digits.errors import DamagedObjectError
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-# Some 14 MB a file: small enough that a reader has several to read at once, large
-# enough that opening costs nothing.
+# About 14 MB per file: small enough that a reader has several files to read at once,
+# large enough that opening a file costs nothing.
 EXAMPLES_PER_SHARD = 16_384
 
 FEATURES_FILE = "features.json"
@@ -20,22 +20,19 @@ INFO_FILE = "dataset_info.json"
 
 
 def shard_lengths(examples: int) -> list[int]:
-    """How many examples go into each file of a split: full files, and what is left in the last."""
-    return [
-        min(EXAMPLES_PER_SHARD, examples - start)
-        for start in range(0, examples, EXAMPLES_PER_SHARD)
-    ]
+    """The number of examples per file of a split: full files, and the rest in the last file."""
+    starts = range(0, examples, EXAMPLES_PER_SHARD)
+    return [min(EXAMPLES_PER_SHARD, examples - start) for start in starts]
 
 
 def shard_names(name: str, split: Split, shards: int) -> list[str]:
     """The names of a split's files, such as `mnist-train.tfrecord-00000-of-00004`."""
-    return [
-        f"{name}-{split}.tfrecord-{shard:05}-of-{shards:05}" for shard in range(shards)
-    ]
+    prefix = f"{name}-{split}.tfrecord"
+    return [f"{prefix}-{shard:05}-of-{shards:05}" for shard in range(shards)]
 
 
-def features() -> dict[str, Any]:
-    """The content of features.json: how an example's bytes are to be read."""
+def features_document() -> dict[str, Any]:
+    """The content of features.json: how to read the bytes of an example."""
     prefix = "tensorflow_datasets.core.features"
     shape = {"dimensions": [str(SIDE), str(SIDE), "1"]}
     image = {
@@ -52,51 +49,51 @@ def features() -> dict[str, Any]:
     }
 
 
-def dataset_info(
+def info_document(
     name: str, version: str, counts: dict[Split, int], example_bytes: int
 ) -> dict[str, Any]:
-    """The content of dataset_info.json: which files there are, and what is in them.
+    """The content of dataset_info.json: which files the version has, and how many examples.
 
     Args:
         name: the dataset's name.
         version: the dataset's version, such as `1.0.0`.
-        counts: examples by split.
+        counts: examples per split.
         example_bytes: size of one serialised example, without its framing.
     """
-    splits = [
-        {
+    splits = []
+    for split, count in counts.items():
+        document = {
             "name": split,
             "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
             "numBytes": str(count * example_bytes),
-            "shardLengths": [str(length) for length in shard_lengths(count)],
+            "shardLengths": list(map(str, shard_lengths(count))),
         }
-        for split, count in counts.items()
-    ]
+        splits.append(document)
+    supervised = [{"featureKey": "image"}, {"featureKey": "label"}]
     return {
         "name": name,
         "version": version,
         "description": "Handwritten digits, white on black.",
         "fileFormat": "tfrecord",
         "splits": splits,
-        "supervisedKeys": {
-            "tuple": {"items": [{"featureKey": "image"}, {"featureKey": "label"}]}
-        },
+        "supervisedKeys": {"tuple": {"items": supervised}},
     }
 
 
 def shard_count(info: dict[str, Any], split: Split) -> int:
-    """How many files a split has, by its dataset_info.json.
+    """The number of files of a split.
+
+    Args:
+        info: the content of dataset_info.json.
+        split: the split.
 
     Raises:
-        DamagedObjectError: the document does not say.
+        DamagedObjectError: the document does not name the split's files.
     """
     try:
-        return next(
-            len(found["shardLengths"])
-            for found in info["splits"]
-            if found["name"] == split
-        )
-    except (KeyError, StopIteration, TypeError) as error:
+        lengths = {entry["name"]: entry["shardLengths"] for entry in info["splits"]}
+        return len(lengths[split])
+    except (KeyError, TypeError) as error:
         raise DamagedObjectError(
             f"{INFO_FILE} does not name the files of the split {split!r}."
         ) from error

@@ -32,7 +32,7 @@ class _Template(NamedTuple):
     label: np.intp
 
 
-def frame(images: Pixels, labels: Pixels) -> bytes:
+def frame_examples(images: Pixels, labels: Pixels) -> bytes:
     """Frame examples as TFRecords, to be appended to a file.
 
     Args:

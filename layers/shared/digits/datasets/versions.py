@@ -1,8 +1,8 @@
-"""The versions of a dataset in the store: which there are, and who may write the next.
+"""The versions of a dataset in the store: which exist, and who may write the next.
 
-A version is claimed by creating its source.json, and complete, never to change again,
-once its dataset_info.json is there. Until then nobody sees it. `.uploads/<sha256>.json`
-says which version an upload became.
+Creating source.json claims a version. dataset_info.json completes the version, which
+never changes again. Readers see complete versions only. `.uploads/<sha256>.json` says
+which version an upload became.
 """
 
 import re
@@ -16,8 +16,8 @@ from digits.series import Numbered, Series
 from digits.store import Store
 
 SCHEMA_VERSION = 1
-# Raise it when the same upload would be converted to other bytes: a conversion that an
-# older one began is then left.
+# Raise this number when the same upload would be converted to other bytes: a version
+# that an older converter began is then abandoned.
 CONVERTER_VERSION = 1
 
 _SOURCE_FILE = "source.json"
@@ -31,8 +31,8 @@ class DatasetVersion:
     Attributes:
         name: the dataset's name.
         version: `1.0.0`, `2.0.0`, …
-        counts: examples by split, `train` and `test`.
-        sha256: of the upload it was converted from, in hexadecimal.
+        counts: examples per split, `train` and `test`.
+        sha256: of the upload that became this version, in hexadecimal.
     """
 
     name: str
@@ -41,13 +41,13 @@ class DatasetVersion:
     sha256: str
 
     def key(self, file: str) -> str:
-        """The key of one of its files."""
+        """The key of a file of this version."""
         return f"datasets/{self.name}/{self.version}/{file}"
 
 
 @dataclass(frozen=True)
 class _Source:
-    """source.json: what a version is made of."""
+    """source.json: the upload that a version is made of."""
 
     sha256: str
     counts: dict[Split, int]
@@ -62,122 +62,137 @@ class _Indexed:
     number: int
 
 
-def latest(store: Store, name: str) -> DatasetVersion | None:
-    """The newest complete version; None when there is none.
+def version_name(number: int) -> str:
+    """The name of a version, such as `2.0.0`."""
+    return f"{number}.0.0"
+
+
+def version_number(version: str) -> int | None:
+    """The number in the name of a version; None if the name is not a version's."""
+    match = _VERSION_PATTERN.fullmatch(version)
+    return int(match[1]) if match else None
+
+
+def latest_version(store: Store, name: str) -> DatasetVersion | None:
+    """The newest complete version; None if there is no complete version.
 
     Raises:
-        DamagedObjectError: its source.json cannot be trusted.
+        DamagedObjectError: the version's source.json cannot be trusted.
     """
-    return next(complete(store, name), None)
+    return next(complete_versions(store, name), None)
 
 
-def complete(store: Store, name: str) -> Iterator[DatasetVersion]:
+def complete_versions(store: Store, name: str) -> Iterator[DatasetVersion]:
     """The complete versions of a dataset, newest first.
 
     Raises:
         DamagedObjectError: a version's source.json cannot be trusted.
     """
-    for number in range(_series(store, name).newest().number, 0, -1):
+    newest = _series(store, name).newest()
+    for number in range(newest.number, 0, -1):
         if is_complete(store, name, number):
-            yield load(store, name, number)
+            yield load_version(store, name, number)
 
 
-def find(store: Store, name: str, version: str) -> DatasetVersion:
-    """A certain complete version of a dataset.
+def find_version(store: Store, name: str, version: str) -> DatasetVersion:
+    """Load a complete version of a dataset.
 
     Raises:
-        DamagedObjectError: its source.json cannot be trusted.
+        DamagedObjectError: the version's source.json cannot be trusted.
         UnknownError: there is no such version.
     """
-    match = _VERSION_PATTERN.fullmatch(version)
-    if match and is_complete(store, name, int(match[1])):
-        return load(store, name, int(match[1]))
+    number = version_number(version)
+    if number and is_complete(store, name, number):
+        return load_version(store, name, number)
     raise UnknownError(
         f"There is no dataset {name!r} {version}. List the datasets with GET /datasets."
     )
 
 
-def load(store: Store, name: str, number: int) -> DatasetVersion:
-    """A version by its number, complete or not.
+def load_version(store: Store, name: str, number: int) -> DatasetVersion:
+    """Load a version by its number, complete or not.
 
     Raises:
-        DamagedObjectError: its source.json cannot be trusted.
-        MissingObjectError: there is none.
+        DamagedObjectError: the version's source.json cannot be trusted.
+        MissingObjectError: there is no such version.
     """
-    source = documents.read_document(store, _key(name, number, _SOURCE_FILE), _Source)
-    return DatasetVersion(name, f"{number}.0.0", source.counts, source.sha256)
+    key = _key(name, number, _SOURCE_FILE)
+    source = documents.read_document(store, key, _Source)
+    return DatasetVersion(name, version_name(number), source.counts, source.sha256)
 
 
 def newest_numbers(store: Store, name: str, limit: int) -> range:
     """The numbers of the newest versions, complete or not, in ascending order."""
     newest = _series(store, name).newest().number
-    return range(max(1, newest - limit + 1), newest + 1)
+    first = max(1, newest - limit + 1)
+    return range(first, newest + 1)
 
 
 def is_complete(store: Store, name: str, number: int) -> bool:
-    """Whether all of a version is there."""
+    """Whether all files of a version are in the store."""
     return store.exists(_key(name, number, INFO_FILE))
 
 
-def of_upload(store: Store, name: str, sha256: str) -> DatasetVersion | None:
-    """The complete version that an upload became before; None when there is none."""
+def version_of_upload(store: Store, name: str, sha256: str) -> DatasetVersion | None:
+    """The complete version that an upload became; None if there is no such version."""
     _index_old_versions(store, name)
-    number = _indexed(store, name, sha256)
+    number = _indexed_number(store, name, sha256)
     if number is None or not is_complete(store, name, number):
         return None
-    return load(store, name, number)
+    return load_version(store, name, number)
 
 
 def claim(
     store: Store, name: str, counts: dict[Split, int], sha256: str
 ) -> DatasetVersion:
-    """The version that an upload is to be converted to: the one it claimed before, or the next that is free.
+    """Claim the version that an upload is to become: the version it claimed before, or the next.
 
-    Of different uploads that arrive at the same time, each gets a version of its own.
+    Of different uploads that arrive at the same time, each gets a different version.
     """
     source = _Source(sha256, counts, CONVERTER_VERSION)
     series = _series(store, name)
 
     def is_own(number: int, data: bytes) -> bool:
-        found = _parse(name, number, data)
-        if found and found != source:
-            _index(store, name, number, found)  # Its claimer may have died before.
-        return found == source
+        claimed = _parse_source(name, number, data)
+        if claimed and claimed != source:
+            # The claimer may have died before it could index the version.
+            _index(store, name, number, claimed)
+        return claimed == source
 
-    # In this order: the index knows all versions up to the hint.
+    # The hint is read before the index, because the index has all versions up to the hint.
     hint = series.hint()
-    number = _indexed(store, name, sha256)
+    number = _indexed_number(store, name, sha256)
     if number is None or not is_own(number, series.read(number) or b""):
-        claimed = series.append(
-            hint.number if hint else 0, lambda _: documents.to_bytes(source), is_own
-        )
+        start = hint.number if hint else 0
+        claimed = series.append(start, lambda _: documents.to_bytes(source), is_own)
         _index(store, name, claimed.number, source)
         series.note(claimed)
         number = claimed.number
-    return DatasetVersion(name, f"{number}.0.0", counts, sha256)
+    return DatasetVersion(name, version_name(number), counts, sha256)
 
 
 def _index_old_versions(store: Store, name: str) -> None:
-    """Index the versions from before there was an index, once: the hint shows that it was done."""
+    """Index the versions from before there was an index; the hint shows that this was done."""
     series = _series(store, name)
     if series.hint():
         return
-    newest = series.newest()
+    newest = series.newest().number
 
     def index(number: int) -> None:
-        source = _parse(name, number, series.read(number) or b"")
+        source = _parse_source(name, number, series.read(number) or b"")
         if source and is_complete(store, name, number):
             _index(store, name, number, source)
 
-    parallel.each(index, range(1, newest.number + 1))
-    if newest.number:
-        series.note(Numbered(newest.number, series.read(newest.number)))
+    parallel.each(index, range(1, newest + 1))
+    if newest:
+        series.note(Numbered(newest, series.read(newest)))
 
 
-def _parse(name: str, number: int, data: bytes) -> _Source | None:
-    """A source.json; None of one that cannot be read, and so is nobody's."""
+def _parse_source(name: str, number: int, data: bytes) -> _Source | None:
+    """Parse a source.json; None if it is damaged, and so claims the version for no upload."""
+    key = _key(name, number, _SOURCE_FILE)
     try:
-        return documents.parse_document(data, _Source, _key(name, number, _SOURCE_FILE))
+        return documents.parse_document(data, _Source, key)
     except DamagedObjectError:
         return None
 
@@ -186,11 +201,12 @@ def _index(store: Store, name: str, number: int, source: _Source) -> None:
     store.write(_index_key(name, source.sha256), documents.to_bytes(_Indexed(number)))
 
 
-def _indexed(store: Store, name: str, sha256: str) -> int | None:
+def _indexed_number(store: Store, name: str, sha256: str) -> int | None:
     try:
-        return documents.read_document(store, _index_key(name, sha256), _Indexed).number
+        indexed = documents.read_document(store, _index_key(name, sha256), _Indexed)
     except MissingObjectError:
         return None
+    return indexed.number
 
 
 def _series(store: Store, name: str) -> Series:
@@ -198,7 +214,7 @@ def _series(store: Store, name: str) -> Series:
 
 
 def _key(name: str, number: int, file: str) -> str:
-    return f"datasets/{name}/{number}.0.0/{file}"
+    return f"datasets/{name}/{version_name(number)}/{file}"
 
 
 def _index_key(name: str, sha256: str) -> str:

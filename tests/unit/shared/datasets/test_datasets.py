@@ -16,7 +16,7 @@ from digits.datasets import (
     DatasetVersion,
     convert,
     ingest,
-    latest,
+    latest_version,
     listing,
     npz,
     shard_keys,
@@ -43,11 +43,11 @@ def content(store: Store, prefix: str) -> dict[str, bytes]:
 
 
 def versions_of(store: Store) -> list[DatasetVersion]:
-    return list(versions.complete(store, "small"))
+    return list(versions.complete_versions(store, "small"))
 
 
 def list_datasets(store: Store) -> list[dict[str, Any]]:
-    return listing.page(store).datasets
+    return listing.list_datasets(store).datasets
 
 
 def upload(store: Store, name: str, path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_file_becomes_a_version(store: Store, small_npz: Path) -> None:
     made = convert(store, "small", small_npz)
     assert (made.name, made.version, made.counts) == ("small", "1.0.0", COUNTS)
     assert made.sha256 == hashlib.sha256(small_npz.read_bytes()).hexdigest()
-    assert latest(store, "small") == made
+    assert latest_version(store, "small") == made
     names = [
         "dataset_info.json",
         "features.json",
@@ -173,7 +173,7 @@ def test_another_file_is_the_next_version(
     first = convert(store, "small", small_npz)
     second = convert(store, "small", other_npz)
     assert (first.version, second.version) == ("1.0.0", "2.0.0")
-    assert latest(store, "small") == second
+    assert latest_version(store, "small") == second
     assert convert(store, "small", small_npz) == first
 
 
@@ -188,7 +188,7 @@ def test_versions_are_ordered_by_number(
     )  # As in a store from before there were hints.
     made = convert(store, "small", make_npz(y_test=np.ones(11, np.uint8)))
     assert made.version == "10.0.0"
-    assert latest(store, "small") == made
+    assert latest_version(store, "small") == made
 
 
 @pytest.mark.parametrize("kept", range(1, 5))
@@ -209,7 +209,7 @@ def test_a_conversion_that_was_killed_is_unseen_and_done_again(
     for key in order[kept:]:
         store.delete(key)
     with pytest.raises(UnknownError):
-        latest(store, "small")
+        latest_version(store, "small")
     assert list_datasets(store) == [{"name": "small", "versions": []}]
     assert convert(store, "small", other_npz).version == "2.0.0"
     assert convert(store, "small", small_npz) == whole
@@ -268,7 +268,7 @@ def test_a_bad_file_leaves_nothing(store: Store, bad_npz: Path) -> None:
 def test_an_upload_becomes_a_version(store: Store, small_npz: Path) -> None:
     upload(store, "small", small_npz)
     made = ingest(store, "small")
-    assert made == latest(store, "small") == ingest(store, "small")
+    assert made == latest_version(store, "small") == ingest(store, "small")
 
 
 def test_a_refused_upload_says_why_until_a_good_one_comes(
@@ -284,7 +284,7 @@ def test_a_refused_upload_says_why_until_a_good_one_comes(
         {"name": "small", "versions": [], "problem": problem}
     ]
     with pytest.raises(InvalidDatasetError, match=r"refused.*27, 27"):
-        latest(store, "small")
+        latest_version(store, "small")
 
     upload(store, "small", small_npz)
     made = ingest(store, "small")
@@ -295,7 +295,7 @@ def test_a_refused_upload_says_why_until_a_good_one_comes(
     upload(store, "small", bad_npz)
     with pytest.raises(InvalidDatasetError):
         ingest(store, "small")
-    assert latest(store, "small") == made
+    assert latest_version(store, "small") == made
     assert list_datasets(store)[0]["problem"] == problem
 
 
@@ -321,12 +321,12 @@ def test_an_upload_is_listed_until_it_is_dealt_with(
         {"name": "small", "versions": [], "upload": "converting"}
     ]
     with pytest.raises(ConflictError, match="is being converted"):
-        latest(store, "small")
+        latest_version(store, "small")
     ingest(store, "small")
     assert "upload" not in list_datasets(store)[0]
     upload(store, "small", other_npz)
     assert list_datasets(store)[0]["upload"] == "converting"
-    assert latest(store, "small").version == "1.0.0"
+    assert latest_version(store, "small").version == "1.0.0"
 
 
 def test_an_upload_that_nobody_converts_is_given_up(
@@ -338,13 +338,13 @@ def test_an_upload_that_nobody_converts_is_given_up(
         {"name": "small", "versions": [], "upload": "stalled"}
     ]
     with pytest.raises(InvalidDatasetError, match="Upload it again"):
-        latest(store, "small")
+        latest_version(store, "small")
 
 
 def test_no_upload_is_no_version(store: Store) -> None:
-    for read in (ingest, latest):
+    for load in (ingest, latest_version):
         with pytest.raises(UnknownError, match="POST /datasets"):
-            read(store, "small")
+            load(store, "small")
     assert list_datasets(store) == []
 
 
@@ -363,7 +363,7 @@ def test_a_damaged_source_is_not_used(
     convert(store, "small", small_npz)
     store.write_json("datasets/small/1.0.0/source.json", document)
     with pytest.raises(DamagedObjectError, match=r"source\.json"):
-        latest(store, "small")
+        latest_version(store, "small")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_the_checksum_is_the_one_of_the_rfc() -> None:
 @given(pixels=st.binary(min_size=784, max_size=784), label=st.integers(0, 9))
 def test_a_record_holds_the_pixels_and_the_label(pixels: bytes, label: int) -> None:
     image = np.frombuffer(pixels, np.uint8).reshape(1, 28, 28)
-    (example,) = examples(tfrecord.frame(image, np.array([label], np.uint8)))
+    (example,) = examples(tfrecord.frame_examples(image, np.array([label], np.uint8)))
     assert len(example) == tfrecord.example_bytes()
     assert pixels in example
     assert example.endswith(bytes([label]))
@@ -55,6 +55,6 @@ def test_a_record_holds_the_pixels_and_the_label(pixels: bytes, label: int) -> N
 def test_records_follow_one_another_in_order(count: int) -> None:
     labels = (np.arange(count) % 10).astype(np.uint8)
     images = np.repeat(labels, 784).reshape(count, 28, 28)
-    found = list(examples(tfrecord.frame(images, labels)))
+    found = list(examples(tfrecord.frame_examples(images, labels)))
     assert [example[-1] for example in found] == labels.tolist()
     assert b"".join(found).count(bytes([1]) * 784) == labels.tolist().count(1)
