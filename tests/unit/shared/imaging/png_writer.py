@@ -1,4 +1,7 @@
-"""A PNG writer for what Pillow does not write: 2 and 4 bits, 16-bit colour, interlacing, and chunks that are wrong."""
+"""A PNG writer for what Pillow does not write.
+
+That is 2 and 4 bits, 16-bit colour, interlacing, and chunks that are wrong.
+"""
 
 import struct
 import zlib
@@ -29,12 +32,9 @@ ADAM7 = [
 
 
 def chunk(name: bytes, body: bytes = b"") -> bytes:
-    return (
-        struct.pack(">I", len(body))
-        + name
-        + body
-        + struct.pack(">I", zlib.crc32(name + body))
-    )
+    length = struct.pack(">I", len(body))
+    checksum = struct.pack(">I", zlib.crc32(name + body))
+    return length + name + body + checksum
 
 
 def header(
@@ -52,9 +52,8 @@ def assemble(*chunks: bytes) -> bytes:
 
 def scanlines(samples: Samples, depth: int) -> bytes:
     """(height, width, channels) samples, packed into `depth` bits each, with filter 0."""
-    bits = (
-        samples.reshape(*samples.shape[:2], -1, 1) >> np.arange(depth - 1, -1, -1) & 1
-    )
+    places = np.arange(depth - 1, -1, -1)
+    bits = samples[..., np.newaxis] >> places & 1
     rows = np.packbits(bits.reshape(len(samples), -1).astype(np.uint8), axis=1)
     return b"".join(b"\0" + row.tobytes() for row in rows)
 
@@ -83,21 +82,12 @@ def encode(
 ) -> bytes:
     """A PNG of (height, width) shades of `depth` bits, opaque."""
     top = 2**depth - 1
-    layers = {
-        GREY: [grey],
-        PALETTE: [grey],
-        RGB: [grey] * 3,
-        GREY_ALPHA: [grey],
-        RGBA: [grey] * 3,
-    }[colour]
+    layers = [grey] * (3 if colour in (RGB, RGBA) else 1)
     if colour in (GREY_ALPHA, RGBA):
-        layers = [*layers, np.full_like(grey, top)]
-    ramp = (
-        b"".join(bytes([shade * 255 // top] * 3) for shade in range(top + 1))
-        if colour == PALETTE
-        else b""
-    )
-    before = chunk(b"PLTE", ramp) if ramp else b""
-    return write_png(
-        np.stack(layers, axis=-1), depth, colour, interlaced=interlaced, before=before
-    )
+        layers.append(np.full_like(grey, top))
+    palette = b""
+    if colour == PALETTE:
+        shades = np.arange(top + 1) * 255 // top
+        palette = chunk(b"PLTE", shades.astype(np.uint8).repeat(3).tobytes())
+    samples = np.stack(layers, axis=-1)
+    return write_png(samples, depth, colour, interlaced=interlaced, before=palette)

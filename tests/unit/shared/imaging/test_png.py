@@ -68,7 +68,7 @@ def test_colours_become_their_luma() -> None:
 
 
 def on_transparent(ink: Samples, key: Samples) -> Samples:
-    """A square of 16 pixels of the one colour on a canvas of 64 of the other, (8, 8, channels)."""
+    """(8, 8, channels): 4 x 4 pixels of ink in the middle of the transparent colour."""
     samples = np.tile(key, (8, 8, 1))
     samples[2:6, 2:6] = ink
     return samples
@@ -84,16 +84,13 @@ def test_a_transparent_colour_becomes_the_backdrop(
     is_light: bool,  # noqa: FBT001
     backdrop: int,
 ) -> None:
-    channels, top = (3 if colour == RGB else 1), 2**depth - 1
+    channels = 3 if colour == RGB else 1
+    top = 2**depth - 1
     ink = np.full(channels, top if is_light else 0)
     key = top - ink if depth == 1 else np.full(channels, top * 2 // 3)
-    png = write_png(
-        on_transparent(ink, key),
-        depth,
-        colour,
-        before=chunk(b"tRNS", key.astype(">u2").tobytes()),
-    )
-    grey = decode(png)
+    transparency = chunk(b"tRNS", key.astype(">u2").tobytes())
+    samples = on_transparent(ink, key)
+    grey = decode(write_png(samples, depth, colour, before=transparency))
     assert (grey[0, 0], grey[3, 3]) == (backdrop, 255 - backdrop)
 
 
@@ -105,14 +102,10 @@ def test_sixteen_bit_grey_is_transparent_only_where_all_bits_agree() -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
 def test_a_palette_has_an_alpha_for_each_colour(depth: int) -> None:
-    before = chunk(b"PLTE", bytes([250, 250, 250, 20, 20, 20])) + chunk(
-        b"tRNS", b"\x00\x80"
-    )
-    grey = decode(
-        write_png(
-            on_transparent(np.array([1]), np.array([0])), depth, PALETTE, before=before
-        )
-    )
+    palette = chunk(b"PLTE", bytes([250, 250, 250, 20, 20, 20]))
+    alphas = chunk(b"tRNS", b"\x00\x80")
+    samples = on_transparent(np.array([1]), np.array([0]))
+    grey = decode(write_png(samples, depth, PALETTE, before=palette + alphas))
     assert grey[0, 0] == 255
     assert grey[3, 3] == pytest.approx((20 * 0x80 + 255 * 0x7F) / 255, abs=1)
 
@@ -126,19 +119,18 @@ def test_ink_on_transparency_does_not_vanish(
     top = 2**depth - 1
     channels = 1 if colour == GREY_ALPHA else 3
     ink = np.array([shade * top // 255] * channels + [top])
-    grey = decode(
-        write_png(on_transparent(ink, np.zeros(channels + 1, int)), depth, colour)
-    )
+    samples = on_transparent(ink, np.zeros(channels + 1, int))
+    grey = decode(write_png(samples, depth, colour))
     assert (grey[0, 0], grey[3, 3]) == (backdrop, shade)
 
 
-def test_a_page_with_transparent_margins_goes_on_as_paper() -> None:
+def test_the_background_of_a_page_goes_on_in_its_transparent_margins() -> None:
     page = np.zeros((40, 40, 2), int)
     page[4:36, 4:36] = 255
     page[15:25, 18:22, 0] = 0
-    assert np.array_equal(
-        decode(write_png(page, 8, GREY_ALPHA)) == 0, page[..., 0] < page[..., 1]
-    )
+    is_ink = page[..., 0] < page[..., 1]
+    grey = decode(write_png(page, 8, GREY_ALPHA))
+    assert np.array_equal(grey == 0, is_ink)
 
 
 def test_an_animation_shows_its_default_image() -> None:
