@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def _run(store: Store, job_id: str) -> int:
-    was_over = outcomes.resume(store, job_id) is not None
+    was_over = outcomes.resume_end(store, job_id) is not None
     return 0 if job.run(store, job_id).status == "SUCCEEDED" or was_over else 1
 
 

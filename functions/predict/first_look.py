@@ -16,4 +16,4 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings = Settings.from_environment()
 store = Store(settings.store)
-served = ThreadPoolExecutor(1).submit(releases.look, store, None)
+served = ThreadPoolExecutor(1).submit(releases.find_newer, store, None)

@@ -23,7 +23,7 @@ def doctor(
     from digits import doctor  # noqa: PLC0415  It loads NumPy and protobuf, as no other command does at its start.
 
     store = open_store()
-    report = doctor.examine(store)
+    report = doctor.examine_store(store)
     if as_json:
         console.print_json(json.dumps(asdict(report)))
     else:

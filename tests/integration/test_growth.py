@@ -141,8 +141,8 @@ def operations(
 
     return {
         "find the live release": (lambda: releases.newest_number(store), 2),
-        "look for a newer release": (lambda: releases.look(store, newest), 1),
-        "load the live release": (lambda: releases.look(store, None), 4),
+        "look for a newer release": (lambda: releases.find_newer(store, newest), 1),
+        "load the live release": (lambda: releases.find_newer(store, None), 4),
         "release a model": (
             lambda: releases.release(store, model_version(1), "another"),
             9,

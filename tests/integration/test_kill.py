@@ -41,7 +41,7 @@ def check(store: Store, name: str) -> None:
         "1.0.0"
     ]
     for number in range(1, releases.newest_number(store) + 1):
-        manifest = manifests.load_manifest(store, releases.load(store, number).version)
+        manifest = manifests.load_manifest(store, releases.load_release(store, number).version)
         manifests.load_file(store, manifest, WEIGHTS_FILE)
         Classifier(manifest, manifests.load_file(store, manifest, MODEL_FILE))
 

@@ -34,7 +34,7 @@ def test_an_upload_becomes_a_model_that_answers(
     finally:
         service.stop()
         service.client.close()
-    live = releases.live(s3_store)
+    live = releases.live_release(s3_store)
     assert live is not None
     assert live.version == trained["model_version"]
     assert next(versions.complete_versions(s3_store, "tiny")).counts == {

@@ -25,7 +25,7 @@ _PERMANENT = (
     "/claim.json",
 )
 # Why a job may fail. No fault of S3 and no kill is one: the training is done again.
-_GOOD_REASONS = ("Cancelled by", "It never reached AWS Batch")
+_GOOD_REASONS = ("Cancelled by", "The job never reached AWS Batch")
 _MARKERS = {
     "jobs": "request.json",
     "models": "manifest.json",
@@ -73,7 +73,7 @@ def check(
     """
     client = Client(world)
     log = [
-        releases.load(store, number)
+        releases.load_release(store, number)
         for number in range(1, releases.newest_number(store) + 1)
     ]
     _check_jobs(client, store, log)
@@ -84,7 +84,7 @@ def check(
         "These objects were changed or deleted",
         [key for key, tag in before.items() if now.get(key) != tag],
     )
-    findings = doctor.examine(store, timedelta(0)).findings
+    findings = doctor.examine_store(store, timedelta(0)).findings
     _refuse("The doctor finds", [f"{it.key}: {it.problem}" for it in findings])
     _refuse(
         "Conversions left temporary files",

@@ -1,4 +1,4 @@
-"""What the doctor knows of a store while it looks: a listing, and what it has found so far."""
+"""The doctor's view of a store: a listing of the store, and the findings so far."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import TypeVar
 from digits.errors import DamagedObjectError, MissingObjectError, UnknownError
 from digits.store import Entry, Store
 
-Found = TypeVar("Found")
+Loaded = TypeVar("Loaded")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it must be: which object or folder, what is wrong, and what to do."""
+    """A fault in the store: the object or folder, what is wrong, and what to do."""
 
     key: str
     problem: str
@@ -25,25 +25,27 @@ class Examination:
 
     Args:
         store: is only read.
-        patience: for how long something unfinished must have rested to count as abandoned.
+        patience: how long ago the last write into something unfinished must be, to
+            count as abandoned.
 
     Attributes:
         entries: every object, by key.
-        findings: in the order in which they were found.
+        findings: in the order of the checks.
     """
 
     def __init__(self, store: Store, patience: timedelta) -> None:
         self.store = store
+        self.patience = patience
         self.entries = {entry.key: entry for entry in store.walk("")}
         self.findings: list[Finding] = []
-        self._rested = datetime.now(UTC) - patience
+        self._abandoned_before = datetime.now(UTC) - patience
 
     def add(self, key: str, problem: str, remedy: str) -> None:
-        """Note a finding."""
+        """Add a finding."""
         self.findings.append(Finding(key, problem, remedy))
 
-    def read(self, key: str, remedy: str, load: Callable[[], Found]) -> Found | None:
-        """What `load` returns; None, and a finding at `key`, if it cannot be read."""
+    def load(self, key: str, remedy: str, load: Callable[[], Loaded]) -> Loaded | None:
+        """What `load` returns; None, and a finding at `key`, if the object cannot be read."""
         try:
             return load()
         except (DamagedObjectError, MissingObjectError, UnknownError) as error:
@@ -51,22 +53,25 @@ class Examination:
             return None
 
     def names(self, folder: str) -> list[str]:
-        """What is directly in a folder, without indexes, whose names begin with a dot."""
-        inside = (entry.key.removeprefix(f"{folder}/") for entry in self.under(folder))
-        return sorted(
-            {path.partition("/")[0] for path in inside if not path.startswith(".")}
-        )
+        """Names of the files and folders directly in a folder, without indexes, which begin with a dot."""
+        names = set()
+        for entry in self.under(folder):
+            name, _, _ = entry.key.removeprefix(f"{folder}/").partition("/")
+            if not name.startswith("."):
+                names.add(name)
+        return sorted(names)
 
     def under(self, folder: str) -> list[Entry]:
         """Every object in a folder."""
+        prefix = f"{folder}/"
         return [
-            entry for key, entry in self.entries.items() if key.startswith(f"{folder}/")
+            entry for entry in self.entries.values() if entry.key.startswith(prefix)
         ]
 
     def is_abandoned(self, folder: str) -> bool:
-        """Whether nobody has written into a folder for long."""
-        return all(self.has_rested(entry.modified) for entry in self.under(folder))
+        """Whether the last write into a folder is long ago."""
+        return all(self.is_long_ago(entry.modified) for entry in self.under(folder))
 
-    def has_rested(self, moment: datetime) -> bool:
-        """Whether a moment is long ago."""
-        return moment <= self._rested
+    def is_long_ago(self, moment: datetime) -> bool:
+        """Whether a moment is longer ago than the patience."""
+        return moment <= self._abandoned_before

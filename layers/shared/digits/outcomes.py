@@ -1,8 +1,8 @@
-"""How a training ends: one atomic claim decides, then its model is released, then the result is recorded.
+"""How a training ends: one atomic claim decides, then the model is released, then the result is recorded.
 
 A training, a cancellation and the news of a failure may all try to end a job at the
-same time, and each may die at any step. The first to create claim.json decides; whoever
-comes later, a repeated attempt too, does what is left to do.
+same time, and each may die at any step. The first to create claim.json decides.
+Everyone who comes later, such as a repeated attempt, does what is left to do.
 """
 
 from dataclasses import replace
@@ -14,18 +14,19 @@ from digits.models import releases
 from digits.store import Store
 
 
-def end(store: Store, job_id: str, result: Result) -> Result:
-    """End a job, unless that was decided before.
+def end_job(store: Store, job_id: str, result: Result) -> Result:
+    """End a job, unless the end was decided before.
 
     Args:
-        store: has the job, and its model if it is to be released.
+        store: has the job, and the model if the result says `released`.
         job_id: the job.
-        result: how it is to end. With `released`, its model is released.
+        result: how the job should end. `released` means that the model should be
+            released.
 
     Returns:
-        How it ended.
+        How the job ended.
     """
-    ended = resume(store, job_id)
+    ended = resume_end(store, job_id)
     if ended:
         return ended
     if result.released:
@@ -33,11 +34,11 @@ def end(store: Store, job_id: str, result: Result) -> Result:
     return _carry_out(store, job_id, jobs.claim_result(store, job_id, result))
 
 
-def resume(store: Store, job_id: str) -> Result | None:
-    """Do what is left to do of a job whose end was decided.
+def resume_end(store: Store, job_id: str) -> Result | None:
+    """Do what is left to do for a job whose end was decided.
 
     Returns:
-        How it ended; None while that is open.
+        How the job ended; None if the end is undecided.
     """
     result = jobs.load_result(store, job_id)
     if result:
@@ -46,17 +47,16 @@ def resume(store: Store, job_id: str) -> Result | None:
     return _carry_out(store, job_id, claim) if claim else None
 
 
-def _carry_out(store: Store, job_id: str, decided: Result) -> Result:
-    if decided.released and decided.model_version:
+def _carry_out(store: Store, job_id: str, decision: Result) -> Result:
+    if decision.released and decision.model_version:
         try:
             releases.release(
                 store,
-                decided.model_version,
+                decision.model_version,
                 f"Job {job_id} trained it",
-                after=decided.releases_before,
+                after=decision.releases_before,
             )
         except (ConflictError, UnknownError) as error:
-            decided = replace(
-                decided, released=False, reason=f"Not released: {error.detail}"
-            )
-    return jobs.record_result(store, job_id, decided)
+            reason = f"Not released: {error.detail}"
+            decision = replace(decision, released=False, reason=reason)
+    return jobs.record_result(store, job_id, decision)

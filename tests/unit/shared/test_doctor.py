@@ -54,17 +54,17 @@ def sound(store: Store, small_npz: Path) -> Store:
     result = Result(
         "SUCCEEDED", "Released", NOW, accuracy=0.9, model_version=VERSION, released=True
     )
-    outcomes.end(store, "done", result)
+    outcomes.end_job(store, "done", result)
     releases.release(store, manifests.BUNDLED, "The old one is better")
     return store
 
 
 def examine(store: Store, patience: timedelta = IMPATIENT) -> list[str]:
-    return [finding.key for finding in doctor.examine(store, patience).findings]
+    return [finding.key for finding in doctor.examine_store(store, patience).findings]
 
 
 def test_a_sound_store(sound: Store) -> None:
-    report = doctor.examine(sound, IMPATIENT)
+    report = doctor.examine_store(sound, IMPATIENT)
     assert report.findings == []
     assert report.checked["objects"] == len(sound.entries(""))
     assert report.checked == report.checked | {
@@ -193,7 +193,7 @@ def test_temporary_files_in_a_folder(file_store: Store, tmp_path: Path) -> None:
 def test_every_finding_says_what_to_do(sound: Store) -> None:
     for entry in sound.entries(""):
         spoil(sound, entry.key)
-    findings = doctor.examine(sound, IMPATIENT).findings
+    findings = doctor.examine_store(sound, IMPATIENT).findings
     assert len(findings) > 8
     assert all(
         finding.problem.endswith(".") and finding.remedy.endswith(".")

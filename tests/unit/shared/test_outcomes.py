@@ -44,29 +44,29 @@ def publish(store: Store) -> None:
 
 def released(store: Store) -> list[str]:
     return [
-        releases.load(store, number).version
+        releases.load_release(store, number).version
         for number in range(1, releases.newest_number(store) + 1)
     ]
 
 
 def test_a_success_is_released_and_recorded(store: Store) -> None:
-    ended = outcomes.end(store, "job", DONE)
+    ended = outcomes.end_job(store, "job", DONE)
     assert ended == jobs.load_result(store, "job") == DONE
     assert released(store) == [VERSION]
-    assert outcomes.end(store, "job", CANCELLED) == DONE
+    assert outcomes.end_job(store, "job", CANCELLED) == DONE
 
 
 def test_a_cancelled_job_is_not_released_however_late_its_training_ends(
     store: Store,
 ) -> None:
-    outcomes.end(store, "job", CANCELLED)
-    assert outcomes.end(store, "job", DONE).reason == "Cancelled"
+    outcomes.end_job(store, "job", CANCELLED)
+    assert outcomes.end_job(store, "job", DONE).reason == "Cancelled"
     assert released(store) == []
 
 
 def test_a_cancellation_that_died_after_its_claim_still_decides(store: Store) -> None:
     jobs.claim_result(store, "job", CANCELLED)
-    assert outcomes.end(store, "job", DONE).reason == "Cancelled"
+    assert outcomes.end_job(store, "job", DONE).reason == "Cancelled"
     assert released(store) == []
 
 
@@ -75,7 +75,7 @@ def test_a_success_that_died_after_its_claim_is_released_by_whoever_comes_next(
 ) -> None:
     jobs.claim_result(store, "job", DONE)
     assert jobs.load_result(store, "job") is None
-    assert outcomes.end(store, "job", CANCELLED).released
+    assert outcomes.end_job(store, "job", CANCELLED).released
     assert released(store) == [VERSION]
 
 
@@ -88,9 +88,9 @@ def test_a_rollback_stays_when_a_training_that_died_after_its_release_is_run_aga
     with monkeypatch.context() as patch:
         patch.setattr("digits.jobs.record_result", die)
         with pytest.raises(KeyboardInterrupt):
-            outcomes.end(store, "job", DONE)
+            outcomes.end_job(store, "job", DONE)
     releases.release(store, manifests.BUNDLED, "worse on sevens")
-    assert outcomes.end(store, "job", DONE).released
+    assert outcomes.end_job(store, "job", DONE).released
     assert released(store) == [VERSION, manifests.BUNDLED]
 
 
@@ -99,7 +99,7 @@ def test_a_model_that_cannot_be_released_any_more_ends_its_job_all_the_same(
 ) -> None:
     jobs.claim_result(store, "job", DONE)
     store.write(f"models/{VERSION}/model.tflite", b"grap")
-    ended = outcomes.end(store, "job", DONE)
+    ended = outcomes.end_job(store, "job", DONE)
     assert (ended.status, ended.released) == ("SUCCEEDED", False)
     assert "cannot be released" in ended.reason
     assert released(store) == []
@@ -112,7 +112,7 @@ def test_of_many_that_end_a_job_at_once_one_decides(store: Store) -> None:
     ]
     with ThreadPoolExecutor(len(wanted)) as pool:
         ended = list(
-            pool.map(lambda result: outcomes.end(store, "job", result), wanted)
+            pool.map(lambda result: outcomes.end_job(store, "job", result), wanted)
         )
     assert len({(result.status, result.reason) for result in ended}) == 1
     assert released(store) == [VERSION] * ended[0].released
@@ -126,7 +126,7 @@ def test_an_answer_that_is_lost_makes_no_second_release(
 ) -> None:
     faults.add(Fault.LOST_REPLY, method="PUT", key=key, times=1)
     publish(faulty_store)
-    ended = outcomes.end(faulty_store, "job", DONE)
+    ended = outcomes.end_job(faulty_store, "job", DONE)
     assert (ended.status, ended.released) == ("SUCCEEDED", True)
     assert released(faulty_store) == [VERSION]
     again = releases.release(faulty_store, VERSION, "by hand")
@@ -148,9 +148,9 @@ DAMAGE: dict[str, Callable[[Store], None]] = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_model_is_not_released(store: Store, damage: str) -> None:
     DAMAGE[damage](store)
-    with pytest.raises(ConflictError, match="Release another one"):
+    with pytest.raises(ConflictError, match="Release another model"):
         releases.release(store, VERSION, "try")
-    assert releases.live(store) is None
+    assert releases.live_release(store) is None
 
 
 def test_the_same_release_twice_is_one(store: Store) -> None:

@@ -76,7 +76,9 @@ class LiveModel:
         """The classifier to use now."""
         self._take()
         if self._look is None and monotonic() >= self._next_look:
-            self._look = self._thread.submit(releases.look, self._store, self.release)
+            self._look = self._thread.submit(
+                releases.find_newer, self._store, self.release
+            )
             self._began = monotonic()
             self._waits = _WAITS
         if self._look and self._waits:
@@ -140,7 +142,7 @@ def load_live(store: Store, bundled: Path) -> Classifier:
         DamagedObjectError: the live release cannot be loaded.
         StoreError: the store does not answer.
     """
-    served = releases.look(store, None)
+    served = releases.find_newer(store, None)
     return (
         Classifier(*served.model) if served and served.model else load_folder(bundled)
     )

@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Release:
-    """One entry of the log: from `created` (ISO 8601, UTC) on, `version` is live, for this reason."""
+    """One entry of the log: `version` is live from `created` (ISO 8601, UTC) on."""
 
     number: int
     version: str
@@ -26,9 +26,12 @@ class Release:
 
 @dataclass(frozen=True)
 class Served:
-    """What the predict function loads of a release: its number, and its model's manifest and `model.tflite`.
+    """A release as the predict function loads it.
 
-    Without them the release is of the model that is bundled with the function.
+    Attributes:
+        number: the number of the release.
+        model: the manifest and the `model.tflite`; None if the release is of the model
+            that is bundled with the function.
     """
 
     number: int
@@ -40,19 +43,19 @@ def release(
 ) -> Release:
     """Make a model live.
 
-    Releases of the same version for the same reason are one release, if no other came
-        between them: the answer to the first may have been lost. Of different releases
-        made at the same time, each gets a number of its own.
+    Two calls with the same version and reason make one release, unless another release
+    came between: the answer to the first call may have been lost. Of different releases
+    at the same time, each gets a different number.
 
     Args:
         store: has the model.
         version: the model, or `bundled`.
-        reason: kept forever.
-        after: the number behind which this release may have been made before; without
-            it, only the newest is looked at.
+        reason: is kept forever.
+        after: the number after which an earlier call may have made this release. By
+            default only the newest release counts as an earlier call's.
 
     Raises:
-        ConflictError: the model is damaged, or not whole.
+        ConflictError: the model is damaged or incomplete.
         UnknownError: there is no such model.
     """
     _check_complete(store, version)
@@ -77,22 +80,22 @@ def release(
     return made[newest.number]
 
 
-def live(store: Store) -> Release | None:
-    """The release that counts now; None before the first.
+def live_release(store: Store) -> Release | None:
+    """The newest release; None before the first.
 
     Raises:
-        DamagedObjectError: its entry cannot be trusted.
+        DamagedObjectError: the release cannot be trusted.
     """
     return _load(store, _log(store).newest())
 
 
 def live_version(store: Store) -> str:
-    """The model that answers now: `bundled` before the first release.
+    """The version of the live model, which is `bundled` before the first release.
 
     Raises:
         DamagedObjectError: the newest release cannot be trusted.
     """
-    release = live(store)
+    release = live_release(store)
     return release.version if release else BUNDLED
 
 
@@ -101,60 +104,61 @@ def newest_number(store: Store) -> int:
     return _log(store).newest().number
 
 
-def load(store: Store, number: int) -> Release:
-    """One entry of the log.
+def load_release(store: Store, number: int) -> Release:
+    """Load a release by its number.
 
     Raises:
-        DamagedObjectError: it cannot be trusted.
-        MissingObjectError: there is none of this number.
+        DamagedObjectError: the release cannot be trusted.
+        MissingObjectError: there is no such release.
     """
     return _parse(number, store.read(_log(store).key(number)))
 
 
-def look(store: Store, known: int | None) -> Served | None:
-    """What the release that counts now serves; None before the first, and while it is the one known.
+def find_newer(store: Store, known: int | None) -> Served | None:
+    """Load the newest release and its model; None if the newest release is the known release.
+
+    Args:
+        store: has the releases.
+        known: the number of the release that the caller has loaded; None if the caller
+            has loaded no release.
 
     Raises:
-        DamagedObjectError: a part of it cannot be trusted.
-        UnknownError: its model is gone.
+        DamagedObjectError: the release or its model cannot be trusted.
+        UnknownError: the release's model is missing.
     """
-    newest = _log(store).newest(known or 0)
-    if newest.number == (known or 0):
+    known = known or 0
+    newest = _log(store).newest(known)
+    if newest.number == known:
         return None
-    found = _load(store, newest)
-    if found is None or found.version == BUNDLED:
+    release = _load(store, newest)
+    if release is None or release.version == BUNDLED:
         return Served(newest.number, None)
-    manifest = manifests.load_manifest(store, found.version)
-    return Served(
-        newest.number, (manifest, manifests.load_file(store, manifest, MODEL_FILE))
-    )
+    manifest = manifests.load_manifest(store, release.version)
+    model = manifests.load_file(store, manifest, MODEL_FILE)
+    return Served(newest.number, (manifest, model))
 
 
 def _log(store: Store) -> Series:
     return Series(store, "releases", "{}.json")
 
 
-def _load(store: Store, found: Numbered) -> Release | None:
-    if not found.number:
+def _load(store: Store, entry: Numbered) -> Release | None:
+    if not entry.number:
         return None
-    return (
-        load(store, found.number)
-        if found.data is None
-        else _parse(found.number, found.data)
-    )
+    if entry.data is None:
+        return load_release(store, entry.number)
+    return _parse(entry.number, entry.data)
 
 
 def _parse(number: int, data: bytes) -> Release:
-    found = documents.parse_document(data, Release, f"Release {number}")
-    if found.number != number:
-        raise DamagedObjectError(
-            f"Release {number} says that it has number {found.number}."
-        )
-    return found
+    release = documents.parse_document(data, Release, f"Release {number}")
+    if release.number != number:
+        raise DamagedObjectError(f"Release {number} has the number {release.number}.")
+    return release
 
 
 def _check_complete(store: Store, version: str) -> None:
-    """See that a model can be loaded before anyone is told to."""
+    """Check that the model loads, before the predict function is told to load the model."""
     if version == BUNDLED:
         return
     try:
@@ -162,5 +166,5 @@ def _check_complete(store: Store, version: str) -> None:
         manifests.load_file(store, manifest, MODEL_FILE)
     except DamagedObjectError as error:
         raise ConflictError(
-            f"Model {version} cannot be released: {error.detail} Release another one."
+            f"Model {version} cannot be released: {error.detail} Release another model."
         ) from error

@@ -112,7 +112,7 @@ def test_a_first_look_that_began_before_counts_while_it_is_new(
 ) -> None:
     publish_and_release(file_store, manifest, model, ONE)
     look: Future[Served | None] = Future()
-    look.set_result(releases.look(file_store, None))
+    look.set_result(releases.find_newer(file_store, None))
     live = LiveModel(file_store, BUNDLED_FOLDER, 30, LOGGER, look)
     publish_and_release(file_store, manifest, model, TWO)
     for clock.seconds, version in answers.items():

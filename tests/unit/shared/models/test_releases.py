@@ -22,7 +22,7 @@ def versions(store: Store) -> list[str]:
 
 
 def test_nothing_is_live_before_the_first_release(store: Store) -> None:
-    assert releases.live(store) is None
+    assert releases.live_release(store) is None
 
 
 def test_the_newest_release_is_live_and_a_rollback_is_one_more(
@@ -30,10 +30,10 @@ def test_the_newest_release_is_live_and_a_rollback_is_one_more(
 ) -> None:
     for version in [*versions, versions[0]]:
         releases.release(store, version, reason="because")
-    live = releases.live(store)
+    live = releases.live_release(store)
     assert live is not None
     assert (live.number, live.version, live.reason) == (3, "v1", "because")
-    assert releases.load(store, 2).version == "v2"
+    assert releases.load_release(store, 2).version == "v2"
 
 
 @pytest.mark.usefixtures("versions")
@@ -50,7 +50,7 @@ def test_releases_made_at_once_get_numbers_of_their_own(store: Store) -> None:
             pool.map(lambda i: releases.release(store, "v1", str(i)), range(16))
         )
     assert sorted(one.number for one in made) == list(range(1, 17))
-    assert {releases.load(store, n).reason for n in range(1, 17)} == {
+    assert {releases.load_release(store, n).reason for n in range(1, 17)} == {
         str(i) for i in range(16)
     }
 
@@ -58,14 +58,14 @@ def test_releases_made_at_once_get_numbers_of_their_own(store: Store) -> None:
 def test_only_a_complete_model_can_be_released(store: Store) -> None:
     with pytest.raises(UnknownError, match="v9"):
         releases.release(store, "v9", "no such thing")
-    assert releases.live(store) is None
+    assert releases.live_release(store) is None
 
 
 @pytest.mark.parametrize("content", [b"{}", b"[]", b'{"number": 1}', b"\xff"])
 def test_a_damaged_release_is_an_error(store: Store, content: bytes) -> None:
     store.write("releases/1.json", content)
     with pytest.raises(DamagedObjectError):
-        releases.live(store)
+        releases.live_release(store)
 
 
 @pytest.mark.usefixtures("versions")
