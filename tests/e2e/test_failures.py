@@ -11,7 +11,8 @@ import pytest
 from cloud import shell
 from tests.conftest import sample_event
 from tests.e2e.cloud import Cloud, eventually
-from tests.integration.test_service import BAD_UPLOADS, assert_problem
+from tests.integration.answers import assert_problem
+from tests.integration.bad_input import BAD_UPLOADS
 
 # Longer than any test.
 EPOCHS = 200
@@ -112,7 +113,7 @@ def test_a_timeout_is_explained(cloud: Cloud, starter: str) -> None:
     failed = cloud.state(job_id)
     assert failed["status"] == "FAILED"
     assert failed["reason"].startswith(
-        "The training took longer than it may. Ask for fewer epochs"
+        "The training exceeded its time limit. Ask for fewer epochs"
     )
 
 

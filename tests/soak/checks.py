@@ -1,4 +1,4 @@
-"""What must hold after a round, however much went wrong in it."""
+"""The invariants that must hold after a round."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from digits.store import Store
 from tests.soak.client import Client, Violation
 from tests.soak.world import World
 
-# What is written once.
+# These objects are written once.
 _PERMANENT = (
     "/manifest.json",
     "/model.tflite",
@@ -24,8 +24,9 @@ _PERMANENT = (
     "/source.json",
     "/claim.json",
 )
-# Why a job may fail. No fault of S3 and no kill is one: the training is done again.
+# Reasons for which a job may fail. After a fault of S3 or a kill, the training is repeated.
 _GOOD_REASONS = ("Cancelled by", "The job never reached AWS Batch")
+# The object that makes an entry complete.
 _MARKERS = {
     "jobs": "request.json",
     "models": "manifest.json",
@@ -33,63 +34,55 @@ _MARKERS = {
 }
 
 
-def permanent(store: Store) -> dict[str, str]:
-    """Entity tags of what never changes, by key. Read at the beginning of a round, for `check`."""
-    found = [
-        entry
-        for folder in ("datasets", "models", "jobs")
-        for entry in store.entries(folder)
-    ]
-    kept = [entry for entry in found if entry.key.endswith(_PERMANENT)]
-    kept += [entry for entry in store.entries("releases") if "/." not in entry.key]
-    return {entry.key: entry.etag for entry in kept}
+def permanent_objects(store: Store) -> dict[str, str]:
+    """Entity tags of the objects that never change, by key, for `check` to compare after the round."""
+    tags = {}
+    for folder in ("datasets", "models", "jobs"):
+        for entry in store.entries(folder):
+            if entry.key.endswith(_PERMANENT):
+                tags[entry.key] = entry.etag
+    for entry in store.entries("releases"):
+        # A hidden entry is a hint, which may change.
+        if "/." not in entry.key:
+            tags[entry.key] = entry.etag
+    return tags
 
 
-def stored(store: Store, folder: str) -> list[str]:
-    """The names of what is complete in `jobs`, `models` or `datasets`."""
-    entries = store.entries(folder)
-    return sorted(
-        {
-            entry.key.split("/")[1]
-            for entry in entries
-            if entry.key.endswith(f"/{_MARKERS[folder]}")
-        }
-    )
+def stored_names(store: Store, folder: str) -> list[str]:
+    """The names of the complete entries of `jobs`, `models` or `datasets`."""
+    marker = f"/{_MARKERS[folder]}"
+    keys = [entry.key for entry in store.entries(folder)]
+    return sorted({key.split("/")[1] for key in keys if key.endswith(marker)})
 
 
 def check(
     world: World, store: Store, before: dict[str, str], reasons: set[str]
 ) -> None:
-    """Check everything.
+    """Check all invariants.
 
     Args:
         world: where the rounds are.
-        store: past the faults.
-        before: what was permanent at the beginning of the round.
-        reasons: of the releases that clients asked for and were told of.
+        store: without faults.
+        before: the permanent objects at the start of the round.
+        reasons: of the releases that the service has confirmed to clients.
 
     Raises:
-        Violation: something does not hold.
+        Violation: an invariant does not hold.
     """
     client = Client(world)
-    log = [
-        releases.load_release(store, number)
-        for number in range(1, releases.newest_number(store) + 1)
-    ]
+    numbers = range(1, releases.newest_number(store) + 1)
+    log = [releases.load_release(store, number) for number in numbers]
     _check_jobs(client, store, log)
     _check_lists(client, store)
     _check_releases(log, reasons)
-    now = permanent(store)
-    _refuse(
-        "These objects were changed or deleted",
-        [key for key, tag in before.items() if now.get(key) != tag],
-    )
+    after = permanent_objects(store)
+    changed = [key for key, tag in before.items() if after.get(key) != tag]
+    _refuse("These objects were changed or deleted", changed)
     findings = doctor.examine_store(store, timedelta(0)).findings
-    _refuse("The doctor finds", [f"{it.key}: {it.problem}" for it in findings])
-    _refuse(
-        "Conversions left temporary files",
-        [path.name for path in world.temporary("convert").glob("*")],
-    )
+    problems = [f"{finding.key}: {finding.problem}" for finding in findings]
+    _refuse("The doctor finds", problems)
+    files = [path.name for path in world.temporary("convert").glob("*")]
+    _refuse("Conversions left temporary files", files)
     _check_prediction(client, log)
 
 
@@ -106,44 +99,36 @@ def pages(client: Client, resource: str, name: str) -> Iterator[dict[str, Any]]:
 
 def _check_jobs(client: Client, store: Store, log: list[Release]) -> None:
     listed = {job["job_id"]: job for job in pages(client, "/train", "jobs")}
-    _refuse(
-        "Only in the store or only in the list",
-        sorted(set(listed) ^ set(stored(store, "jobs"))),
-    )
-    made = Counter(release.reason for release in log)
+    differences = set(listed) ^ set(stored_names(store, "jobs"))
+    _refuse("Only in the store or only in the list", sorted(differences))
+    releases_by_reason = Counter(release.reason for release in log)
     for job_id, job in listed.items():
-        if job.get("status") != "SUCCEEDED" and not job.get("reason", "").startswith(
-            _GOOD_REASONS
-        ):
+        may_fail = job.get("reason", "").startswith(_GOOD_REASONS)
+        if job.get("status") != "SUCCEEDED" and not may_fail:
             raise Violation(f"A job is not over, or failed: {job}.")
-        if made[f"Job {job_id} trained it"] != job["released"]:
-            raise Violation(
-                f"A job has {made[f'Job {job_id} trained it']} releases: {job}."
-            )
+        count = releases_by_reason[f"Job {job_id} trained it"]
+        if count != job["released"]:
+            raise Violation(f"A job has {count} releases: {job}.")
 
 
 def _check_lists(client: Client, store: Store) -> None:
-    listed = [model["version"] for model in pages(client, "/models", "models")]
-    _refuse(
-        "Models that are listed and stored",
-        sorted({*listed} ^ {manifests.BUNDLED, *stored(store, "models")}),
-    )
+    listed = {model["version"] for model in pages(client, "/models", "models")}
+    expected = {manifests.BUNDLED, *stored_names(store, "models")}
+    differences = sorted(listed ^ expected)
+    _refuse("Models only in the store or only in the list", differences)
     for dataset in pages(client, "/datasets", "datasets"):
         if "upload" in dataset:
-            raise Violation(f"An upload is not dealt with: {dataset}.")
+            raise Violation(f"An upload was neither converted nor refused: {dataset}.")
 
 
 def _check_releases(log: list[Release], reasons: set[str]) -> None:
-    twice = [
-        later
-        for earlier, later in pairwise(log)
-        if (earlier.version, earlier.reason) == (later.version, later.reason)
-    ]
-    _refuse("Released twice", twice)
-    _refuse(
-        "Releases that were answered and are not there",
-        sorted(reasons - {release.reason for release in log}),
-    )
+    repeated = []
+    for earlier, later in pairwise(log):
+        if (earlier.version, earlier.reason) == (later.version, later.reason):
+            repeated.append(later)
+    _refuse("Released twice", repeated)
+    lost = reasons - {release.reason for release in log}
+    _refuse("Confirmed releases that are missing", sorted(lost))
 
 
 def _check_prediction(client: Client, log: list[Release]) -> None:
@@ -151,9 +136,9 @@ def _check_prediction(client: Client, log: list[Release]) -> None:
     expected = client.bundled_version if live == manifests.BUNDLED else live
     answered = client.read_digit(8)["model_version"]
     if answered != expected:
-        raise Violation(f"Model {answered} answers, and {expected} is live.")
+        raise Violation(f"Model {answered} answers, but {expected} is live.")
 
 
-def _refuse(what: str, found: list[Any]) -> None:
-    if found:
-        raise Violation(f"{what}: {'; '.join(map(str, found))}.")
+def _refuse(description: str, violations: list[Any]) -> None:
+    if violations:
+        raise Violation(f"{description}: {'; '.join(map(str, violations))}.")

@@ -1,4 +1,4 @@
-"""The life of a job between our records and Batch, with a Batch that can be made to misbehave."""
+"""The life of a training between the store's records and a Batch that can fail."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,42 +7,42 @@ from typing import Any
 
 import pytest
 
-from batch import Batch, BatchError, BatchJob, BatchRefusedError
+from batch_client import BatchClient, BatchError, BatchJob, BatchRefusedError
 from digits import jobs, outcomes
 from digits.datasets import convert
 from digits.errors import ConflictError, InvalidParameterError, UnknownError
 from digits.jobs import Result
 from digits.parameters import Parameters
 from digits.store import Store
+from training_state import TrainingPage
 from trainings import Trainings
 
 
-class FakeBatch(Batch):
-    """Runs nothing; says of each job what a test tells it to."""
+class FakeBatch(BatchClient):
+    """Runs no job, and says of each job what a test has written into `jobs`."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, BatchJob] = {}
-        self.down = False
+        self.is_down = False
         self.loses_answers = False
 
-    def submit(self, job_id: str) -> str:
-        if self.down:
+    def submit_job(self, job_id: str) -> str:
+        if self.is_down:
             raise BatchRefusedError("down")
         self.jobs[f"batch-{job_id}"] = BatchJob("SUBMITTED", "")
         if self.loses_answers:
             raise BatchError("no answer")
         return f"batch-{job_id}"
 
-    def find(self, job_id: str) -> str | None:
+    def find_job(self, job_id: str) -> str | None:
         return f"batch-{job_id}" if f"batch-{job_id}" in self.jobs else None
 
-    def describe(self, batch_job_ids: list[str]) -> dict[str, BatchJob]:
-        return {
-            job_id: self.jobs[job_id] for job_id in batch_job_ids if job_id in self.jobs
-        }
+    def describe_jobs(self, batch_job_ids: list[str]) -> dict[str, BatchJob]:
+        known = self.jobs.keys() & batch_job_ids
+        return {batch_job_id: self.jobs[batch_job_id] for batch_job_id in known}
 
-    def terminate(self, batch_job_id: str, reason: str) -> None:
-        if self.down:
+    def terminate_job(self, batch_job_id: str, reason: str) -> None:
+        if self.is_down:
             raise BatchError("down")
         self.jobs[batch_job_id] = BatchJob("FAILED", reason)
 
@@ -67,15 +67,18 @@ def age(store: Store, job_id: str, by: timedelta) -> None:
 
 
 def forget_batch_id(store: Store, job_id: str) -> None:
-    jobs.update_request(store, replace(jobs.load_request(store, job_id), batch_job_id=None))
+    jobs.update_request(
+        store, replace(jobs.load_request(store, job_id), batch_job_id=None)
+    )
 
 
 def test_status_follows_batch(trainings: Trainings, batch: FakeBatch) -> None:
     job_id = trainings.submit(SMALL, None)
     for word in ("SUBMITTED", "RUNNABLE", "STARTING", "RUNNING"):
         batch.jobs[f"batch-{job_id}"] = BatchJob(word, "")
-        assert trainings.state(job_id)["status"] == word
-    assert trainings.states()[0][0]["job_id"] == job_id
+        assert trainings.state(job_id).status == word
+    (state,) = trainings.list_states().trainings
+    assert state.job_id == job_id
 
 
 def test_the_result_outlives_batch(
@@ -93,14 +96,12 @@ def test_the_result_outlives_batch(
     jobs.record_result(file_store, job_id, result)
     batch.jobs.clear()
     state = trainings.state(job_id)
-    assert (state["status"], state["accuracy"], state["model_version"]) == (
-        "SUCCEEDED",
-        0.99,
-        "v1",
-    )
+    assert state.status == "SUCCEEDED"
+    assert (state.accuracy, state.model_version) == (0.99, "v1")
+    assert state.released
 
 
-def test_one_key_is_one_job(trainings: Trainings, batch: FakeBatch) -> None:
+def test_a_key_starts_one_job(trainings: Trainings, batch: FakeBatch) -> None:
     assert (
         trainings.submit(SMALL, "key")
         == trainings.submit(SMALL, "key")
@@ -111,31 +112,31 @@ def test_one_key_is_one_job(trainings: Trainings, batch: FakeBatch) -> None:
         trainings.submit(Parameters(dataset="small", epochs=9), "key")
 
 
-def test_a_job_that_batch_did_not_take_leaves_its_key_free(
+def test_the_key_of_a_job_that_batch_refused_can_be_used_again(
     trainings: Trainings, batch: FakeBatch
 ) -> None:
-    batch.down = True
+    batch.is_down = True
     with pytest.raises(BatchError):
         trainings.submit(SMALL, "key")
-    assert trainings.states() == ([], None)
-    batch.down = False
+    assert trainings.list_states() == TrainingPage([], next=None)
+    batch.is_down = False
     trainings.submit(SMALL, "key")
     assert len(batch.jobs) == 1
 
 
-def test_a_job_that_never_reached_batch_fails_after_a_grace(
+def test_a_job_that_never_reached_batch_fails_after_a_grace_period(
     trainings: Trainings, batch: FakeBatch, file_store: Store
 ) -> None:
     job_id = trainings.submit(SMALL, None)
     forget_batch_id(file_store, job_id)
     batch.jobs.clear()
-    assert trainings.state(job_id)["status"] == "SUBMITTED"
+    assert trainings.state(job_id).status == "SUBMITTED"
     age(file_store, job_id, timedelta(minutes=2))
-    assert trainings.state(job_id)["status"] == "FAILED"
+    assert trainings.state(job_id).status == "FAILED"
 
 
 @pytest.mark.parametrize("is_with_batch", [True, False])
-def test_a_key_whose_submission_broke_off_starts_its_job_all_the_same(
+def test_a_repeated_key_starts_the_job_whose_submission_was_interrupted(
     trainings: Trainings, batch: FakeBatch, file_store: Store, *, is_with_batch: bool
 ) -> None:
     """A function that is killed after its claim, before Batch answers or after."""
@@ -145,15 +146,15 @@ def test_a_key_whose_submission_broke_off_starts_its_job_all_the_same(
     batch.loses_answers = False
     if not is_with_batch:
         batch.jobs.clear()
-    ((state,), _) = trainings.states()
-    age(file_store, state["job_id"], timedelta(minutes=2))
-    assert trainings.submit(SMALL, "key") == state["job_id"]
-    assert list(batch.jobs) == [f"batch-{state['job_id']}"]
+    (state,) = trainings.list_states().trainings
+    age(file_store, state.job_id, timedelta(minutes=2))
+    assert trainings.submit(SMALL, "key") == state.job_id
+    assert list(batch.jobs) == [f"batch-{state.job_id}"]
     assert (
-        jobs.load_request(file_store, state["job_id"]).batch_job_id
-        == f"batch-{state['job_id']}"
+        jobs.load_request(file_store, state.job_id).batch_job_id
+        == f"batch-{state.job_id}"
     )
-    assert trainings.state(state["job_id"])["status"] == "SUBMITTED"
+    assert trainings.state(state.job_id).status == "SUBMITTED"
 
 
 def test_a_young_job_that_batch_does_not_show_yet_is_not_failed(
@@ -161,7 +162,7 @@ def test_a_young_job_that_batch_does_not_show_yet_is_not_failed(
 ) -> None:
     job_id = trainings.submit(SMALL, None)
     batch.jobs.clear()
-    assert trainings.state(job_id)["status"] == "SUBMITTED"
+    assert trainings.state(job_id).status == "SUBMITTED"
 
 
 @pytest.mark.parametrize(
@@ -172,14 +173,14 @@ def test_a_young_job_that_batch_does_not_show_yet_is_not_failed(
         ("SUCCEEDED", "", "without a result"),
     ],
 )
-def test_a_container_that_died_silently_is_failed_for_it(
+def test_a_training_whose_container_ended_without_a_result_is_failed(
     trainings: Trainings, batch: FakeBatch, word: str, reason: str, shown: str
 ) -> None:
     job_id = trainings.submit(SMALL, None)
     batch.jobs[f"batch-{job_id}"] = BatchJob(word, reason)
     state = trainings.state(job_id)
-    assert state["status"] == "FAILED"
-    assert shown in state["reason"]
+    assert state.status == "FAILED"
+    assert shown in state.reason
 
 
 OUT_OF_MEMORY = {
@@ -209,16 +210,16 @@ OUT_OF_MEMORY = {
         (
             "Essential container in task exited",
             {"exitCode": 75},
-            "The store did not answer the training",
+            "The object store did not answer the training",
         ),
         (
             "Job attempt duration exceeded timeout",
             {},
-            "The training took longer than it may. Ask for fewer epochs",
+            "The training exceeded its time limit. Ask for fewer epochs",
         ),
     ],
 )
-def test_what_batch_says_comes_with_what_to_do(
+def test_the_reason_of_batch_comes_with_what_to_do(
     status_reason: str, container: dict[str, Any], reason: str
 ) -> None:
     job = BatchJob.from_json(
@@ -228,7 +229,7 @@ def test_what_batch_says_comes_with_what_to_do(
     assert status_reason in job.reason
 
 
-def test_a_state_change_tells_us_without_asking(
+def test_a_state_change_is_recorded_without_a_request_to_batch(
     trainings: Trainings, batch: FakeBatch, file_store: Store
 ) -> None:
     job_id = trainings.submit(SMALL, None)
@@ -241,12 +242,12 @@ def test_a_state_change_tells_us_without_asking(
     trainings.on_state_change(change)
     trainings.on_state_change(change | {"status": "RUNNING"})
     batch.jobs.clear()
-    assert trainings.state(job_id)["reason"] == "Out of memory"
+    assert trainings.state(job_id).reason == "Out of memory"
     trainings.on_state_change(change | {"jobName": "not-ours"})
     assert jobs.list_job_ids(file_store).ids == [job_id]
 
 
-def test_a_state_change_brings_the_batch_id_that_was_lost(
+def test_a_state_change_restores_a_batch_id_that_was_lost(
     trainings: Trainings, file_store: Store
 ) -> None:
     job_id = trainings.submit(SMALL, None)
@@ -257,27 +258,27 @@ def test_a_state_change_brings_the_batch_id_that_was_lost(
     assert jobs.load_request(file_store, job_id).batch_job_id == "batch-7"
 
 
-def test_a_cancelled_job_is_failed_and_stays_so(
+def test_a_cancelled_job_stays_failed(
     trainings: Trainings, batch: FakeBatch, file_store: Store
 ) -> None:
     job_id = trainings.submit(SMALL, None)
     state = trainings.cancel(job_id)
-    assert state["status"] == "FAILED"
-    assert "Cancelled" in state["reason"]
+    assert state.status == "FAILED"
+    assert "Cancelled" in state.reason
     assert batch.jobs[f"batch-{job_id}"].status == "FAILED"
     trainings.cancel(job_id)
     late = Result(status="SUCCEEDED", reason="", finished=datetime.now(UTC))
-    assert outcomes.end(file_store, job_id, late).status == "FAILED"
+    assert outcomes.end_job(file_store, job_id, late).status == "FAILED"
 
 
 def test_a_cancellation_that_batch_missed_can_be_repeated(
     trainings: Trainings, batch: FakeBatch
 ) -> None:
     job_id = trainings.submit(SMALL, None)
-    batch.down = True
+    batch.is_down = True
     with pytest.raises(BatchError):
         trainings.cancel(job_id)
-    batch.down = False
+    batch.is_down = False
     trainings.cancel(job_id)
     assert batch.jobs[f"batch-{job_id}"].status == "FAILED"
 
@@ -305,10 +306,10 @@ def test_only_a_known_dataset_can_be_trained_on(
     assert batch.jobs == {}
 
 
-def test_the_default_dataset_is_mnist_and_the_starter_set_without_it(
+def test_the_default_dataset_is_mnist_or_else_the_starter_set(
     trainings: Trainings, file_store: Store, small_npz: Path
 ) -> None:
     for name in ("starter", "mnist"):
         convert(file_store, name, small_npz)
         job_id = trainings.submit(Parameters(), None)
-        assert trainings.state(job_id)["dataset"] == name
+        assert trainings.state(job_id).dataset == name
