@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import ArrayLike
 from scipy.ndimage import affine_transform, gaussian_filter
 from skimage.feature import canny
@@ -62,7 +63,7 @@ class FixedCorruption(Generic[Setting]):
 class RandomCorruption(Generic[Setting]):
     """A corruption that draws random numbers, otherwise as `FixedCorruption`."""
 
-    apply: Callable[[Floats, Setting, np.random.Generator], Floats]
+    apply: Callable[[Floats, Setting, Generator], Floats]
     settings: tuple[Setting, Setting, Setting, Setting, Setting]
 
 
@@ -94,9 +95,7 @@ class _Spatter:
     edge_sigma: float
 
 
-def corrupt(
-    name: str, digit: Pixels, severity: int, rng: np.random.Generator
-) -> Pixels:
+def corrupt(name: str, digit: Pixels, severity: int, rng: Generator) -> Pixels:
     """Corrupt a digit.
 
     Args:
@@ -119,21 +118,19 @@ def corrupt(
     return pixels
 
 
-def _add_shot_noise(digit: Floats, photons: int, rng: np.random.Generator) -> Floats:
+def _add_shot_noise(digit: Floats, photons: int, rng: Generator) -> Floats:
     """Count photons, at most so many on average, as a sensor does in little light."""
     return rng.poisson(digit * photons) / photons
 
 
-def _add_impulse_noise(digit: Floats, share: float, rng: np.random.Generator) -> Floats:
+def _add_impulse_noise(digit: Floats, share: float, rng: Generator) -> Floats:
     noisy: Floats = random_noise(  # type: ignore[no-untyped-call]
         digit, mode="s&p", amount=share, rng=rng
     )
     return noisy
 
 
-def _blur_by_glass(
-    digit: Floats, setting: _GlassBlur, rng: np.random.Generator
-) -> Floats:
+def _blur_by_glass(digit: Floats, setting: _GlassBlur, rng: Generator) -> Floats:
     """Swap pixels with near ones, between two blurs."""
     inside = np.arange(SIDE - setting.reach, setting.reach, -1)
     places = np.tile(np.add.outer(SIDE * inside, inside).ravel(), setting.rounds)
@@ -148,9 +145,7 @@ def _blur_by_glass(
     return _blur(np.reshape(pixels, digit.shape), setting.sigma)
 
 
-def _blur_by_motion(
-    digit: Floats, setting: _MotionBlur, rng: np.random.Generator
-) -> Floats:
+def _blur_by_motion(digit: Floats, setting: _MotionBlur, rng: Generator) -> Floats:
     """Drag the digit along a line, as ImageMagick's motion blur does."""
     angle = np.radians(rng.uniform(-45, 45))
     steps = np.arange(2 * setting.radius + 1)
@@ -164,12 +159,12 @@ def _blur_by_motion(
     return dragged
 
 
-def _shear(digit: Floats, angle: float, rng: np.random.Generator) -> Floats:
+def _shear(digit: Floats, angle: float, rng: Generator) -> Floats:
     angle *= rng.choice([-1, 1])
     return _transform(digit, [[np.cos(angle), 0], [-np.sin(angle), 1]])
 
 
-def _rotate(digit: Floats, angle: float, rng: np.random.Generator) -> Floats:
+def _rotate(digit: Floats, angle: float, rng: Generator) -> Floats:
     angle *= rng.choice([-1, 1])
     sine, cosine = np.sin(angle), np.cos(angle)
     return _transform(digit, [[cosine, sine], [-sine, cosine]])
@@ -179,7 +174,7 @@ def _scale(digit: Floats, ratio: float) -> Floats:
     return _transform(digit, np.eye(2) / ratio)
 
 
-def _translate(digit: Floats, pixels: int, rng: np.random.Generator) -> Floats:
+def _translate(digit: Floats, pixels: int, rng: Generator) -> Floats:
     return _transform(digit, np.eye(2), shift=pixels * rng.choice([-1, 1], 2))
 
 
@@ -195,7 +190,7 @@ def _invert_outside_stripe(digit: Floats, width: int) -> Floats:
     return inverted
 
 
-def _add_fog(digit: Floats, setting: _Fog, rng: np.random.Generator) -> Floats:
+def _add_fog(digit: Floats, setting: _Fog, rng: Generator) -> Floats:
     """Lay clouds over the digit. The whole stays as bright as before."""
     clouds = _draw_clouds(rng, setting.decay)
     peak = digit.max()
@@ -204,7 +199,7 @@ def _add_fog(digit: Floats, setting: _Fog, rng: np.random.Generator) -> Floats:
     return dimmed
 
 
-def _spatter(digit: Floats, setting: _Spatter, rng: np.random.Generator) -> Floats:
+def _spatter(digit: Floats, setting: _Spatter, rng: Generator) -> Floats:
     """Cover the digit with drops of mud."""
     noise = rng.normal(setting.mean, setting.deviation, digit.shape)
     is_drop = _blur(noise, setting.sigma) > setting.threshold
@@ -213,7 +208,7 @@ def _spatter(digit: Floats, setting: _Spatter, rng: np.random.Generator) -> Floa
     return (1 - drops) * digit + drops * _DROP_SHADE
 
 
-def _add_dotted_lines(digit: Floats, lines: int, rng: np.random.Generator) -> Floats:
+def _add_dotted_lines(digit: Floats, lines: int, rng: Generator) -> Floats:
     is_dot = _COLUMNS // _DOT % 2 == 1
     corrupted = digit
     for _ in range(lines):
@@ -223,7 +218,7 @@ def _add_dotted_lines(digit: Floats, lines: int, rng: np.random.Generator) -> Fl
     return corrupted
 
 
-def _add_zigzags(digit: Floats, lines: int, rng: np.random.Generator) -> Floats:
+def _add_zigzags(digit: Floats, lines: int, rng: Generator) -> Floats:
     corrupted = digit
     for _ in range(lines):
         columns, rows = _draw_zigzag(rng)
@@ -262,7 +257,7 @@ def _draw_line(columns: Floats, rows: Floats) -> Floats:
     return line
 
 
-def _draw_zigzag(rng: np.random.Generator) -> Floats:
+def _draw_zigzag(rng: Generator) -> Floats:
     """The (2, n) columns and rows of a zigzag across the image, a little inclined."""
     start = rng.integers(SIDE - 1)
     width, rise = _ZIGZAG_END - _ZIGZAG_START, rng.integers(-5, 5)
@@ -277,7 +272,7 @@ def _draw_zigzag(rng: np.random.Generator) -> Floats:
     return placed
 
 
-def _draw_clouds(rng: np.random.Generator, decay: float) -> Floats:
+def _draw_clouds(rng: Generator, decay: float) -> Floats:
     """Draw a (28, 28) corner of clouds in [0, 1] by the diamond-square algorithm.
 
     The clouds are (256, 256), as in MNIST-C's code. From a resolution of 32 on only the
@@ -298,7 +293,7 @@ def _draw_clouds(rng: np.random.Generator, decay: float) -> Floats:
     return clouds
 
 
-def _refine(corners: Floats, amplitude: float, rng: np.random.Generator) -> Floats:
+def _refine(corners: Floats, amplitude: float, rng: Generator) -> Floats:
     """Double the resolution by means of four neighbours, displaced at random.
 
     The last row is a neighbour of the first, and so are the columns. After Fournier,

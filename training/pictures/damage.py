@@ -1,13 +1,15 @@
-"""Digits as they may arrive: crossed out, blotted, in fog, in noise, half inverted; for a network to learn to read.
+"""Damaged digits to learn from: crossed out, blotted, in fog, in noise, half inverted.
 
-Made by other means than those of `training.pictures.corruptions`, which measures how
-well that works.
+`training.pictures.corruptions` measures how well a network reads such digits, and
+damages them by other means.
 """
 
 from collections.abc import Callable
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageDraw
+from scipy.ndimage import binary_erosion, convolve
 
 from digits.arrays import Floats, Pixels
 from digits.digit import SIDE
@@ -16,149 +18,145 @@ from digits.imaging.normalise import normalise
 from training.input import Examples
 from training.pictures.noise import power_law_noise
 
-Damage = Callable[[Floats, np.random.Generator], Floats]
+# Damages a (28, 28) float digit in [0, 1]. What leaves the range is cut off.
+Damage = Callable[[Floats, Generator], Floats]
 
+# Damage that serving would refuse is drawn again, up to 5 times.
 _ATTEMPTS = 5
+# A pixel takes a third of its value from itself, and a sixth from each neighbour.
+_SMEAR = np.array([[0, 1, 0], [1, 2, 1], [0, 1, 0]]) / 6
 
 
-def damaged(count: int, seed: int, examples: Examples) -> Examples:
-    """Damage some of the examples, each in one of the ways of this module, and find the digit again.
+def damage_examples(count: int, seed: int, examples: Examples) -> Examples:
+    """Damage some of the examples, each in one of the ways of this module.
 
     Args:
-        count: how many.
-        seed: the same, the same result.
-        examples: what to choose from, at least one.
+        count: the number of examples to return.
+        seed: the same seed gives the same result.
+        examples: to choose from, at least one.
 
     Returns:
-        `count` examples; a digit that is not found again is returned whole.
+        `count` examples, normalised as in serving. A digit that serving would refuse
+        with any damage is returned undamaged.
     """
     digits = np.empty((count, SIDE, SIDE), np.uint8)
     chosen = np.empty(count, np.int64)
-    for index, rng in enumerate(np.random.default_rng(seed).spawn(count)):
+    rngs = np.random.default_rng(seed).spawn(count)
+    for index, rng in enumerate(rngs):
         chosen[index] = rng.integers(len(examples))
-        digits[index] = _damaged(
-            examples.images[chosen[index]], _DAMAGES[index % len(_DAMAGES)], rng
-        )
+        digit = examples.images[chosen[index]]
+        damage = _DAMAGES[index % len(_DAMAGES)]
+        digits[index] = _damage_digit(digit, damage, rng)
     return Examples(digits, examples.labels[chosen])
 
 
-def _damaged(digit: Pixels, damage: Damage, rng: np.random.Generator) -> Pixels:
+def _damage_digit(digit: Pixels, damage: Damage, rng: Generator) -> Pixels:
     for _ in range(_ATTEMPTS):
+        damaged = damage(digit / 255, rng).clip(0, 1)
         try:
-            return normalise(
-                (damage(digit / 255, rng).clip(0, 1) * 255).astype(np.uint8)
-            )
+            return normalise((damaged * 255).astype(np.uint8))
         except NotADigitError:
             continue
     return digit
 
 
-def _crossed(digit: Floats, rng: np.random.Generator) -> Floats:
-    """Strokes over it: straight, bent or broken into dashes."""
+def _cross_out(digit: Floats, rng: Generator) -> Floats:
+    """Draw strokes over the digit: straight, bent or broken into dots."""
     picture = Image.new("L", (SIDE, SIDE))
     draw = ImageDraw.Draw(picture)
-    for _ in range(int(rng.integers(1, 4))):
-        steps = np.linspace(0, 1, int(rng.integers(2, 20)))[:, np.newaxis]
+    strokes = int(rng.integers(1, 4))
+    for _ in range(strokes):
+        count = int(rng.integers(2, 20))
+        steps = np.linspace(0, 1, count)[:, np.newaxis]
         start, end = rng.uniform(-0.2, 1.2, (2, 2)) * SIDE
-        points = (
-            start
-            + steps * (end - start)
-            + rng.uniform(0, 3) * rng.uniform(-1, 1, (len(steps), 2))
-        )
-        places = [(float(x), float(y)) for x, y in points]
+        bends = rng.uniform(0, 3) * rng.uniform(-1, 1, (count, 2))
+        places = start + steps * (end - start) + bends
+        points = [(float(x), float(y)) for x, y in places]
         shade = int(rng.integers(80, 256))
         if rng.integers(2):
-            draw.line(places, fill=shade)
+            draw.line(points, fill=shade)
         else:
-            draw.point(places, fill=shade)
+            draw.point(points, fill=shade)
     return np.maximum(digit, np.asarray(picture) / 255)
 
 
-def _inverted(digit: Floats, rng: np.random.Generator) -> Floats:
-    """The negative of itself within a band or a box."""
-    (top, bottom), (left, right) = np.sort(rng.integers(0, SIDE + 1, (2, 2)), axis=1)
+def _invert(digit: Floats, rng: Generator) -> Floats:
+    """Invert a band or a box."""
+    limits = rng.integers(0, SIDE + 1, (2, 2))
+    (top, bottom), (left, right) = np.sort(limits, axis=1)
     shape = rng.choice(["column", "column", "row", "box"])
     if shape == "column":
         top, bottom = 0, SIDE
     if shape == "row":
         left, right = 0, SIDE
-    changed = digit.copy()
-    changed[top:bottom, left:right] = 1 - changed[top:bottom, left:right]
-    return changed
+    inverted = digit.copy()
+    inverted[top:bottom, left:right] = 1 - digit[top:bottom, left:right]
+    return inverted
 
 
-def _noisy(digit: Floats, rng: np.random.Generator) -> Floats:
-    """Some of the pixels, lost or burnt; or all of them a little."""
+def _add_noise(digit: Floats, rng: Generator) -> Floats:
+    """Replace some of the pixels by black or white, or change all of them a little."""
     if rng.integers(3):
-        lost = rng.random(digit.shape) < rng.uniform(0, 0.3)
-        return np.where(lost, rng.random(digit.shape) < rng.uniform(0.2, 0.8), digit)
-    return digit + rng.uniform(0, 0.4) * rng.standard_normal(digit.shape)
+        is_lost = rng.random(digit.shape) < rng.uniform(0, 0.3)
+        is_white = rng.random(digit.shape) < rng.uniform(0.2, 0.8)
+        return np.where(is_lost, is_white, digit)
+    strength = rng.uniform(0, 0.4)
+    return digit + strength * rng.standard_normal(digit.shape)
 
 
-def _outlined(digit: Floats, rng: np.random.Generator) -> Floats:
-    """Hollow."""
+def _outline(digit: Floats, rng: Generator) -> Floats:
+    """Leave the outline of the digit."""
+    # At twice the resolution, an outline is half a pixel wide.
     small = Image.fromarray((digit * 255).astype(np.uint8))
-    large = np.asarray(small.resize((2 * SIDE, 2 * SIDE), Image.Resampling.BICUBIC))
-    ink = np.pad(large > rng.uniform(40, 180), 1)
-    core = (
-        ink[1:-1, 1:-1]
-        & ink[:-2, 1:-1]
-        & ink[2:, 1:-1]
-        & ink[1:-1, :-2]
-        & ink[1:-1, 2:]
-    )
-    line = ink[1:-1, 1:-1] & ~core
-    blocks = line.reshape(SIDE, 2, SIDE, 2)
-    outline: Floats = (
-        blocks.max(axis=(1, 3)).astype(np.float64)
-        if rng.integers(2)
-        else 2 * blocks.mean(axis=(1, 3))
-    )
-    return outline
+    size = 2 * SIDE, 2 * SIDE
+    large = np.asarray(small.resize(size, Image.Resampling.BICUBIC))
+    is_ink = large > rng.uniform(40, 180)
+    is_outline = is_ink & ~binary_erosion(is_ink)
+    blocks = is_outline.reshape(SIDE, 2, SIDE, 2)
+    if rng.integers(2):
+        hard: Floats = blocks.max(axis=(1, 3)).astype(float)
+        return hard
+    soft: Floats = 2 * blocks.mean(axis=(1, 3))
+    return soft
 
 
-def _fogged(digit: Floats, rng: np.random.Generator) -> Floats:
-    """Something light and cloudy in front of it."""
-    clouds = power_law_noise(rng, 2 * SIDE, rng.uniform(1, 2.5))[:SIDE, :SIDE]
+def _add_fog(digit: Floats, rng: Generator) -> Floats:
+    """Put something light and cloudy in front of the digit."""
+    decay = rng.uniform(1, 2.5)
+    clouds = power_law_noise(rng, 2 * SIDE, decay)[:SIDE, :SIDE]
     clouds -= clouds.min()
     clouds /= clouds.max()
     strength = rng.uniform(0.2, 2.5)
     return (digit + strength * clouds) / (1 + strength)
 
 
-def _blotted(digit: Floats, rng: np.random.Generator) -> Floats:
-    """Blots of one shade."""
-    clouds = power_law_noise(rng, SIDE, rng.uniform(0.5, 1.5))
-    return np.where(
-        clouds > np.quantile(clouds, rng.uniform(0.8, 1)), rng.uniform(0.2, 1), digit
-    )
+def _add_blots(digit: Floats, rng: Generator) -> Floats:
+    """Put blots of one shade on the digit."""
+    noise = power_law_noise(rng, SIDE, rng.uniform(0.5, 1.5))
+    threshold = np.quantile(noise, rng.uniform(0.8, 1))
+    shade = rng.uniform(0.2, 1)
+    return np.where(noise > threshold, shade, digit)
 
 
-def _smeared(digit: Floats, rng: np.random.Generator) -> Floats:
-    """Each pixel from a place near by, and soft."""
+def _smear(digit: Floats, rng: Generator) -> Floats:
+    """Take each pixel from a place nearby, and soften the result."""
     spread = rng.uniform(0, 1.2)
-    places = [
-        np.clip(
-            np.rint(index + rng.normal(0, spread, digit.shape)), 0, SIDE - 1
-        ).astype(int)
-        for index in np.indices(digit.shape)
-    ]
-    smeared: Floats = digit[places[0], places[1]]
-    for _ in range(int(rng.integers(4))):
-        framed = np.pad(smeared, 1)
-        beside = (
-            framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
-        )
-        smeared = (2 * smeared + beside) / 6
+    steps = rng.normal(0, spread, (2, SIDE, SIDE))
+    places = np.rint(np.indices(digit.shape) + steps)
+    rows, columns = places.clip(0, SIDE - 1).astype(int)
+    smeared: Floats = digit[rows, columns]
+    rounds = int(rng.integers(4))
+    for _ in range(rounds):
+        smeared = convolve(smeared, _SMEAR, mode="constant")
     return smeared
 
 
-_DAMAGES: list[Damage] = [
-    _crossed,
-    _inverted,
-    _noisy,
-    _outlined,
-    _fogged,
-    _blotted,
-    _smeared,
+_DAMAGES = [
+    _cross_out,
+    _invert,
+    _add_noise,
+    _outline,
+    _add_fog,
+    _add_blots,
+    _smear,
 ]

@@ -1,11 +1,12 @@
 """Noise with the spectrum of natural images."""
 
 import numpy as np
+from numpy.random import Generator
 
 from digits.arrays import Floats
 
 
-def power_law_noise(rng: np.random.Generator, side: int, decay: float) -> Floats:
+def power_law_noise(rng: Generator, side: int, decay: float) -> Floats:
     """Draw noise whose amplitude falls with frequency, as 1 / f**decay.
 
     White noise has a decay of 0, natural images have one of about 1 (Field, "Relations

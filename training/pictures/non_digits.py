@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.random import Generator
 
 from digits.arrays import Pixels
 from digits.digit import SIDE
@@ -29,7 +30,7 @@ from training.pictures.families import (
 _ATTEMPTS = 20
 
 # Draws a grey picture of any size, (height, width) uint8.
-Draw = Callable[[np.random.Generator], Pixels]
+Draw = Callable[[Generator], Pixels]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class DigitFamily:
     """
 
     name: str
-    draw: Callable[[np.random.Generator, Pixels], Pixels]
+    draw: Callable[[Generator, Pixels], Pixels]
     weight: int = 1
 
     def bind(self, digits: Pixels) -> Family:
@@ -137,7 +138,7 @@ def _order_draws(digits: Pixels) -> list[Draw]:
     return draws
 
 
-def _draw_normalised(draw: Draw, rng: np.random.Generator) -> Pixels:
+def _draw_normalised(draw: Draw, rng: Generator) -> Pixels:
     """Draw until serving does not refuse the picture before the network sees it."""
     for _ in range(_ATTEMPTS):
         try:

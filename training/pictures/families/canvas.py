@@ -1,6 +1,7 @@
 """What the families share: a size, a canvas, and a scale of grey."""
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFilter
 
 from digits.arrays import Floats, Pixels
@@ -24,7 +25,7 @@ class Canvas:
         draw: draws on the image.
     """
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: Generator) -> None:
         self.side = draw_side(rng)
         self.image = Image.new("L", (self.side, self.side))
         self.draw = ImageDraw.Draw(self.image)
@@ -34,17 +35,17 @@ class Canvas:
         return np.asarray(self.image.filter(ImageFilter.GaussianBlur(radius)))
 
 
-def draw_side(rng: np.random.Generator) -> int:
+def draw_side(rng: Generator) -> int:
     """Draw the side of a picture to learn from, in pixels."""
     return int(rng.integers(SMALLEST_SIDE, _LARGEST_SIDE + 1))
 
 
-def draw_decay(rng: np.random.Generator) -> float:
+def draw_decay(rng: Generator) -> float:
     """Draw how fast the noise's amplitude falls with frequency."""
     return rng.uniform(*_DECAYS)
 
 
-def draw_texture(rng: np.random.Generator, side: int) -> Pixels:
+def draw_texture(rng: Generator, side: int) -> Pixels:
     """Draw a (side, side) cloudy texture, from black to white."""
     decay = draw_decay(rng)
     return stretch_contrast(power_law_noise(rng, side, decay))

@@ -1,6 +1,7 @@
 """Printed letters."""
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFont
 
 from digits.arrays import Pixels
@@ -11,7 +12,7 @@ _LETTERS = list("ACDEFGHJKLMNPQRTUVWXYacdefhkmnprtuvwxy")
 _SIDES = 32, 120
 
 
-def draw_letter(rng: np.random.Generator) -> Pixels:
+def draw_letter(rng: Generator) -> Pixels:
     """Print a letter in black on white."""
     letter = str(rng.choice(_LETTERS))
     side = int(rng.integers(*_SIDES))

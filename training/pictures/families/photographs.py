@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image
 
 from digits.arrays import Pixels
@@ -18,19 +19,19 @@ _SMALLEST_DETAIL = 14
 _ENLARGED_DETAIL = 56
 
 
-def draw_crop(rng: np.random.Generator) -> Pixels:
+def draw_crop(rng: Generator) -> Pixels:
     """Cut a square out of a photograph."""
     return _cut_square(rng, SMALLEST_SIDE, _LARGEST_CROP)
 
 
-def draw_detail(rng: np.random.Generator) -> Pixels:
+def draw_detail(rng: Generator) -> Pixels:
     """Cut out a small square and enlarge it: an edge, a stalk or a highlight, out of focus."""
     square = Image.fromarray(_cut_square(rng, _SMALLEST_DETAIL, SMALLEST_SIDE))
     size = _ENLARGED_DETAIL, _ENLARGED_DETAIL
     return np.asarray(square.resize(size, Image.Resampling.BICUBIC))
 
 
-def _cut_square(rng: np.random.Generator, smallest: int, largest: int) -> Pixels:
+def _cut_square(rng: Generator, smallest: int, largest: int) -> Pixels:
     """Cut out a square of a random size, rotated by quarter turns and mirrored at random."""
     photographs = _load_photographs()
     photograph = photographs[rng.integers(len(photographs))]

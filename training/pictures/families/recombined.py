@@ -1,6 +1,7 @@
 """Digits in pieces, side by side, and on top of each other. Digits are (n, 28, 28) uint8."""
 
 import numpy as np
+from numpy.random import Generator
 
 from digits.arrays import Pixels
 from digits.digit import SIDE
@@ -10,7 +11,7 @@ _HALF = SIDE // 2
 _FRAME = 4
 
 
-def draw_pieces(rng: np.random.Generator, digits: Pixels) -> Pixels:
+def draw_pieces(rng: Generator, digits: Pixels) -> Pixels:
     """Rearrange the quarters of a digit, each turned upside down."""
     digit = digits[rng.integers(len(digits))]
     quarters = [
@@ -24,7 +25,7 @@ def draw_pieces(rng: np.random.Generator, digits: Pixels) -> Pixels:
     return np.block([turned[:2], turned[2:]])
 
 
-def draw_groups(rng: np.random.Generator, digits: Pixels) -> Pixels:
+def draw_groups(rng: Generator, digits: Pixels) -> Pixels:
     """Put two or three digits in a row or in a column."""
     count = rng.integers(2, 4)
     chosen = digits[rng.integers(len(digits), size=count)]
@@ -32,7 +33,7 @@ def draw_groups(rng: np.random.Generator, digits: Pixels) -> Pixels:
     return np.concatenate(list(framed), axis=int(rng.integers(2)))
 
 
-def draw_overlaid(rng: np.random.Generator, digits: Pixels) -> Pixels:
+def draw_overlaid(rng: Generator, digits: Pixels) -> Pixels:
     """Lay three digits on top of each other, each turned by quarter turns."""
     turns = rng.integers(4, size=3)
     chosen = digits[rng.integers(len(digits), size=3)]

@@ -1,6 +1,7 @@
 """Filled shapes: leaves, things, sticks and slabs."""
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image
 
 from digits.arrays import Floats, Pixels
@@ -19,7 +20,7 @@ _FEWEST_STICKS = 2
 _THICK, _THIN = 0.1, 0.02
 
 
-def draw_leaves(rng: np.random.Generator) -> Pixels:
+def draw_leaves(rng: Generator) -> Pixels:
     """Draw shapes over shapes until they hide the background.
 
     The dead leaves model of Lee, Mumford and Huang, "Occlusion Models for Natural
@@ -38,7 +39,7 @@ def draw_leaves(rng: np.random.Generator) -> Pixels:
     return np.clip(soft + grain, 0, 255).astype(np.uint8)
 
 
-def draw_things(rng: np.random.Generator) -> Pixels:
+def draw_things(rng: Generator) -> Pixels:
     """Draw one shaded thing on an even background: a few joined shapes."""
     canvas = Canvas(rng)
     side = canvas.side
@@ -56,7 +57,7 @@ def draw_things(rng: np.random.Generator) -> Pixels:
     return (mask * (255 - shade)).astype(np.uint8)
 
 
-def draw_sticks(rng: np.random.Generator) -> Pixels:
+def draw_sticks(rng: Generator) -> Pixels:
     """Draw tapering straight sticks, some from one joint, as legs and frames are."""
     canvas = Canvas(rng)
     side = canvas.side
@@ -72,7 +73,7 @@ def draw_sticks(rng: np.random.Generator) -> Pixels:
     return canvas.blurred(rng.uniform(0, side / 40))
 
 
-def draw_slabs(rng: np.random.Generator) -> Pixels:
+def draw_slabs(rng: Generator) -> Pixels:
     """Draw one tapering piece, too broad for a stroke; half with a slit, as trousers have."""
     canvas = Canvas(rng)
     middle = canvas.side / 2
@@ -101,7 +102,7 @@ def draw_slabs(rng: np.random.Generator) -> Pixels:
     return (np.asarray(turned) * shade).astype(np.uint8)
 
 
-def _draw_outline(rng: np.random.Generator, side: int, largest: float) -> list[Point]:
+def _draw_outline(rng: Generator, side: int, largest: float) -> list[Point]:
     """Draw a polygon around a random place: spiky, or an ellipse."""
     corners = int(rng.choice(_CORNERS))
     if corners == _CIRCLE_CORNERS:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from digits.arrays import Floats, Pixels
 from training.pictures.families.canvas import Canvas, Point, to_points
@@ -24,7 +25,7 @@ class _Pen:
     shade: int
     width: int
 
-    def draw_arc(self, rng: np.random.Generator) -> None:
+    def draw_arc(self, rng: Generator) -> None:
         """Draw a quarter to over a half of an ellipse."""
         left, top = rng.uniform(0, 0.4, 2) * self.canvas.side
         right, bottom = rng.uniform(0.6, 1, 2) * self.canvas.side
@@ -33,14 +34,14 @@ class _Pen:
         box = left, top, right, bottom
         self.canvas.draw.arc(box, start, end, self.shade, self.width)
 
-    def draw_line(self, rng: np.random.Generator) -> None:
+    def draw_line(self, rng: Generator) -> None:
         """Draw a line that leans back or lies: a line that leans forward is a 1."""
         angle = rng.uniform(0, 60)
         joint = self._draw_joint(rng)
         self._draw_arm(rng, joint, angle)
         self._draw_arm(rng, joint, angle + 180)
 
-    def draw_corner(self, rng: np.random.Generator) -> None:
+    def draw_corner(self, rng: Generator) -> None:
         """Draw a corner or a tee, but no 7."""
         first = rng.uniform(0, 360)
         second = first + rng.choice([-1, 1]) * rng.uniform(50, 130)
@@ -52,17 +53,17 @@ class _Pen:
         if rng.integers(2):
             self._draw_arm(rng, joint, first + 180)
 
-    def _draw_joint(self, rng: np.random.Generator) -> Floats:
+    def _draw_joint(self, rng: Generator) -> Floats:
         return rng.uniform(*_JOINTS, 2) * self.canvas.side
 
-    def _draw_arm(self, rng: np.random.Generator, joint: Floats, angle: float) -> None:
+    def _draw_arm(self, rng: Generator, joint: Floats, angle: float) -> None:
         length = self.canvas.side * rng.uniform(*_ARMS)
         end = joint + length * _direction(angle)
         points = to_points(np.stack([joint, end]))
         self.canvas.draw.line(points, self.shade, self.width)
 
 
-def draw_strokes(rng: np.random.Generator) -> Pixels:
+def draw_strokes(rng: Generator) -> Pixels:
     """Draw one stroke or two that form no digit."""
     canvas = Canvas(rng)
     shade = int(rng.integers(120, 256))
@@ -73,7 +74,7 @@ def draw_strokes(rng: np.random.Generator) -> Pixels:
     return canvas.blurred(rng.uniform(0, canvas.side / 40))
 
 
-def draw_scribbles(rng: np.random.Generator) -> Pixels:
+def draw_scribbles(rng: Generator) -> Pixels:
     """Draw at least four curved strokes: fewer may happen to form a digit."""
     canvas = Canvas(rng)
     width = max(1, round(canvas.side * rng.uniform(0.03, 0.12)))
@@ -100,7 +101,7 @@ def _is_seven_or_line(first: float, second: float) -> bool:
     return bool((has_left_arm and has_lower_arm) or is_line)
 
 
-def _draw_curve(rng: np.random.Generator, side: int) -> list[Point]:
+def _draw_curve(rng: Generator, side: int) -> list[Point]:
     """Draw a Bezier curve of two to four control points, by De Casteljau's algorithm."""
     controls = int(rng.integers(2, 5))
     points = rng.uniform(0.1, 0.9, (controls, 2)) * side

@@ -1,6 +1,7 @@
 """Textures, noise and gradients: pictures without a shape."""
 
 import numpy as np
+from numpy.random import Generator
 
 from digits.arrays import Pixels
 from training.pictures.families.canvas import (
@@ -14,7 +15,7 @@ from training.pictures.noise import power_law_noise
 _SENT_SIDES = 28, 200
 
 
-def draw_clouds(rng: np.random.Generator) -> Pixels:
+def draw_clouds(rng: Generator) -> Pixels:
     """Draw smooth noise, half of it cut off at a level, as a coast or a stain is."""
     side = draw_side(rng)
     noise = power_law_noise(rng, side, draw_decay(rng))
@@ -24,7 +25,7 @@ def draw_clouds(rng: np.random.Generator) -> Pixels:
     return stretch_contrast(noise)
 
 
-def draw_bars(rng: np.random.Generator) -> Pixels:
+def draw_bars(rng: Generator) -> Pixels:
     """Draw stripes or a grid, soft or hard, in any direction."""
     side = draw_side(rng)
     rows, columns = np.indices((side, side)) - side / 2
@@ -40,7 +41,7 @@ def draw_bars(rng: np.random.Generator) -> Pixels:
     return stretch_contrast(picture.clip(darkest, lightest))
 
 
-def draw_blank(rng: np.random.Generator) -> Pixels:
+def draw_blank(rng: Generator) -> Pixels:
     """Draw an empty sheet, as a camera with a noisy sensor sees it."""
     side = int(rng.integers(*_SENT_SIDES))
     shade = rng.uniform(0, 255)
@@ -48,7 +49,7 @@ def draw_blank(rng: np.random.Generator) -> Pixels:
     return np.clip(shade + noise, 0, 255).astype(np.uint8)
 
 
-def draw_noise(rng: np.random.Generator) -> Pixels:
+def draw_noise(rng: Generator) -> Pixels:
     """Draw independent pixels: uniform, normal, or salt and pepper."""
     side = int(rng.integers(*_SENT_SIDES))
     shape = side, side
@@ -59,7 +60,7 @@ def draw_noise(rng: np.random.Generator) -> Pixels:
     return kinds[rng.integers(3)].astype(np.uint8)
 
 
-def draw_gradient(rng: np.random.Generator) -> Pixels:
+def draw_gradient(rng: Generator) -> Pixels:
     """Draw a gradient from dark to light, along a line or around a point."""
     side = int(rng.integers(*_SENT_SIDES))
     origin = rng.uniform(0, side, (2, 1, 1))

@@ -6,26 +6,25 @@ from PIL import Image
 
 from digits.imaging.png import MAX_BYTES
 from training.input import Examples
-from training.pictures.variants import KINDS, LOWEST, SIDES, render, rendered
+from training.pictures.handwriting import SMALLEST_DIGIT
+from training.pictures.variants import KINDS, LARGEST_SIDE, render, render_examples
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_images_are_of_many_sizes_within_the_limits(
+def test_pictures_are_of_many_sizes_within_the_limits(
     kind: str, starter: Examples
 ) -> None:
-    sizes = []
+    sides = []
     for seed, digit in enumerate(starter.images[:20]):
-        data = render(kind, digit, np.random.default_rng(seed))
-        assert len(data) <= MAX_BYTES
-        sizes.append(max(Image.open(io.BytesIO(data)).size))
-    assert LOWEST <= min(sizes) < 150
-    assert 500 < max(sizes) <= SIDES[1]
+        png = render(kind, digit, np.random.default_rng(seed))
+        assert len(png) <= MAX_BYTES
+        sides.append(max(Image.open(io.BytesIO(png)).size))
+    assert SMALLEST_DIGIT <= min(sides) < 150
+    assert 500 < max(sides) <= LARGEST_SIDE
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_same_seed_renders_the_same_and_another_does_not(
-    kind: str, starter: Examples
-) -> None:
+def test_the_seed_decides_the_picture(kind: str, starter: Examples) -> None:
     first, again, other = (
         render(kind, starter.images[0], np.random.default_rng(seed))
         for seed in (0, 0, 1)
@@ -34,20 +33,22 @@ def test_the_same_seed_renders_the_same_and_another_does_not(
     assert first != other
 
 
-def test_rendered_examples_are_found_again_with_their_labels(starter: Examples) -> None:
-    found = rendered(48, 0, starter)
-    assert 40 < len(found) <= 48
-    assert (found.images.shape[1:], found.images.dtype.name) == ((28, 28), "uint8")
-    first = [
-        starter.labels[
-            np.abs(starter.images.astype(float) - image).mean(axis=(1, 2)).argmin()
-        ]
-        for image in found.images
-    ]
-    assert np.mean(first == found.labels) > 0.5
-    np.testing.assert_array_equal(rendered(48, 0, starter).images, found.images)
+def test_rendered_examples_keep_their_labels(starter: Examples) -> None:
+    rendered = render_examples(48, 0, starter)
+    assert 40 < len(rendered) <= 48
+    assert rendered.images.shape[1:] == (28, 28)
+    assert rendered.images.dtype == np.uint8
+    nearest = []
+    for image in rendered.images:
+        differences = np.abs(starter.images.astype(float) - image)
+        nearest.append(starter.labels[differences.mean(axis=(1, 2)).argmin()])
+    assert np.mean(nearest == rendered.labels) > 0.5
 
 
-def test_examples_that_are_not_found_again_are_left_out() -> None:
-    blank = Examples(np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.int64))
-    assert rendered(0, 0, blank).images.shape == (0, 28, 28)
+def test_the_seed_decides_the_rendered_examples(starter: Examples) -> None:
+    first, again = (render_examples(12, 0, starter).images for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_no_example_is_rendered_for_a_count_of_0(starter: Examples) -> None:
+    assert render_examples(0, 0, starter).images.shape == (0, 28, 28)
