@@ -1,79 +1,102 @@
-"""Measure, compare with what was measured last, and write the tables of docs/performance.md and their figure.
+"""Measure, compare with the last measurement, and write the tables and the plot of docs/performance.md.
 
 python -m bench [--full] [SECTION...]
 """
 
 import argparse
-import json
 import tempfile
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from bench.measure import SkippedError, machine, reference, to_json
-from bench.setting import prepare
+from bench.measure import (
+    Measured,
+    SkippedError,
+    load_measured,
+    machine,
+    reference,
+    save_measured,
+)
+from bench.setting import Setting, prepare
 
-# With the rounds that each takes, in a few minutes and in `--full`. For the first,
-# nothing that it measures may be in this process, which would keep it in the page
-# cache.
-SECTIONS = {
-    "handlers": (7, 21),
-    "containers": (3, 9),
-    "servers": (1, 3),
-    "bulk": (5, 15),
-    "convert": (7, 15),
-    "input": (9, 15),
-}
-LONG = {"training": 1}
 FIGURES = Path(__file__).with_name("figures.json")
 
 
+@dataclass(frozen=True)
+class Rounds:
+    """How often a section measures: in some minutes, and with `--full`. 0 leaves the section out."""
+
+    short: int
+    full: int
+
+
+# `handlers` comes first: it drops the page cache, which cannot drop what this process
+# has loaded by then.
+SECTIONS = {
+    "handlers": Rounds(7, 21),
+    "containers": Rounds(3, 9),
+    "servers": Rounds(1, 3),
+    "bulk": Rounds(5, 15),
+    "convert": Rounds(7, 15),
+    "input": Rounds(9, 15),
+    "training": Rounds(0, 1),
+}
+
+
 def main() -> None:
-    """Measure some sections, or all."""
+    """Measure the sections that the command line names, or all of them."""
+    options = _options()
+    before = load_measured(FIGURES)
+    measured = dict(before)
+    with tempfile.TemporaryDirectory() as folder:
+        setting = prepare(Path(folder))
+        for name in options.sections or SECTIONS:
+            rounds = SECTIONS[name].full if options.full else SECTIONS[name].short
+            if rounds or options.sections:
+                _measure(name, setting, max(rounds, 1), measured)
+    # matplotlib loads NumPy.
+    from bench import report
+
+    # The file rounds the figures, and the page shows the file's.
+    measured = load_measured(FIGURES)
+    report.write_page(measured)
+    for line in report.slower(before, measured) or ["Nothing got slower."]:
+        print(line)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help=", ".join([*SECTIONS, *LONG])
+        "sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS)
     )
     parser.add_argument(
         "--full", action="store_true", help="three times as often, and the training"
     )
     options = parser.parse_args()
-    if unknown := set(options.sections) - {*SECTIONS, *LONG}:
+    unknown = set(options.sections) - set(SECTIONS)
+    if unknown:
         parser.error(
-            f"There is no section {', '.join(sorted(unknown))}. There are {', '.join([*SECTIONS, *LONG])}."
+            f"Unknown section: {', '.join(sorted(unknown))}. "
+            f"Choose from {', '.join(SECTIONS)}."
         )
-    rounds = {
-        name: full if options.full else few for name, (few, full) in SECTIONS.items()
-    }
-    wanted = options.sections or [*rounds, *(LONG if options.full else ())]
-    before = json.loads(FIGURES.read_bytes())
-    measured = dict(before)
-    with tempfile.TemporaryDirectory() as folder:
-        setting = prepare(Path(folder))
-        for name in wanted:
-            print(f"{name} ...", flush=True)
-            try:
-                figures = import_module(f"bench.{name}").measure(
-                    setting, (rounds | LONG)[name]
-                )
-            except SkippedError as reason:
-                print(f"  left out: {reason}")
-                continue
-            measured[name] = {
-                "machine": machine(),
-                "reference": reference(),
-                "figures": figures,
-            }
-            # What fails later loses nothing.
-            FIGURES.write_text(to_json(measured))
-    from bench import report
+    return options
 
-    # The page has the file's figures, which are rounded.
-    measured = json.loads(FIGURES.read_bytes())
-    report.write(measured)
-    for line in report.slower(before, measured) or ["Nothing got slower."]:
-        print(line)
+
+def _measure(
+    name: str, setting: Setting, rounds: int, measured: dict[str, Measured]
+) -> None:
+    """Measure one section, and save the figures at once: a later failure loses nothing."""
+    print(f"{name} ...", flush=True)
+    section = import_module(f"bench.{name}")
+    try:
+        figures = section.measure(setting, rounds)
+    except SkippedError as reason:
+        print(f"  left out: {reason}")
+        return
+    measured[name] = Measured(machine(), reference(), figures)
+    save_measured(FIGURES, measured)
 
 
 if __name__ == "__main__":

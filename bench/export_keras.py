@@ -8,9 +8,8 @@ from training import networks
 
 SIDE = 1000
 
-digit, large, saved = sys.argv[1:]
-# Dark on light, as on paper.
-ImageOps.invert(Image.open(digit).convert("L")).resize(
-    (SIDE, SIDE), Image.Resampling.BICUBIC
-).save(large)
-networks.build("lite").save(saved)
+digit, large, model = sys.argv[1:]
+# A dark digit on a light background, as a photograph of paper has it.
+photograph = ImageOps.invert(Image.open(digit).convert("L"))
+photograph.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(large)
+networks.build("lite").save(model)

@@ -1,4 +1,4 @@
-"""Lambda handlers, each in processes of its own: from the start to the first answer, the memory, the warm answers."""
+"""Lambda handlers in processes of their own: the first answer after the start, the memory, and warm answers."""
 
 import json
 import os
@@ -6,23 +6,60 @@ import re
 import subprocess
 import sys
 import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 from bench.measure import Figures
 from bench.setting import PEERS, PEERS_PYTHON, Setting, event
 
-# By name: the interpreter, the module, and variables.
-HANDLERS: dict[str, tuple[str | Path, str, dict[str, str]]] = {
-    "digits": (sys.executable, "app", {}),
-    "floor": (sys.executable, "floor_handler", {}),
-    "onnx": (PEERS_PYTHON, "onnx_handler", {}),
-    "keras": (PEERS_PYTHON, "keras_handler", {}),
-    "predict": (PEERS_PYTHON, "keras_handler", {"CALL": "predict"}),
+
+@dataclass(frozen=True)
+class Handler:
+    """A module with a `handler`.
+
+    Attributes:
+        python: the interpreter whose packages the module needs.
+        module: its name.
+        variables: of the environment, besides those that all handlers get.
+    """
+
+    python: str | Path
+    module: str
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `bench/peers/first_answer.py` prints of one process.
+
+    Attributes:
+        status: of the last answer.
+        first_answer: seconds from the process's start to the first answer.
+        imported: seconds of the handler's import.
+        peak: the largest resident size, in megabytes.
+        warm: seconds of each warm answer, per event.
+        timings: the Server-Timing header of each warm answer, per event.
+    """
+
+    status: int
+    first_answer: float
+    imported: float
+    peak: float
+    warm: list[list[float]]
+    timings: list[list[str]]
+
+
+HANDLERS = {
+    "digits": Handler(sys.executable, "app"),
+    "floor": Handler(sys.executable, "floor_handler"),
+    "onnx": Handler(PEERS_PYTHON, "onnx_handler"),
+    "keras": Handler(PEERS_PYTHON, "keras_handler"),
+    "predict": Handler(PEERS_PYTHON, "keras_handler", {"CALL": "predict"}),
 }
-WARM = 60
-# What the import is the sum of, but for Python's own library and small packages; and
-# what is counted as `app`.
+WARM_ANSWERS = 60
+# The packages of the import table. Python's own library and small packages are `other`.
 PACKAGES = (
     "numpy",
     "PIL",
@@ -32,97 +69,91 @@ PACKAGES = (
     "digits",
     "app",
 )
+# The function's own modules, which the table counts as `app`.
 FUNCTION = ("app", "first_look", "page")
-DROP = Path("/proc/sys/vm/drop_caches")
+DROP_CACHES = Path("/proc/sys/vm/drop_caches")
+IMPORT_TIME = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+([\w.]+)$", re.MULTILINE)
 
 
 def measure(setting: Setting, rounds: int) -> Figures:
-    """In turns, one process of each handler a round. The first round fills the page cache, and does not count."""
-    events = [setting.folder / "small.json", setting.folder / "large.json"]
-    for path, png in zip(events, (setting.small, setting.large), strict=True):
-        path.write_text(json.dumps(event(png)))
-    figures: Figures = {}
+    """Start a process of each handler in turns. The first round fills the page cache, and does not count."""
+    events = _write_events(setting)
+    figures: Figures = defaultdict(list)
     for turn in range(rounds + 1):
         for name in HANDLERS:
-            found = _run(name, setting, events, WARM)
+            run = _run(name, setting, events, WARM_ANSWERS)
             if turn:
-                _note(figures, name, found)
-    if os.access(DROP, os.W_OK):
+                _add(figures, name, run)
+    if os.access(DROP_CACHES, os.W_OK):
         for _ in range(max(3, rounds // 3)):
             for name in HANDLERS:
                 os.sync()
-                DROP.write_text("3")
-                found = _run(name, setting, events[:1], 0)
-                figures.setdefault(f"cold-dropped.{name}.s", []).append(
-                    found["first_answer"]
-                )
+                DROP_CACHES.write_text("3")
+                run = _run(name, setting, events[:1], 0)
+                figures[f"cold-dropped.{name}.s"].append(run.first_answer)
     for _ in range(rounds):
-        for package, seconds in _imports(setting).items():
-            figures.setdefault(f"import-part.{package}.ms", []).append(1e3 * seconds)
+        for package, milliseconds in _import_times(setting).items():
+            figures[f"import-part.{package}.ms"].append(milliseconds)
     return figures
 
 
-def _imports(setting: Setting) -> dict[str, float]:
-    """Seconds that each package's own modules take to import, by `python -X importtime`, which slows all of them."""
-    command = [sys.executable, "-X", "importtime", "-c", "import app"]
-    run = subprocess.run(
+def _write_events(setting: Setting) -> list[Path]:
+    events = []
+    for png in (setting.small, setting.large):
+        path = png.with_suffix(".json")
+        path.write_text(json.dumps(event(png)))
+        events.append(path)
+    return events
+
+
+def _run(name: str, setting: Setting, events: list[Path], warm: int) -> Run:
+    handler = HANDLERS[name]
+    script = PEERS / "first_answer.py"
+    started = repr(time.monotonic())
+    command = [handler.python, script, handler.module, started, str(warm), *events]
+    process = subprocess.run(
         command,
+        env=setting.environment(**handler.variables),
+        cwd=setting.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if process.returncode:
+        raise SystemExit(f"{name}: {process.stderr}")
+    run = Run(**json.loads(process.stdout.splitlines()[-1]))
+    if run.status != HTTPStatus.OK:
+        raise SystemExit(f"{name} answered with status {run.status}.")
+    return run
+
+
+def _add(figures: Figures, name: str, run: Run) -> None:
+    figures[f"cold.{name}.s"].append(run.first_answer)
+    figures[f"import.{name}.s"].append(run.imported)
+    figures[f"memory.{name}.MB"].append(run.peak)
+    for size, answers in zip(("28", "1000"), run.warm, strict=True):
+        figures[f"warm-{size}.{name}.ms"] += [1e3 * seconds for seconds in answers]
+    for size, headers in zip(("28", "1000"), run.timings, strict=True):
+        for part, milliseconds in re.findall(r"(\w+);dur=([\d.]+)", " ".join(headers)):
+            figures[f"{part}-{size}.{name}.ms"].append(float(milliseconds))
+
+
+def _import_times(setting: Setting) -> dict[str, float]:
+    """Milliseconds that each package's own modules take to import.
+
+    `python -X importtime` measures them, and slows all of them.
+    """
+    process = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import app"],
         env=setting.environment(),
         cwd=setting.folder,
         capture_output=True,
         text=True,
         check=True,
     )
-    spent = dict.fromkeys((*PACKAGES, "other"), 0.0)
-    for own, module in re.findall(
-        r"^import time:\s+(\d+) \|\s+\d+ \|\s+([\w.]+)$", run.stderr, flags=re.MULTILINE
-    ):
+    times = dict.fromkeys((*PACKAGES, "other"), 0.0)
+    for microseconds, module in IMPORT_TIME.findall(process.stderr):
         package = "app" if module in FUNCTION else module.partition(".")[0]
-        spent[package if package in PACKAGES else "other"] += int(own) / 1e6
-    return spent
-
-
-def _run(name: str, setting: Setting, events: list[Path], warm: int) -> Any:
-    python, module, variables = HANDLERS[name]
-    command = [
-        python,
-        PEERS / "first_answer.py",
-        module,
-        repr(time.monotonic()),
-        warm,
-        *events,
-    ]
-    run = subprocess.run(
-        [str(part) for part in command],
-        env=setting.environment(**variables),
-        cwd=setting.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if run.returncode:
-        raise SystemExit(f"{name}: {run.stderr}")
-    found = json.loads(run.stdout.splitlines()[-1])
-    if found["status"] != 200:  # noqa: PLR2004
-        raise SystemExit(f"{name} answered {found['status']}")
-    return found
-
-
-def _note(figures: Figures, name: str, found: Any) -> None:
-    once = {
-        "cold.s": found["first_answer"],
-        "import.s": found["import"],
-        "memory.MB": found["peak"],
-    }
-    for what, value in once.items():
-        section, _, unit = what.partition(".")
-        figures.setdefault(f"{section}.{name}.{unit}", []).append(value)
-    for size, times, timings in zip(
-        ("28", "1000"), found["warm"], found["timings"], strict=True
-    ):
-        figures.setdefault(f"warm-{size}.{name}.ms", []).extend(
-            1e3 * value for value in times
-        )
-        for timing in timings:
-            for part, value in re.findall(r"(\w+);dur=([\d.]+)", timing):
-                figures.setdefault(f"{part}-{size}.{name}.ms", []).append(float(value))
+        name = package if package in PACKAGES else "other"
+        times[name] += int(microseconds) / 1e3
+    return times

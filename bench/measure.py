@@ -1,20 +1,20 @@
-"""What was measured, as raw figures by their names, and the machine and versions that they are of."""
+"""The figures that a section measures, and the machine and the versions that they hold for."""
 
 import json
-import math
 import os
 import platform
 import re
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from time import perf_counter
+from timeit import repeat
 from typing import Any
 
-# By `section.subject.unit`, such as `cold.digits.s`. A unit with `/s` in it is a rate:
-# the more, the better.
+# Raw values by `section.subject.unit`, such as `cold.digits.s`. Of a unit that ends in
+# `/s`, more is better.
 Figures = dict[str, list[float]]
 
 _PACKAGES = (
@@ -26,30 +26,41 @@ _PACKAGES = (
     "pillow",
     "tensorflow-cpu",
 )
+_REFERENCE_WARM_UPS = 20
+_REFERENCE_REPEATS = 200
 
 
 class SkippedError(Exception):
-    """Something is missing here that a section needs, and how to get it."""
+    """A section needs something that this machine lacks. The message says how to get it."""
 
 
-def timed(work: Callable[[], object]) -> float:
-    """How many seconds it takes, once."""
-    started = perf_counter()
-    work()
-    return perf_counter() - started
+@dataclass(frozen=True)
+class Measured:
+    """A section's figures.
+
+    Attributes:
+        machine: date, processor, cores, operating system and versions, by name.
+        reference: milliseconds of a fixed piece of work, repeated after the section.
+        figures: raw values, by name.
+    """
+
+    machine: dict[str, Any]
+    reference: list[float]
+    figures: Figures
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest of the values that a share of them, or more, do not exceed."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+def timings(work: Callable[[], object], times: int) -> list[float]:
+    """Seconds of each of several calls."""
+    return repeat(work, number=1, repeat=times)
 
 
 def reference() -> list[float]:
-    """Milliseconds of a fixed piece of work: products of matrices, and JSON written and read in Python.
+    """Milliseconds of a fixed piece of work: matrix products, and JSON written and parsed.
 
-    What takes longer because the machine is busier or slower makes this longer, too, so
-    that figures of several runs are compared by what they are times this.
+    A slower or busier machine makes this work slower, too. So figures of two runs are
+    compared after both are divided by the reference of their run.
     """
+    # A figure of the page cache must not find NumPy loaded by this process.
     import numpy as np
 
     matrix = np.random.default_rng(0).random((128, 128))
@@ -62,59 +73,58 @@ def reference() -> list[float]:
         for _ in range(5):
             json.loads(json.dumps(document))
 
-    for _ in range(20):
-        work()
-    return [1e3 * timed(work) for _ in range(200)]
+    timings(work, _REFERENCE_WARM_UPS)
+    return [1e3 * seconds for seconds in timings(work, _REFERENCE_REPEATS)]
 
 
 def machine() -> dict[str, Any]:
-    """What the figures are of."""
-    lines = (
-        Path("/proc/cpuinfo").read_text().splitlines()
-        if Path("/proc/cpuinfo").exists()
-        else []
-    )
-    names = [
-        line.partition(":")[2].strip()
-        for line in lines
-        if line.startswith("model name")
-    ]
+    """Date, processor, cores, operating system, and the versions of Python and packages."""
+    release = platform.freedesktop_os_release()
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "processor": names[0] if names else platform.processor(),
+        "processor": _processor(),
         "cores": os.cpu_count(),
-        "system": platform.freedesktop_os_release().get(
-            "PRETTY_NAME", platform.system()
-        ),
+        "system": release.get("PRETTY_NAME", platform.system()),
         "python": platform.python_version(),
-        **{name: version(name) for name in _PACKAGES if _is_there(name)},
+        **_versions(),
     }
 
 
-def _is_there(name: str) -> bool:
-    try:
-        version(name)
-    except ModuleNotFoundError:
-        return False
-    return True
+def _processor() -> str:
+    """The processor's name, which Linux on ARM does not tell."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
 
 
-def spread(values: Sequence[float]) -> float:
-    """Half of the width in which the middle half of the values lies, as a share of their median."""
-    return (
-        (quantile(values, 0.75) - quantile(values, 0.25))
-        / 2
-        / statistics.median(values)
-    )
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        # tensorflow-cpu has no wheel for ARM.
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
-def to_json(measured: dict[str, Any]) -> str:
-    """The file of figures, a line for each figure's values."""
-    rounded = json.loads(
-        json.dumps(measured), parse_float=lambda text: float(f"{float(text):.4g}")
-    )
+def load_measured(file: Path) -> dict[str, Measured]:
+    """The sections that a file of figures holds, by name."""
+    sections = json.loads(file.read_bytes())
+    return {name: Measured(**section) for name, section in sections.items()}
+
+
+def save_measured(file: Path, measured: dict[str, Measured]) -> None:
+    """Write a file of figures: four significant digits, a line per figure."""
+    sections = {name: vars(section) for name, section in measured.items()}
+    rounded = json.loads(json.dumps(sections), parse_float=_round)
     text = json.dumps(rounded, indent=1)
-    return (
-        re.sub(r"\[[^][{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
-        + "\n"
-    )
+    text = re.sub(r"\[[^][{}]*\]", _join_lines, text)
+    file.write_text(f"{text}\n")
+
+
+def _round(text: str) -> float:
+    return float(f"{float(text):.4g}")
+
+
+def _join_lines(match: re.Match[str]) -> str:
+    return re.sub(r"\s+", " ", match[0])

@@ -1,4 +1,4 @@
-"""Services under load from a separate process, one after the other, on all cores: requests a second, and latency."""
+"""Services under load from a separate process, one after the other, on all cores: requests per second, and latency."""
 
 import base64
 import json
@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import Figures, SkippedError
@@ -20,141 +22,146 @@ from local.checkout import ROOT
 
 CONNECTIONS = (1, 8, 64)
 START_SECONDS = 120
-# Of load.
-SECONDS = 4
+STOP_SECONDS = 30
+WARM_UP_SECONDS = 2
+LOAD_SECONDS = 4
 
-_BIN = PEERS_PYTHON.parent
-_UVICORN = [
-    "-m",
-    "uvicorn",
-    "fastapi_keras:app",
-    "--workers",
-    "2",
-    "--log-level",
-    "error",
-    "--port",
-]
-# By name: the command, of which the port is the last part.
-SERVICES: dict[str, list[str | Path]] = {
-    "digits": [
-        sys.executable,
-        "-c",
-        "import sys; from local.server import serve; serve(int(sys.argv[1]), None)",
-    ],
-    "fastapi": [PEERS_PYTHON, *_UVICORN],
-    "litserve": [PEERS_PYTHON, PEERS / "litserve_keras.py"],
-    "bentoml": [
+_SERVE = "import sys; from local.server import serve; serve(int(sys.argv[1]), None)"
+_BENTOML = PEERS_PYTHON.parent / "bentoml"
+# The command of each service, without the port, which follows as the last argument.
+COMMANDS: dict[str, list[str | Path]] = {
+    "digits": [sys.executable, "-c", _SERVE],
+    "fastapi": [
         PEERS_PYTHON,
-        _BIN / "bentoml",
-        "serve",
-        "bentoml_keras:Digits",
+        "-m",
+        "uvicorn",
+        "fastapi_keras:app",
+        "--workers",
+        "2",
+        "--log-level",
+        "error",
         "--port",
     ],
+    "litserve": [PEERS_PYTHON, PEERS / "litserve_keras.py"],
+    "bentoml": [PEERS_PYTHON, _BENTOML, "serve", "bentoml_keras:Digits", "--port"],
 }
 
 
+@dataclass(frozen=True)
+class Body:
+    """What a request sends."""
+
+    file: Path
+    media_type: str
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a service answered under load.
+
+    Attributes:
+        rate: requests per second.
+        p50: median of the latency, in milliseconds.
+        p99: 99th percentile of the latency, in milliseconds.
+    """
+
+    rate: float
+    p50: float
+    p99: float
+
+
 def measure(setting: Setting, rounds: int) -> Figures:
-    """Each service in turns, at each number of connections, after a warm-up that does not count."""
+    """Start each service in turns, and load it with each number of connections after a warm-up."""
     if not shutil.which("wrk"):
         raise SkippedError(
-            "The load comes from wrk. On Debian and Ubuntu: apt-get install wrk"
+            "It needs wrk, which makes the load. On Debian and Ubuntu: apt-get install wrk"
         )
-    figures: Figures = {}
-    bodies = _bodies(setting)
+    png = Body(setting.small, "image/png")
+    bodies = dict.fromkeys(COMMANDS, png) | {"litserve": _as_json(setting)}
+    figures: Figures = defaultdict(list)
     for _ in range(rounds):
-        for name in SERVICES:
-            body, media_type = bodies.get(name, (setting.small, "image/png"))
-            with _running(name, setting, body, media_type) as url:
-                _load(url, body, media_type, max(CONNECTIONS), 2)
+        for name, body in bodies.items():
+            with _running(name, setting, body) as url:
+                _apply_load(url, body, max(CONNECTIONS), WARM_UP_SECONDS)
                 for connections in CONNECTIONS:
-                    rate, *latency = _load(url, body, media_type, connections, SECONDS)
-                    figures.setdefault(
-                        f"serve-{connections}.{name}.requests/s", []
-                    ).append(rate)
-                    for quantile, value in zip(("p50", "p99"), latency, strict=True):
-                        figures.setdefault(
-                            f"serve-{connections}-{quantile}.{name}.ms", []
-                        ).append(value)
+                    load = _apply_load(url, body, connections, LOAD_SECONDS)
+                    section = f"serve-{connections}"
+                    figures[f"{section}.{name}.requests/s"].append(load.rate)
+                    figures[f"{section}-p50.{name}.ms"].append(load.p50)
+                    figures[f"{section}-p99.{name}.ms"].append(load.p99)
     return figures
 
 
-def _bodies(setting: Setting) -> dict[str, tuple[Path, str]]:
-    """What a service takes that does not take a PNG."""
-    path = setting.folder / "litserve.json"
-    path.write_text(
-        json.dumps({"image": base64.b64encode(setting.small.read_bytes()).decode()})
-    )
-    return {"litserve": (path, "application/json")}
+def _as_json(setting: Setting) -> Body:
+    """The PNG for LitServe, which reads JSON and forms only."""
+    file = setting.folder / "litserve.json"
+    encoded = base64.b64encode(setting.small.read_bytes()).decode()
+    file.write_text(json.dumps({"image": encoded}))
+    return Body(file, "application/json")
 
 
 @contextmanager
-def _running(name: str, setting: Setting, body: Path, media_type: str) -> Iterator[str]:
-    """A service that answers."""
+def _running(name: str, setting: Setting, body: Body) -> Iterator[str]:
+    """The URL of a service that answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/predict"
-    request = urllib.request.Request(
-        url, body.read_bytes(), {"Content-Type": media_type}
-    )
+    folder = ROOT if name == "digits" else PEERS
     log = setting.folder / f"{name}.log"
-    environment = {
-        **setting.environment(),
-        "PYTHONPATH": str(ROOT if name == "digits" else PEERS),
-    }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(part) for part in (*SERVICES[name], port)],
-            cwd=ROOT if name == "digits" else PEERS,
-            env=environment,
+            [*COMMANDS[name], str(port)],
+            cwd=folder,
+            env={**setting.environment(), "PYTHONPATH": str(folder)},
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                with urllib.request.urlopen(request, timeout=10):  # noqa: S310
-                    break
-            except OSError as error:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(
-                        f"{name}: {error}\n{log.read_text()[-2000:]}"
-                    ) from error
-                time.sleep(0.2)
+        _wait_until_ready(url, body, process, log)
         yield url
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(30)
-        with suppress(ProcessLookupError):  # Some leave workers behind.
+            process.wait(STOP_SECONDS)
+        # Some servers leave workers behind.
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _load(
-    url: str, body: Path, media_type: str, connections: int, seconds: int
-) -> tuple[float, float, float]:
-    """Requests a second, and the latency's median and 99th percentile in milliseconds."""
-    command = [
-        "wrk",
-        "-t1",
-        f"-c{connections}",
-        f"-d{seconds}s",
-        "--timeout",
-        "20s",
-        "-s",
-        ROOT / "bench" / "post.lua",
-    ]
+def _wait_until_ready(
+    url: str, body: Body, process: subprocess.Popen[bytes], log: Path
+) -> None:
+    headers = {"Content-Type": body.media_type}
+    request = urllib.request.Request(url, body.file.read_bytes(), headers)  # noqa: S310
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+                return
+        except OSError as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                end = log.read_text()[-2000:]
+                raise SystemExit(f"{url} does not answer: {error}\n{end}") from error
+            time.sleep(0.2)
+
+
+def _apply_load(url: str, body: Body, connections: int, seconds: int) -> Load:
+    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
+    script = ROOT / "bench" / "post.lua"
     run = subprocess.run(
-        [str(part) for part in (*command, url, "--", body, media_type)],
+        ["wrk", *options, "-s", script, url, "--", body.file, body.media_type],  # noqa: S607
         capture_output=True,
         text=True,
         check=True,
     )
+    # `post.lua` prints this line.
     (result,) = (line for line in run.stdout.splitlines() if line.startswith("result"))
-    requests, failed, microseconds, *latency = map(float, result.split()[1:])
+    numbers = map(float, result.split()[1:])
+    requests, failed, duration, p50, p99 = numbers
     if failed:
         raise SystemExit(
             f"{failed:.0f} of {requests:.0f} requests failed:\n{run.stdout}"
         )
-    return 1e6 * requests / microseconds, latency[0] / 1e3, latency[1] / 1e3
+    # wrk counts in microseconds.
+    return Load(1e6 * requests / duration, p50 / 1e3, p99 / 1e3)

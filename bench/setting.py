@@ -1,4 +1,4 @@
-"""Where and with what the peers run: their environment, the network, and what they are asked."""
+"""What the measured programs run with: their environment, the network, the pictures, the event."""
 
 import base64
 import json
@@ -14,6 +14,7 @@ from local.checkout import BUNDLED_FOLDER, ROOT
 
 PEERS = ROOT / "bench" / "peers"
 PEERS_PYTHON = ROOT / ".venv" / "bench" / "bin" / "python"
+_PYTHONPATH = (ROOT / "layers/shared", ROOT / "functions/predict", PEERS)
 
 
 @dataclass(frozen=True)
@@ -21,89 +22,58 @@ class Setting:
     """A folder with what a benchmark needs.
 
     Attributes:
+        folder: where the files are.
         model: the network as `model.keras` and `model.onnx`, without the suffix.
         small: a PNG of 28x28 pixels, like MNIST's.
-        large: one of 1000x1000.
+        large: a PNG of 1000x1000 pixels.
     """
 
     folder: Path
+    model: Path
+    small: Path
+    large: Path
 
-    @property
-    def model(self) -> Path:  # noqa: D102
-        return self.folder / "model"
-
-    @property
-    def small(self) -> Path:  # noqa: D102
-        return self.folder / "small.png"
-
-    @property
-    def large(self) -> Path:  # noqa: D102
-        return self.folder / "large.png"
-
-    def environment(self, **more: str) -> Mapping[str, str]:
-        """Variables for whoever answers."""
+    def environment(self, **variables: str) -> Mapping[str, str]:
+        """Variables of a measured program."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
-            "PYTHONPATH": os.pathsep.join(
-                map(str, (ROOT / "layers/shared", ROOT / "functions/predict", PEERS))
-            ),
+            "PYTHONPATH": os.pathsep.join(map(str, _PYTHONPATH)),
             "DIGITS_STORE": (self.folder / "store").as_uri(),
             "POWERTOOLS_SERVICE_NAME": "predict",
             "POWERTOOLS_METRICS_NAMESPACE": "Digits",
             "MODEL": str(self.model),
             "LITERT_MODEL": str(BUNDLED_FOLDER / "model.tflite"),
-            # TensorFlow's remarks.
+            # Hide TensorFlow's remarks.
             "TF_CPP_MIN_LOG_LEVEL": "3",
-            # It tells nobody of it.
+            # BentoML must not report its use.
             "BENTOML_DO_NOT_TRACK": "true",
-            **more,
+            **variables,
         }
 
 
 def prepare(folder: Path) -> Setting:
     """Write the network and the pictures.
 
-    The network is the bundled one's, with weights of no training: they make no
+    The network has the architecture of the bundled model, untrained: the weights make no
     difference to the time.
     """
-    setting = Setting(folder)
-    digit = ROOT / "example" / "8.png"
-    setting.small.write_bytes(digit.read_bytes())
-    _python(
-        sys.executable,
-        "-m",
-        "bench.export_keras",
-        digit,
-        setting.large,
-        f"{setting.model}.keras",
-    )
-    _python(
-        PEERS_PYTHON,
-        PEERS / "export_onnx.py",
-        f"{setting.model}.keras",
-        f"{setting.model}.onnx",
-    )
-    return setting
+    model, small, large = folder / "model", folder / "small.png", folder / "large.png"
+    small.write_bytes((ROOT / "example" / "8.png").read_bytes())
+    saved, onnx = f"{model}.keras", f"{model}.onnx"
+    _run(sys.executable, "-m", "bench.export_keras", small, large, saved)
+    _run(PEERS_PYTHON, PEERS / "export_onnx.py", saved, onnx)
+    return Setting(folder, model, small, large)
 
 
 def event(png: Path) -> dict[str, Any]:
-    """What API Gateway makes of a PNG."""
+    """The event that API Gateway makes of a PNG."""
     sample = json.loads((ROOT / "events" / "predict.json").read_bytes())
-    return {
-        **sample,
-        "body": base64.b64encode(png.read_bytes()).decode(),
-        "isBase64Encoded": True,
-    }
+    body = base64.b64encode(png.read_bytes()).decode()
+    return {**sample, "body": body, "isBase64Encoded": True}
 
 
-def _python(*command: object) -> None:
-    run = subprocess.run(
-        [str(part) for part in command],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _run(*command: str | Path) -> None:
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if run.returncode:
         raise SystemExit(run.stderr)
