@@ -1,4 +1,4 @@
-"""README.md and docs/ as their readers use them: the commands, a shell to paste them into, a copy of the checkout."""
+"""README.md and docs/ as readers use them: their commands, a shell, a copy of the checkout to work in."""
 
 import os
 import re
@@ -11,6 +11,7 @@ import threading
 import venv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -23,10 +24,17 @@ FENCE = re.compile(
 HEADING = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
 PROMPT = "$ "
 DONE = "-- done --"
-# A developer may have set them, and they would lead out of the folder.
+# A developer may have set these variables, which would lead out of the folder.
 LEADING_ELSEWHERE = ("DIGITS_STORE", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL")
 # The longest command is a training.
 COMMAND_SECONDS = 180
+
+
+class Command(NamedTuple):
+    """A command, with the output that the document shows."""
+
+    text: str
+    output: str
 
 
 @dataclass(frozen=True)
@@ -34,37 +42,36 @@ class Block:
     """Commands of one document.
 
     Attributes:
-        section: the heading above them.
-        text: as it stands there: whole commands, or a session with prompts and output.
+        section: the heading above the block.
+        text: whole commands, or a session with prompts and output.
     """
 
     section: str
     text: str
 
-    def commands(self) -> list[tuple[str, str]]:
-        """Each command of a session, with the output that the reader is told to expect."""
-        found: list[tuple[str, str]] = []
+    def commands(self) -> list[Command]:
+        """The commands of a session."""
+        commands: list[Command] = []
         for line in self.text.splitlines(keepends=True):
-            command, output = found[-1] if found else ("", "")
             if line.startswith(PROMPT):
-                found.append((line.removeprefix(PROMPT), ""))
-            elif command.endswith("\\\n") and not output:
-                found[-1] = (command + line, "")
+                commands.append(Command(line.removeprefix(PROMPT), ""))
+                continue
+            text, output = commands[-1]
+            is_continued = text.endswith("\\\n") and not output
+            if is_continued:
+                commands[-1] = Command(text + line, "")
             else:
-                found[-1] = (command, output + line)
-        return found
+                commands[-1] = Command(text, output + line)
+        return commands
 
 
 def blocks(document: str) -> list[Block]:
     """The blocks of a document that are for a shell, in order."""
     text = (ROOT / document).read_text()
-    headings = [*HEADING.finditer(text)]
     found = []
     for fence in FENCE.finditer(text):
-        above = [
-            heading["title"] for heading in headings if heading.start() < fence.start()
-        ]
-        found.append(Block(above[-1], textwrap.dedent(fence["text"])))
+        *_, section = HEADING.findall(text, 0, fence.start())
+        found.append(Block(section, textwrap.dedent(fence["text"])))
     return found
 
 
@@ -77,9 +84,9 @@ class Shell:
     """A shell that ends at the first failure, at an unset variable, and when a command takes too long.
 
     Args:
-        folder: where the reader is.
-        log: takes what is printed as errors. Its folder takes curl's settings.
-        variables: what is set beforehand.
+        folder: the working folder.
+        log: takes stderr. Its folder takes curl's settings.
+        variables: of the environment.
     """
 
     def __init__(self, folder: Path, log: Path, variables: dict[str, str]) -> None:
@@ -89,11 +96,11 @@ class Shell:
             for name, value in os.environ.items()
             if name not in LEADING_ELSEWHERE
         }
-        # curl takes an HTTP error for an answer like any other, unless it is told not to.
+        # Without this setting, curl succeeds when the server answers with an error.
         (log.parent / ".curlrc").write_text("fail-with-body\n")
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                ["bash", "-eu", "-o", "pipefail"],  # noqa: S607  found on the PATH
+                ["bash", "-eu", "-o", "pipefail"],  # noqa: S607  on the PATH
                 cwd=folder,
                 env=kept | {"CURL_HOME": str(log.parent)} | variables,
                 stdin=subprocess.PIPE,
@@ -104,17 +111,17 @@ class Shell:
             )
 
     def run(self, command: str) -> str:
-        """What a command prints, once it has succeeded."""
+        """The output of a command, which must succeed."""
         self._type(f"{{\n{command}\n}} </dev/null\necho; echo '{DONE}'\n")
         return self._until(DONE, command).strip()
 
     def start(self, command: str, ready: str) -> None:
-        """Run a command that goes on until `close`; wait until it prints that it is ready."""
+        """Run a command until `close`. Wait until the command prints `ready`."""
         self._type(f"{command}\n")
         self._until(ready, command)
 
     def close(self) -> None:
-        """End the shell and what it has started."""
+        """End the shell and the processes that it has started."""
         os.killpg(self.process.pid, signal.SIGTERM)
         self.process.communicate(timeout=COMMAND_SECONDS)
 
@@ -124,24 +131,24 @@ class Shell:
         self.process.stdin.flush()
 
     def _until(self, last: str, command: str) -> str:
-        """What is printed before a line with `last` in it."""
+        """The output before a line that contains `last`."""
         assert self.process.stdout
-        impatient = threading.Timer(
+        kill = threading.Timer(
             COMMAND_SECONDS, os.killpg, (self.process.pid, signal.SIGKILL)
         )
-        impatient.start()
-        said = ""
+        kill.start()
+        output = ""
         for line in self.process.stdout:
             if last in line:
-                impatient.cancel()
-                return said
-            said += line
-        impatient.cancel()
-        return pytest.fail(f"{command}\n{said}\n{self._log.read_text()}")
+                kill.cancel()
+                return output
+            output += line
+        kill.cancel()
+        return pytest.fail(f"{command}\n{output}\n{self._log.read_text()}")
 
 
 def copy_checkout(folder: Path) -> None:
-    """The files of this checkout, and a .venv that runs them: what a reader does there leaves this one alone."""
+    """Copy the files of this checkout, and make a .venv for the copy, so that commands leave this checkout alone."""
     need("git", "curl")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.check_output(command, cwd=ROOT, text=True)
@@ -152,21 +159,17 @@ def copy_checkout(folder: Path) -> None:
     installed = Path(sysconfig.get_path("purelib"))
     venv.create(folder / ".venv")
     packages = next((folder / ".venv" / "lib").glob("python*/site-packages"))
-    # Before the installed packages, among which is this checkout.
-    (packages / "checkout.pth").write_text(
-        f"{folder}\n{folder / 'layers' / 'shared'}\n{installed}\n"
-    )
+    # The copy comes before the installed packages, which include this checkout.
+    paths = [folder, folder / "layers" / "shared", installed]
+    (packages / "checkout.pth").write_text("".join(f"{path}\n" for path in paths))
     binaries = folder / ".venv" / "bin"
-    write_tool(
-        binaries / "digits",
-        binaries / "python",
-        "from local.cli.app import main\n\nmain()\n",
-    )
+    program = "from local.cli.app import main\n\nmain()\n"
+    write_tool(binaries / "digits", binaries / "python", program)
     for layer in (".complete", ".serve"):
         (folder / ".venv" / layer).touch()
 
 
 def write_tool(path: Path, python: Path, program: str) -> None:
-    """Make a Python program that is run by its name."""
+    """Make an executable file of a Python program."""
     path.write_text(f"#!{python}\n{program}")
     path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""An S3 endpoint on loopback: moto's server, spoken to over HTTP."""
+"""An S3 endpoint on loopback: moto's server, over HTTP."""
 
 import threading
 from collections.abc import Iterator
@@ -17,18 +17,19 @@ CREDENTIALS = {
 
 @contextmanager
 def moto_server(bucket: str) -> Iterator[str]:
-    """The URL of an endpoint that has this bucket."""
-    from moto.s3.responses import S3Response  # noqa: PLC0415  They take a second.
+    """The URL of an endpoint with this bucket."""
+    from moto.s3.responses import S3Response  # noqa: PLC0415  Both imports take a second.
     from moto.server import ThreadedMotoServer  # noqa: PLC0415
 
-    put, one_at_a_time = S3Response.put_object, threading.Lock()
+    put_object = S3Response.put_object
+    lock = threading.Lock()
 
     def put_alone(request: S3Response) -> Any:
-        with one_at_a_time:
-            return put(request)
+        with lock:
+            return put_object(request)
 
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    # S3 looks whether there is an object and writes in one step, moto in two.
+    # S3 checks a precondition and writes in one step, moto in two.
     with mock.patch.object(S3Response, "put_object", put_alone):
         server.start()
         host, port = server.get_host_and_port()

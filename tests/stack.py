@@ -1,7 +1,7 @@
-"""The stack that template.yaml makes, with the parameters of one's choice: what CloudFormation would create."""
+"""The stack that CloudFormation would create from template.yaml, with any parameters."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cloud.transform import REGION, transform
@@ -18,15 +18,19 @@ _PSEUDO_PARAMETERS = {
 
 
 class Stack:
-    """Resources and outputs by logical id, every function of the template replaced by its value.
+    """Resources and outputs by logical id, with the value of each intrinsic function.
 
-    What refers to a resource is its logical id, and `Bucket.Arn` what refers to an
-    attribute, unless `names` says what it is called. A reference to what these
-    parameters leave out is a KeyError.
+    The value of a reference is the logical id of the resource, and `Bucket.Arn` for an
+    attribute, unless `names` says otherwise. A reference to a resource that the
+    conditions leave out raises KeyError.
 
     Args:
-        parameters: as for `sam deploy`; the others have their defaults.
-        names: of resources (`Bucket`) and their attributes (`Bucket.Arn`).
+        parameters: as for `sam deploy`; other parameters have their defaults.
+        names: the values of references to resources (`Bucket`) and attributes (`Bucket.Arn`).
+
+    Attributes:
+        resources: type, properties and the rest of each resource.
+        outputs: the value of each output.
     """
 
     def __init__(
@@ -36,88 +40,96 @@ class Stack:
     ) -> None:
         given = {"TrainingTag": "0f1e2d3c4b5a", **(parameters or {})}
         template = transform(given)
-        defaults = {
-            name: about.get("Default") for name, about in template["Parameters"].items()
-        }
+        declared = template["Parameters"].items()
+        defaults = {name: about.get("Default") for name, about in declared}
         self._values = defaults | given | _PSEUDO_PARAMETERS
         self._conditions = template["Conditions"]
-        there = {
-            name: it for name, it in template["Resources"].items() if self._is_there(it)
+        created = {
+            name: resource
+            for name, resource in template["Resources"].items()
+            if self._is_created(resource)
         }
-        self._names = {name: name for name in there} | dict(names or {})
-        self.resources: dict[str, dict[str, Any]] = self._resolve(there)
-        self.outputs = {
-            name: str(self._resolve(it["Value"]))
-            for name, it in template["Outputs"].items()
-        }
+        self._names = {name: name for name in created} | dict(names or {})
+        self.resources: dict[str, dict[str, Any]] = self._resolve(created)
+        self.outputs: dict[str, str] = {}
+        for name, output in template["Outputs"].items():
+            self.outputs[name] = str(self._resolve(output["Value"]))
 
     def properties(self, name: str) -> dict[str, Any]:
-        """What a resource is like."""
-        found: dict[str, Any] = self.resources[name]["Properties"]
-        return found
+        """The properties of a resource."""
+        properties: dict[str, Any] = self.resources[name]["Properties"]
+        return properties
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """The properties of all resources of a type, such as `AWS::S3::Bucket`, by logical id."""
         return {
-            name: it.get("Properties", {})
-            for name, it in self.resources.items()
-            if it["Type"] == kind
+            name: resource.get("Properties", {})
+            for name, resource in self.resources.items()
+            if resource["Type"] == kind
         }
 
     def statements(self, role: str) -> list[dict[str, Any]]:
-        """What a role's own policies say, with actions and resources as lists."""
-        policies = self.properties(role).get("Policies", [])
-        found = [
-            statement
-            for policy in policies
-            for statement in policy["PolicyDocument"]["Statement"]
-        ]
-        return [
-            {**it, **{key: as_list(it[key]) for key in ("Action", "Resource")}}
-            for it in found
-        ]
+        """The statements of a role's own policies, with actions and resources as lists."""
+        statements: list[dict[str, Any]] = []
+        for policy in self.properties(role).get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions = as_list(statement["Action"])
+                resources = as_list(statement["Resource"])
+                statements.append(
+                    {**statement, "Action": actions, "Resource": resources}
+                )
+        return statements
 
-    def _is_there(self, resource: Mapping[str, Any]) -> bool:
-        return "Condition" not in resource or self._holds(
-            {"Condition": resource["Condition"]}
-        )
+    def _is_created(self, resource: Mapping[str, Any]) -> bool:
+        if "Condition" not in resource:
+            return True
+        return self._holds({"Condition": resource["Condition"]})
 
     def _holds(self, condition: Mapping[str, Any]) -> bool:
         ((operator, argument),) = condition.items()
-        operators: dict[str, Callable[[Any], bool]] = {
-            "Condition": lambda name: self._holds(self._conditions[name]),
-            "Fn::Not": lambda negated: not self._holds(negated[0]),
-            "Fn::Or": lambda options: any(map(self._holds, options)),
-            # A parameter is text for CloudFormation, whatever its type.
-            "Fn::Equals": lambda pair: (
-                len({str(self._resolve(it)) for it in pair}) == 1
-            ),
-        }
-        return operators[operator](argument)
+        match operator:
+            case "Condition":
+                return self._holds(self._conditions[argument])
+            case "Fn::Not":
+                return not self._holds(argument[0])
+            case "Fn::Or":
+                return any(map(self._holds, argument))
+            case "Fn::Equals":
+                # CloudFormation compares parameters as text, whatever their type.
+                left, right = map(self._resolve, argument)
+                return str(left) == str(right)
+        raise NotImplementedError(operator)
 
     def _resolve(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [it for it in map(self._resolve, value) if it is not _ABSENT]
+            items = map(self._resolve, value)
+            return [item for item in items if item is not _ABSENT]
         if not isinstance(value, dict):
             return value
         for key, argument in value.items():
             if key == "Ref" or key.startswith("Fn::"):
                 return self._call(key, argument)
-        resolved = {key: self._resolve(it) for key, it in value.items()}
-        return {key: it for key, it in resolved.items() if it is not _ABSENT}
+        resolved = {key: self._resolve(member) for key, member in value.items()}
+        return {key: part for key, part in resolved.items() if part is not _ABSENT}
 
     def _call(self, function: str, argument: Any) -> Any:
-        functions: dict[str, Callable[[Any], Any]] = {
-            "Ref": self._refer,
-            "Fn::GetAtt": lambda parts: self._refer(".".join(parts)),
-            "Fn::Sub": self._substitute,
-            "Fn::If": lambda it: self._resolve(
-                it[1] if self._holds({"Condition": it[0]}) else it[2]
-            ),
-            "Fn::Select": lambda it: self._resolve(it[1])[int(it[0])],
-            "Fn::GetAZs": lambda _: [f"{REGION}{zone}" for zone in "ab"],
-        }
-        return functions[function](argument)
+        match function:
+            case "Ref":
+                return self._refer(argument)
+            case "Fn::GetAtt":
+                return self._refer(".".join(argument))
+            case "Fn::Sub":
+                return self._substitute(argument)
+            case "Fn::If":
+                condition, then, otherwise = argument
+                holds = self._holds({"Condition": condition})
+                return self._resolve(then if holds else otherwise)
+            case "Fn::Select":
+                index, options = argument
+                return self._resolve(options)[int(index)]
+            case "Fn::GetAZs":
+                return [f"{REGION}a", f"{REGION}b"]
+        raise NotImplementedError(function)
 
     def _refer(self, name: str) -> Any:
         if name in self._values:
@@ -126,20 +138,18 @@ class Stack:
         return self._names.get(name) or f"{self._names[resource]}.{attribute}"
 
     def _substitute(self, argument: str | list[Any]) -> str:
-        text, variables = (
-            (argument, {})
-            if isinstance(argument, str)
-            else (argument[0], self._resolve(argument[1]))
-        )
+        if isinstance(argument, str):
+            text, variables = argument, {}
+        else:
+            text, variables = argument[0], self._resolve(argument[1])
 
         def value(match: re.Match[str]) -> str:
-            return str(
-                variables[match[1]] if match[1] in variables else self._refer(match[1])
-            )
+            name = match[1]
+            return str(variables[name] if name in variables else self._refer(name))
 
         return re.sub(r"\$\{([\w:.]+)\}", value, text)
 
 
 def as_list(value: Any) -> list[Any]:
-    """What may be one or a list of them, as a policy's actions, resources and principals."""
+    """A list of a value that IAM writes alone or in a list: actions, resources, principals."""
     return value if isinstance(value, list) else [value]

@@ -9,7 +9,8 @@ import pytest
 from cloud import shell
 from tests.conftest import ROOT
 from tests.e2e.cloud import Cloud, eventually
-from tests.integration.test_service import BAD_IMAGES, assert_problem
+from tests.integration.answers import assert_problem
+from tests.integration.bad_input import BAD_IMAGES
 
 EIGHT = (ROOT / "example" / "8.png").read_bytes()
 # Enough to read the examples, without which no model is released.

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from tests.e2e.browser import Browser
+from tests.integration.bad_input import scene
 from tests.integration.conftest import Service
-from tests.integration.test_service import scene
 
 EXAMPLE = Path(__file__).parents[2] / "example" / "8.png"
 ANSWER_SECONDS = 15

@@ -1,4 +1,4 @@
-"""A real service: `digits serve` in a process of its own, on a free port, with a store of its own."""
+"""The service in a process of its own, with a store of its own, and data for its trainings."""
 
 import os
 import signal
@@ -20,12 +20,18 @@ START_SECONDS = 60
 
 
 class Service:
-    """The process and a client for it. `start` again after `kill` finds the same store.
+    """A process of `digits serve` on a free port, and a client. The store outlives `stop` and `start`.
 
     Args:
-        folder: takes the store, if that is not elsewhere, and the log.
+        folder: takes the log, and the store unless `store_url` is given.
         store_url: where the store is.
-        variables: settings that the server gets, besides the environment.
+        variables: of the environment, besides this process's own.
+
+    Attributes:
+        client: speaks to the service.
+        log: what the process prints.
+        process: the server, which starts the functions.
+        store_url: where the store is.
     """
 
     def __init__(
@@ -68,23 +74,37 @@ class Service:
 
     def variables(self) -> dict[str, str]:
         """The environment variables of a function, as the kernel shows them to the function's own user."""
-        functions = (
-            Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-            .read_text()
-            .split()
-        )
-        lines = Path(f"/proc/{functions[0]}/environ").read_text().split("\0")
+        server = self.process.pid
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        lines = Path(f"/proc/{children[0]}/environ").read_text().split("\0")
         return dict(line.split("=", 1) for line in lines if line)
 
+    def predict(self, png: bytes, **query: str) -> httpx.Response:
+        headers = {"Content-Type": "image/png"}
+        return self.client.post("/predict", content=png, headers=headers, params=query)
+
     def upload(self, name: str, npz: Path) -> None:
-        answer = (
-            self.client.post("/datasets", json={"name": name}).raise_for_status().json()
-        )
-        httpx.put(answer["upload_url"], content=npz.read_bytes()).raise_for_status()
+        answer = self.client.post("/datasets", json={"name": name}).raise_for_status()
+        upload_url = answer.json()["upload_url"]
+        httpx.put(upload_url, content=npz.read_bytes()).raise_for_status()
 
     def dataset(self, name: str) -> dict[str, object]:
-        found = self.client.get("/datasets").raise_for_status().json()["datasets"]
-        return next((one for one in found if one["name"] == name), {})
+        """A dataset of the list; empty if the list lacks it."""
+        answer = self.client.get("/datasets").raise_for_status()
+        for dataset in answer.json()["datasets"]:
+            if dataset["name"] == name:
+                return dict(dataset)
+        return {}
+
+    def release(self, version: str) -> None:
+        reason = {"reason": "Released by a test."}
+        answer = self.client.post(f"/models/{version}/release", json=reason)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+
+    def unhandled_errors(self) -> list[str]:
+        """The lines of the log that tell of an error that no code handled."""
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if "Unhandled" in line or "Traceback" in line]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +117,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of this checkout, for a reader of the documents to work in."""
+    """A copy of this checkout, in which a test acts as a reader of the documents."""
     folder = tmp_path / "digits"
     copy_checkout(folder)
     return folder
@@ -105,11 +125,10 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Enough real digits to learn something from in seconds."""
+    """2,000 real digits, from which a training of seconds learns something."""
     path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    counts = {"x_train": 2000, "y_train": 2000, "x_test": 300, "y_test": 300}
     with np.load(ROOT / "data" / "starter.npz") as starter:
-        counts = {"x_train": 2000, "y_train": 2000, "x_test": 300, "y_test": 300}
-        np.savez_compressed(
-            path, **{name: starter[name][:count] for name, count in counts.items()}
-        )
+        members = {name: starter[name][:count] for name, count in counts.items()}
+    np.savez_compressed(path, **members)
     return path

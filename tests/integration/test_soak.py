@@ -1,4 +1,4 @@
-"""`make soak` itself: a round of it, and that it finds what it is for."""
+"""`make soak` itself: one round, and a broken service that the round must find."""
 
 import os
 import subprocess
@@ -10,10 +10,10 @@ from tests.integration.conftest import ROOT
 
 pytestmark = pytest.mark.long
 
-# Its first round is in a folder, which is fast, and has releases.
+# The first round of this seed uses a folder, which is fast, and releases models.
 SEED = "19"
 CODE = [".", "functions/predict", "functions/train", "functions/convert"]
-# A soak of a service that makes each release twice.
+# A soak of a service that stores each release twice.
 BROKEN = """
 import sys
 from dataclasses import replace
@@ -44,13 +44,13 @@ def soak(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_round() -> None:
+def test_a_round_succeeds() -> None:
     done = soak("-m", "tests.soak", "--rounds", "1", "--seed", SEED)
     assert done.returncode == 0, done.stdout
-    assert "and everything holds." in done.stdout
+    assert "1 rounds in 0 minutes: all holds." in done.stdout
 
 
-def test_what_does_not_hold_is_found() -> None:
+def test_a_violation_is_found_and_can_be_repeated() -> None:
     done = soak("-c", BROKEN, "--rounds", "1", "--seed", SEED)
     assert done.returncode == 1, done.stdout
     assert "Violation: Released twice: Release(" in done.stdout

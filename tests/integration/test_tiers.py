@@ -1,4 +1,4 @@
-"""The fast tier is fast: its modules load no TensorFlow. tests/unit/conftest.py sees to each of its tests."""
+"""The unit tests' modules load no TensorFlow. tests/unit/conftest.py checks the tests themselves."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The API as a client sees it: API Gateway's events for the handlers, in this process or in one that is killed."""
+"""A client of the API: API Gateway's events for the handlers, in this process or in a process that is killed."""
 
 import base64
 import io
@@ -13,27 +13,27 @@ from digits.models.live import load_folder
 from tests.conftest import ROOT, load_app, sample_event
 from tests.soak.world import Worker, World
 
-# API Gateway gives up after this.
+# API Gateway waits no longer.
 GATEWAY_SECONDS = 29.0
-# Of a prediction that waits for nothing, on a machine that is busy.
+# A prediction waits for no store, but the machine may be busy.
 PREDICT_SECONDS = 5.0
 Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API answered; status 0 where the function was killed."""
+    """The API's answer; status 0 if the function was killed."""
 
     status: int
     body: dict[str, Any]
 
 
-class Violation(AssertionError):  # noqa: N818  It is no error of the soak's.
-    """Something that must hold does not."""
+class Violation(AssertionError):  # noqa: N818  The service breaks a rule, not the soak.
+    """An invariant does not hold."""
 
 
 class Client:
-    """Calls the functions train and predict, freshly started."""
+    """Calls the functions train and predict, which start anew with the client."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -58,79 +58,75 @@ class Client:
             resource: the route, such as `/train/{job_id}`.
             body: JSON.
             headers: of the request.
-            kill_after: runs the function in a process that is killed after this number of seconds.
-            parameters: of the path and of the query, by name.
+            kill_after: seconds after which the function, in a process of its own, is killed.
+            parameters: of the path and of the query.
 
         Raises:
-            Violation: the answer is not one that a client should ever get, or comes too late.
+            Violation: the answer is an error that no client should get, or comes too late.
         """
         event = _event(method, resource, body, headers or {}, parameters)
-        begun = time.monotonic()
-        answer = (
-            _handle(self.train, event)
-            if kill_after is None
-            else self._invoke(event, kill_after)
-        )
-        _check_time(f"{method} {event['path']}", begun, GATEWAY_SECONDS)
-        return _answer(answer, f"{method} {event['path']}")
+        request = f"{method} {event['path']}"
+        started = time.monotonic()
+        answer = self._invoke(event, kill_after)
+        _check_time(request, started, GATEWAY_SECONDS)
+        return _answer(answer, request)
 
     def expect(self, method: str, resource: str, *statuses: int, **more: Any) -> Answer:
-        """A request that must be answered with one of these statuses, since there are no faults.
+        """A request without faults, which must be answered with one of these statuses.
 
         Raises:
-            Violation: it is answered with another one.
+            Violation: the answer has another status.
         """
         answer = self.call(method, resource, **more)
         if answer.status not in statuses:
-            raise Violation(
-                f"{method} {resource} {more} is answered without a fault with {answer}."
-            )
+            request = f"{method} {resource} {more}"
+            raise Violation(f"{request} is answered with {answer}, without a fault.")
         return answer
 
     def notify(self, event: Event) -> None:
-        """News from EventBridge. It tries again later if the function fails."""
+        """An event from EventBridge, which repeats the event later if the function fails."""
         _handle(self.train, event)
 
     def read_digit(self, digit: int) -> dict[str, Any]:
-        """A prediction, which nothing may prevent.
+        """A prediction, which no fault may prevent or delay.
 
         Raises:
-            Violation: it was prevented, or kept waiting.
+            Violation: the prediction fails, or takes too long.
         """
+        png = (ROOT / "example" / f"{digit}.png").read_bytes()
         event = sample_event("predict")
-        event["body"] = base64.b64encode(
-            (ROOT / "example" / f"{digit}.png").read_bytes()
-        ).decode()
+        event["body"] = base64.b64encode(png).decode()
         event["queryStringParameters"] = {"accept": "any"}
-        begun = time.monotonic()
+        started = time.monotonic()
         answer = _answer(_handle(self.predict, event), "POST /predict")
-        _check_time("POST /predict", begun, PREDICT_SECONDS)
+        _check_time("POST /predict", started, PREDICT_SECONDS)
         if answer.status != 200:
             raise Violation(f"POST /predict answered {answer}.")
         return answer.body
 
-    def _invoke(self, event: Event, seconds: float) -> dict[str, Any]:
+    def _invoke(self, event: Event, kill_after: float | None) -> Any:
+        if kill_after is None:
+            return _handle(self.train, event)
         worker = self._world.start(
             "train",
             "-m",
             "tests.soak.invoke",
             "train",
             given=json.dumps(event),
-            seconds=seconds,
+            seconds=kill_after,
         )
-        if worker.wait(GATEWAY_SECONDS + seconds) == 0:
-            answer: dict[str, Any] = answer_of(worker)
-            return answer
+        if worker.wait(GATEWAY_SECONDS + kill_after) == 0:
+            return answer_of(worker)
         return {"statusCode": 0, "body": ""}
 
 
 def answer_of(worker: Worker) -> Any:
-    """What a function's process answered."""
+    """The answer of a function's process."""
     return json.loads(worker.log.read_text().strip().splitlines()[-1])
 
 
 def _handle(function: ModuleType, event: Event) -> Any:
-    # Where metrics go.
+    # The function prints its metrics.
     with redirect_stdout(io.StringIO()):
         return function.handler(event, None)
 
@@ -142,11 +138,13 @@ def _event(
     headers: dict[str, str],
     parameters: dict[str, str],
 ) -> Event:
-    in_path = {
-        name: value for name, value in parameters.items() if f"{{{name}}}" in resource
-    }
-    query = {name: value for name, value in parameters.items() if name not in in_path}
+    in_path: dict[str, str] = {}
+    query: dict[str, str] = {}
+    for name, value in parameters.items():
+        target = in_path if f"{{{name}}}" in resource else query
+        target[name] = value
     path = resource.format(**in_path)
+    multi_value_query = {name: [value] for name, value in query.items()}
     headers = {"Content-Type": "application/json", "Host": "127.0.0.1", **headers}
     return {
         "resource": resource,
@@ -155,10 +153,7 @@ def _event(
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": query or None,
-        "multiValueQueryStringParameters": {
-            name: [value] for name, value in query.items()
-        }
-        or None,
+        "multiValueQueryStringParameters": multi_value_query or None,
         "pathParameters": in_path or None,
         "stageVariables": None,
         "requestContext": {
@@ -172,15 +167,15 @@ def _event(
     }
 
 
-def _answer(answer: dict[str, Any], what: str) -> Answer:
-    found = Answer(answer["statusCode"], json.loads(answer["body"] or "{}"))
-    # 503 says that the store or Batch does not answer.
-    if found.status >= 500 and found.status != 503:
-        raise Violation(f"{what} answered {found}.")
-    return found
+def _answer(event: dict[str, Any], request: str) -> Answer:
+    answer = Answer(event["statusCode"], json.loads(event["body"] or "{}"))
+    # 503 is right while the store or Batch does not answer.
+    if answer.status >= 500 and answer.status != 503:
+        raise Violation(f"{request} answered {answer}.")
+    return answer
 
 
-def _check_time(what: str, begun: float, limit: float) -> None:
-    seconds = time.monotonic() - begun
+def _check_time(request: str, started: float, limit: float) -> None:
+    seconds = time.monotonic() - started
     if seconds > limit:
-        raise Violation(f"{what} took {seconds:.1f} s, and the limit is {limit:.0f} s.")
+        raise Violation(f"{request} took {seconds:.1f} s; the limit is {limit:.0f} s.")

@@ -1,4 +1,4 @@
-"""One function in a process of its own, which can be killed: `invoke.py FUNCTION <event`, its answer on stdout."""
+"""One function in a process that can be killed: `invoke.py FUNCTION <event`. The answer goes to stdout."""
 
 import json
 import os
@@ -9,11 +9,11 @@ from tests.conftest import load_app
 
 def main() -> None:
     event = json.load(sys.stdin)
-    # Logs and metrics go to stdout as well.
-    answers, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr
-    answer = load_app(sys.argv[1]).handler(event, None)
-    json.dump(answer, answers)
-    answers.close()
+    # Logs and metrics go to stdout, too, which is to have nothing but the answer.
+    with os.fdopen(os.dup(1), "w") as stdout:
+        sys.stdout = sys.stderr
+        answer = load_app(sys.argv[1]).handler(event, None)
+        json.dump(answer, stdout)
 
 
 if __name__ == "__main__":

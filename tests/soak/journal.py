@@ -1,4 +1,4 @@
-"""What happened in a round, for whoever has to find out why it failed."""
+"""What happened in a round: it explains a failure."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Journal:
-    """The events of a round in their order, and how many there were of each kind."""
+    """The events of a round in their order, and the number of events of each kind."""
 
     lines: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)

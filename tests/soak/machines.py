@@ -1,4 +1,4 @@
-"""What AWS does by itself: conversions, and trainings on Batch, on machines that are lost at random times."""
+"""The machines of AWS, which are lost at random times: conversions, and trainings on Batch."""
 
 import json
 import os
@@ -14,30 +14,36 @@ from tests.soak.client import Violation, answer_of
 from tests.soak.journal import Journal
 from tests.soak.world import Worker, World
 
-# Of a training that the store fails. One that is killed lost its machine, which does
-# not count here.
+# Attempts that fail because of the store. A killed training lost its machine, which is no
+# failed attempt.
 MAX_ATTEMPTS = 5
-CONVERSION_SECONDS, TRAINING_SECONDS = 60.0, 300.0
+CONVERSION_SECONDS = 60.0
+TRAINING_SECONDS = 300.0
 EXITED = "Essential container in task exited"
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a training runs, and in how many seconds one that is to be killed is dead."""
+    """A kind of training.
+
+    Attributes:
+        module: what Python runs.
+        seconds: a doomed training is killed within this time.
+    """
 
     module: str
     seconds: float
 
 
 class Machines:
-    """The conversions and the trainings that run.
+    """The running conversions and trainings.
 
     Args:
-        world: where they run.
-        store: past the faults.
-        random: decides when they are killed.
+        world: where the processes run.
+        store: without faults.
+        random: decides when processes are killed.
         training: the kind of trainings.
-        journal: of the round.
+        journal: takes what happens.
     """
 
     def __init__(
@@ -57,7 +63,7 @@ class Machines:
         self._conversions: list[Worker] = []
 
     def start_conversion(self, name: str, *, doomed: bool) -> Worker:
-        """S3 tells of the upload `raw/<name>.npz`."""
+        """Convert an upload, as when S3 tells of the upload."""
         event = object_created(self._store.url, self._store.entry(upload_key(name)))
         seconds = self._random.uniform(0.3, 2) if doomed else None
         self._journal.add(f"Conversion of {name}; to be killed after {seconds} s.")
@@ -69,7 +75,7 @@ class Machines:
         return worker
 
     def start_training(self, job: Job, *, doomed: bool) -> None:
-        """Batch has a machine for a job."""
+        """Run a job, as when Batch has a machine."""
         seconds = self._random.uniform(0.3, self._training.seconds) if doomed else None
         how = self._random.choice((signal.SIGKILL, signal.SIGTERM))
         self._journal.add(f"Training {job.job_name}; {how.name} after {seconds} s.")
@@ -85,88 +91,90 @@ class Machines:
         self._change(job, "RUNNING")
         self._trainings.append((job.job_id, worker))
 
-    def take_note(self) -> None:
-        """See which processes have ended, and kill those whose time has come and those of jobs that are terminated."""
+    def reap(self) -> None:
+        """Kill the processes whose time has come or whose job was terminated, and note which have ended."""
         for job_id, worker in self._trainings:
             if self._world.jobs.termination(job_id) is not None:
                 worker.doom(signal.SIGTERM)
-        for worker in [it for it in self._conversions if it.is_over()]:
-            self._conversions.remove(worker)
-            self._count(worker)
-        for job_id, worker in [it for it in self._trainings if it[1].is_over()]:
-            self._trainings.remove((job_id, worker))
-            self._count(worker)
-            self._end_attempt(job_id, worker)
+        for worker in list(self._conversions):
+            if worker.is_over():
+                self._conversions.remove(worker)
+                self._count(worker)
+        for job_id, worker in list(self._trainings):
+            if worker.is_over():
+                self._trainings.remove((job_id, worker))
+                self._count(worker)
+                self._end_attempt(job_id, worker)
 
     def finish(self) -> None:
         """Wait for all processes."""
         for worker in self._conversions:
             worker.wait(CONVERSION_SECONDS)
-        self.take_note()
+        self.reap()
         for _, worker in self._trainings:
             worker.wait(TRAINING_SECONDS)
-        self.take_note()
+        self.reap()
 
     def convert(self, name: str) -> None:
         """Convert an upload.
 
         Raises:
-            Violation: it fails.
+            Violation: the conversion fails.
         """
         worker = self.start_conversion(name, doomed=False)
         self.finish()
-        if worker.process.returncode or answer_of(worker)["status"] not in {
-            "converted",
-            "refused",
-        }:
-            raise Violation(
-                f"The conversion of {name} fails without a fault: {worker.log.read_text()}"
-            )
+        ended = worker.process.returncode == 0
+        if not ended or answer_of(worker)["status"] not in {"converted", "refused"}:
+            log = worker.log.read_text()
+            raise Violation(f"The conversion of {name} fails without a fault: {log}")
 
     def run_all(self) -> None:
-        """Take every job to its end."""
-        while waiting := self._world.jobs.unfinished():
+        """Run every job to its end."""
+        while waiting := self.unfinished_jobs():
             for job in waiting:
-                if (reason := self._world.jobs.termination(job.job_id)) is not None:
-                    self._change(job, "FAILED", reason)
-                else:
+                reason = self._world.jobs.termination(job.job_id)
+                if reason is None:
                     self.start_training(job, doomed=False)
                     self.finish()
+                else:
+                    self._change(job, "FAILED", reason)
+
+    def unfinished_jobs(self) -> list[Job]:
+        """The jobs that Batch has not run to the end."""
+        return self._world.jobs.unfinished()
 
     def known_jobs(self) -> list[Job]:
         """Every job that Batch ever took, oldest first."""
-        ids = (path.parent.name for path in self._world.folder.glob("batch/*/job.json"))
-        return sorted(
-            (job for job in map(self._world.jobs.load, ids) if job),
-            key=lambda job: job.created_at,
-        )
+        jobs = []
+        for path in self._world.folder.glob("batch/*/job.json"):
+            job = self._world.jobs.load(path.parent.name)
+            if job:
+                jobs.append(job)
+        return sorted(jobs, key=lambda job: job.created_at)
 
     def _count(self, worker: Worker) -> None:
-        self._journal.count(
-            f"{worker.name} processes{' killed' if worker.kills else ''}"
-        )
-        self._journal.add(
-            f"{worker.name} ended with {worker.process.returncode}: {worker.log.read_text()[-300:]!r}"
-        )
+        killed = " killed" if worker.kills else ""
+        self._journal.count(f"{worker.name} processes{killed}")
+        status, end = worker.process.returncode, worker.log.read_text()[-300:]
+        self._journal.add(f"{worker.name} ended with {status}: {end!r}")
 
     def _end_attempt(self, job_id: str, worker: Worker) -> None:
-        job, code = self._world.jobs.load(job_id), worker.process.returncode
+        job, status = self._world.jobs.load(job_id), worker.process.returncode
         if job is None or job.is_over:
             return
-        if code == 0:
+        reason = self._world.jobs.termination(job_id)
+        if status == 0:
             self._change(job, "SUCCEEDED", EXITED)
-        elif (reason := self._world.jobs.termination(job_id)) is not None:
+        elif reason is not None:
             self._change(job, "FAILED", reason)
         elif worker.kills:
             self._change(job, "RUNNABLE", "Host terminated")
-        elif code == os.EX_TEMPFAIL and len(job.attempts) < MAX_ATTEMPTS:
-            job.attempts.append(
-                Attempt(
-                    started_at=job.started_at,
-                    stopped_at=0,
-                    container=Exit(exit_code=code),
-                )
+        elif status == os.EX_TEMPFAIL and len(job.attempts) < MAX_ATTEMPTS:
+            container = Exit(exit_code=status)
+            attempt = Attempt(
+                started_at=job.started_at, stopped_at=0, container=container
             )
+            job.attempts.append(attempt)
             self._change(job, "RUNNABLE", EXITED)
         else:
             self._change(job, "FAILED", EXITED)

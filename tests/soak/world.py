@@ -1,4 +1,4 @@
-"""What a soak runs in: S3 and AWS Batch behind proxies that inject faults, and processes that are killed."""
+"""AWS for a soak: S3 and Batch behind proxies that inject faults, and processes that are killed."""
 
 import os
 import signal
@@ -22,21 +22,21 @@ from tests.moto_server import CREDENTIALS, moto_server
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "digits-soak"
-# As Batch's, but for machines that are in a hurry.
+# Batch waits longer between SIGTERM and SIGKILL.
 _GRACE_SECONDS = 0.5
 
 
 @dataclass
 class Worker:
-    """A process that may be doomed.
+    """A process, which may be killed.
 
     Attributes:
         name: for the log.
         process: what runs.
-        log: its stdout and stderr.
-        deadline: when it is killed, by `time.monotonic`; None if it may end by itself.
-        how: what it is killed with: SIGTERM, and SIGKILL after a grace, or SIGKILL.
-        kills: how many signals it was sent.
+        log: the file with stdout and stderr.
+        deadline: when the process is killed, by `time.monotonic`; None if it may end by itself.
+        how: SIGKILL, or SIGTERM, which SIGKILL follows after a grace.
+        kills: how many signals were sent.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Worker:
     kills: int = 0
 
     def is_over(self) -> bool:
-        """Whether it has ended. Kills it when its time has come."""
+        """Whether the process has ended. Sends a signal if the deadline has passed."""
         if self.process.poll() is not None:
             return True
         if self.deadline is not None and time.monotonic() >= self.deadline:
@@ -57,24 +57,23 @@ class Worker:
         return False
 
     def doom(self, how: signal.Signals) -> None:
-        """Kill it when it is looked at next, unless its time has been set before."""
+        """Let the next `is_over` kill the process, unless a deadline was set before."""
         if self.deadline is None:
             self.deadline, self.how = time.monotonic(), how
 
     def wait(self, seconds: float) -> int:
-        """Its exit status, negative if a signal ended it.
+        """The exit status, negative if a signal ended the process.
 
         Raises:
-            TimeoutError: it has not ended by itself.
+            TimeoutError: the process has not ended in time.
         """
         end = time.monotonic() + seconds
         while not self.is_over():
             if time.monotonic() > end:
                 self.process.kill()
                 self.process.wait()
-                raise TimeoutError(
-                    f"{self.name} did not end in {seconds} s: {self.log.read_text()[-2000:]}"
-                )
+                log = self.log.read_text()[-2000:]
+                raise TimeoutError(f"{self.name} did not end in {seconds} s: {log}")
             time.sleep(0.01)
         return self.process.returncode
 
@@ -108,7 +107,7 @@ class World:
         self._stack.close()
 
     def use(self, store_url: str) -> None:
-        """Have functions and trainings work on this store from now on."""
+        """Let functions and trainings use this store from now on."""
         os.environ["DIGITS_STORE"] = store_url
 
     def start(
@@ -120,15 +119,15 @@ class World:
         seconds: float | None = None,
         how: signal.Signals = signal.SIGKILL,
     ) -> Worker:
-        """Start Python with a command.
+        """Start Python.
 
         Args:
             name: for the log.
             command: Python's arguments.
-            given: its stdin.
-            variables: of its environment, besides what the template gives all.
-            seconds: after this it is killed; None lets it end by itself.
-            how: the signal to kill it with.
+            given: stdin.
+            variables: of the environment, besides those of all parts of the stack.
+            seconds: the time until the process is killed; None lets the process end by itself.
+            how: the signal to kill with.
         """
         self._started += 1
         log = self.folder / f"{self._started:05}-{name}.log"
@@ -147,16 +146,11 @@ class World:
                 stderr=output,
                 text=True,
             )
-        return Worker(
-            name,
-            process,
-            log,
-            None if seconds is None else time.monotonic() + seconds,
-            how,
-        )
+        deadline = None if seconds is None else time.monotonic() + seconds
+        return Worker(name, process, log, deadline, how)
 
     def temporary(self, name: str) -> Path:
-        """Where processes of this name put temporary files."""
+        """The folder for temporary files of the processes of this name."""
         return self.folder / f"temporary-{name}"
 
     def clear(self) -> None:
@@ -165,11 +159,14 @@ class World:
         self.batch.clear()
 
     def take_faults(self) -> list[Fault]:
-        """The faults since this was asked last."""
-        seen = self.s3.requests() + self.batch.requests()
+        """The faults since the last call."""
+        requests = self.s3.requests() + self.batch.requests()
         self.s3.forget()
         self.batch.forget()
-        return [fault for request in seen for fault in request.faults]
+        faults: list[Fault] = []
+        for request in requests:
+            faults += request.faults
+        return faults
 
     def _variables(self) -> dict[str, str]:
         return CREDENTIALS | {
@@ -177,7 +174,7 @@ class World:
             "AWS_ENDPOINT_URL_BATCH": f"{self.batch.url}{batch_api.PATH}",
             "DIGITS_JOB_QUEUE": "queue",
             "DIGITS_JOB_DEFINITION": "training",
-            # Look for a release at each request.
+            # Each request looks for a release.
             "DIGITS_RELEASE_TTL": "0",
             "POWERTOOLS_SERVICE_NAME": "digits",
             "POWERTOOLS_METRICS_NAMESPACE": "Digits",
@@ -187,7 +184,7 @@ class World:
 
 @contextmanager
 def _serve_batch(jobs: JobQueue) -> Iterator[str]:
-    """The URL of an AWS Batch that keeps jobs and runs none."""
+    """The URL of an AWS Batch that keeps jobs. `Machines` runs the jobs."""
     app = Starlette(routes=[batch_api.batch_routes(jobs)])
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_level="error", lifespan="off")
@@ -196,11 +193,8 @@ def _serve_batch(jobs: JobQueue) -> Iterator[str]:
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    (port,) = {
-        socket.getsockname()[1]
-        for listener in server.servers
-        for socket in listener.sockets
-    }
+    (listener,) = server.servers
+    port = listener.sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join()

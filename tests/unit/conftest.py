@@ -1,4 +1,4 @@
-"""What keeps the unit tests fast: they load no TensorFlow and start no process."""
+"""Unit tests stay fast: they load no TensorFlow and start no process."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Importing a name that is None in sys.modules fails as if there were no such module.
+    # The import of a name that is None in sys.modules fails, as if the module were missing.
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     monkeypatch.setattr(subprocess, "Popen", _refuse)
 
