@@ -7,64 +7,65 @@ from digits.arrays import Floats
 from training.input import Examples, scale
 from training.pictures import augment
 
-STRENGTHS = ("TURN", "STRETCH", "SHEAR", "SHIFT", "BEND", "WEIGHT", "DIRT")
+STRENGTHS = ("TURN", "STRETCH", "SHEAR", "SHIFT", "BEND", "WEIGHT", "NOISE")
 
 
-def changed(examples: Examples, seed: int = 0) -> Floats:
-    images: Floats = augment.augment(
-        scale(examples.images), tf.constant([seed, 0])
-    ).numpy()
+def augmented(examples: Examples, seed: int = 0) -> Floats:
+    seeds = tf.constant([seed, 0])
+    images: Floats = augment.augment(scale(examples.images), seeds).numpy()
     return images
 
 
-def only(monkeypatch: pytest.MonkeyPatch, **strengths: float) -> None:
-    """Change nothing but what is given."""
+def set_strengths(monkeypatch: pytest.MonkeyPatch, **strengths: float) -> None:
+    """Set the strengths of the changes, all others to 0."""
     for name in STRENGTHS:
         monkeypatch.setattr(augment, name, strengths.get(name, 0.0))
 
 
-def test_changed_images_are_images(test: Examples) -> None:
-    images = changed(test)
+def draw_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        tf.random, "stateless_uniform", lambda shape, *_: tf.ones(shape)
+    )
+
+
+def test_augmented_images_are_images(test: Examples) -> None:
+    images = augmented(test)
     assert images.shape == (len(test), 28, 28, 1)
     assert images.dtype == np.float32
     assert 0 <= images.min() < images.max() <= 1
 
 
-def test_the_same_seed_changes_alike_and_another_does_not(test: Examples) -> None:
-    np.testing.assert_array_equal(changed(test), changed(test))
-    assert not np.array_equal(changed(test), changed(test, seed=1))
+def test_the_seed_decides_the_changes(test: Examples) -> None:
+    np.testing.assert_array_equal(augmented(test), augmented(test))
+    assert not np.array_equal(augmented(test), augmented(test, seed=1))
 
 
 def test_without_strength_nothing_changes(
     test: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    only(monkeypatch)
-    np.testing.assert_allclose(changed(test)[..., 0], test.images / 255, atol=1e-5)
+    set_strengths(monkeypatch)
+    np.testing.assert_allclose(augmented(test)[..., 0], test.images / 255, atol=1e-5)
 
 
 def test_each_image_is_changed_in_its_own_way(test: Examples) -> None:
-    copies = Examples(
-        np.repeat(test.images[:1], 50, axis=0), np.repeat(test.labels[:1], 50)
-    )
-    assert len({image.tobytes() for image in changed(copies)}) == 50
+    images = np.repeat(test.images[:1], 50, axis=0)
+    copies = Examples(images, np.repeat(test.labels[:1], 50))
+    assert len({image.tobytes() for image in augmented(copies)}) == 50
 
 
 @pytest.mark.parametrize("strength", [0.5, -0.5])
 def test_a_turn_is_clockwise(
     test: Examples, monkeypatch: pytest.MonkeyPatch, strength: float
 ) -> None:
-    only(monkeypatch, TURN=strength)
-    monkeypatch.setattr(
-        tf.random, "stateless_uniform", lambda shape, *_: tf.ones(shape)
-    )
-    for image, digit in zip(changed(test)[:20, ..., 0], test.images, strict=False):
-        turned = Image.fromarray(digit).rotate(
-            -np.degrees(strength), Image.Resampling.BILINEAR
-        )
-        # At the edge Pillow has a way of its own.
-        np.testing.assert_allclose(
-            image[4:-4, 4:-4], np.asarray(turned)[4:-4, 4:-4] / 255, atol=0.02
-        )
+    set_strengths(monkeypatch, TURN=strength)
+    draw_the_largest(monkeypatch)
+    degrees = -np.degrees(strength)
+    for image, digit in zip(augmented(test)[:20, ..., 0], test.images, strict=False):
+        turned = Image.fromarray(digit).rotate(degrees, Image.Resampling.BILINEAR)
+        expected = np.asarray(turned) / 255
+        # Pillow interpolates differently at the edge.
+        inside = slice(4, -4), slice(4, -4)
+        np.testing.assert_allclose(image[inside], expected[inside], atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +74,11 @@ def test_a_turn_is_clockwise(
 def test_strokes_get_bolder_or_finer(
     test: Examples, monkeypatch: pytest.MonkeyPatch, share: float, compare: np.ufunc
 ) -> None:
-    only(monkeypatch, WEIGHT=share)
-    monkeypatch.setattr(
-        tf.random, "stateless_uniform", lambda shape, *_: tf.ones(shape)
-    )
-    images = changed(test)[..., 0]
-    assert compare(
-        images, test.images / np.float32(255) + np.float32(1e-4 * np.sign(-share))
-    ).all()
-    assert not np.allclose(images, test.images / 255, atol=0.1)
+    set_strengths(monkeypatch, WEIGHT=share)
+    draw_the_largest(monkeypatch)
+    images = augmented(test)[..., 0]
+    original = test.images / np.float32(255)
+    # Interpolation loses a little.
+    tolerance = np.float32(1e-4 * np.sign(-share))
+    assert compare(images, original + tolerance).all()
+    assert not np.allclose(images, original, atol=0.1)
