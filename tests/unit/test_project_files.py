@@ -121,6 +121,12 @@ def test_a_hook_runs_a_tool_of_make_lint(hook: dict[str, Any]) -> None:
         assert f"$(BIN)/{Path(program).name} {arguments[0]}" in MAKEFILE
 
 
+def test_a_target_that_help_lists_is_phony() -> None:
+    listed = re.findall(r"(?m)^([a-z0-9-]+):.*##", MAKEFILE)
+    phony = re.findall(r"(?m)^\.PHONY: (.+)$", MAKEFILE)
+    assert {*listed} <= {name for names in phony for name in names.split()}
+
+
 def test_the_newest_version_of_the_changelog_is_the_codes() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text()
     versions = re.findall(
