@@ -1,6 +1,6 @@
-"""Asks for the live release from the first moment on: the answer comes while the rest is imported, which lasts as long.
+"""The first look for the live release, which runs while the rest of the function is imported.
 
-Imported before anything that takes time.
+This module is imported before every slow module: both take about as long.
 """
 
 import os
@@ -10,8 +10,8 @@ from digits.models import releases
 from digits.settings import Settings
 from digits.store import Store
 
-# NumPy's threads for products of matrices, of which there are none here, would be a
-# third of a cold start.
+# Starting NumPy's threads for large matrix products would take a third of a cold start, and
+# the function has no large products. Set before the first import of NumPy.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings = Settings.from_environment()

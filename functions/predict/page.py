@@ -1,4 +1,4 @@
-"""The page: draw a digit, see the answer."""
+"""The page: draw a digit, see the prediction."""
 
 import base64
 import hashlib
@@ -7,21 +7,32 @@ from pathlib import Path
 PAGE = Path(__file__).parents[2] / "web" / "index.html"
 
 
-def read() -> tuple[str, str]:
+def read_page() -> tuple[str, str]:
     """The page's HTML, and its content security policy.
 
-    It is one file: its own script and style may run, it may talk to this service, and that is all.
+    The page is one file. Its own script and style may run, and they may call this
+    service. Everything else is forbidden.
     """
     text = PAGE.read_text("utf-8")
-    script, style = (_source_hash(text, tag) for tag in ("script", "style"))
-    return text, (
-        f"default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+    script = _source_hash(text, "script")
+    style = _source_hash(text, "style")
+    directives = [
+        "default-src 'none'",
+        f"script-src '{script}'",
+        f"style-src '{style}'",
+        "img-src data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+    return text, "; ".join(directives)
 
 
 def _source_hash(text: str, tag: str) -> str:
-    inner = text.partition(f"<{tag}")[2].partition(">")[2].partition(f"</{tag}>")[0]
-    return (
-        "sha256-" + base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
-    )
+    """The hash source of an element's text (https://www.w3.org/TR/CSP3/#grammardef-hash-source)."""
+    _, _, after_name = text.partition(f"<{tag}")
+    _, _, after_tag = after_name.partition(">")
+    inner, _, _ = after_tag.partition(f"</{tag}>")
+    digest = hashlib.sha256(inner.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -7,6 +7,7 @@ from string import Template
 
 import pytest
 
+from digits.routes import OPERATIONS
 from local import template
 from tests.stack import Stack
 
@@ -55,6 +56,15 @@ def test_the_local_gateway_has_the_same_routes() -> None:
         f"{it.method} {it.path}"
         for it in template.read_template(ROOT / "template.yaml").routes
     } == set(CALLERS)
+
+
+def test_the_template_has_a_path_for_each_route_of_predict() -> None:
+    parsed = template.read_template(ROOT / "template.yaml")
+    routes = set()
+    for route in parsed.routes:
+        if parsed.functions[route.function].folder == "functions/predict":
+            routes.add((route.method, route.path))
+    assert routes == set(OPERATIONS)
 
 
 def test_a_caller_of_the_api_needs_no_permission_for_its_functions(
