@@ -12,7 +12,6 @@ _AT_A_SHELL = {
     r"List the datasets with GET /datasets\b": "Convert the data with `digits convert`",
     r"Upload one: POST /datasets says where to": "Convert one with `digits convert`",
     r"POST /datasets says where to put one": "Convert a file with `digits convert`",
-    r" For the best guess, add \?accept=any\.": "",
 }
 
 

@@ -1,4 +1,4 @@
-"""Errors a caller can act on, each with the HTTP answer it becomes (RFC 9457)."""
+"""Errors that a caller can act on, each with its HTTP response (RFC 9457)."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,13 +14,15 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class DigitsError(Exception):
-    """Base of every error this service raises on purpose.
+    """Base of every error that this service raises on purpose.
 
-    The message tells the caller what to do. `members` are added to the problem document
-    as they are, so they must be JSON values.
+    Args:
+        detail: what is wrong, the limit, and what to do.
+        members: JSON values that the problem document gets, too.
 
     Example:
-        >>> UnknownError("There is no model 'x'. List them with GET /models.").problem()["status"]
+        >>> error = UnknownError("There is no model 'x'. List models with GET /models.")
+        >>> error.problem()["status"]
         404
     """
 
@@ -34,7 +36,7 @@ class DigitsError(Exception):
         self.members = members
 
     def problem(self) -> dict[str, Any]:
-        """The `application/problem+json` document: type, title, status, detail and this error's own members."""
+        """The `application/problem+json` document."""
         return {
             "type": f"urn:digits:{self.slug}",
             "title": self.title,
@@ -45,7 +47,7 @@ class DigitsError(Exception):
 
 
 class InvalidRequestError(DigitsError):
-    """The request cannot be read: not JSON, not base64, a header that makes no sense."""
+    """The request cannot be read: its JSON, its base64 or a header is malformed."""
 
     status = HTTPStatus.BAD_REQUEST
     slug = "invalid-request"
@@ -53,7 +55,7 @@ class InvalidRequestError(DigitsError):
 
 
 class InvalidParameterError(DigitsError):
-    """The request was read, and asks for something that cannot be."""
+    """The request was read, and asks for something that is not possible."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     slug = "invalid-parameter"
@@ -61,7 +63,7 @@ class InvalidParameterError(DigitsError):
 
 
 class UnsupportedMediaTypeError(DigitsError):
-    """The body is not of the type that the route takes."""
+    """The body has another media type than the route takes."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     slug = "unsupported-media-type"
@@ -69,7 +71,7 @@ class UnsupportedMediaTypeError(DigitsError):
 
 
 class InvalidImageError(DigitsError):
-    """The bytes are not a PNG that can be read."""
+    """The bytes are not a whole, undamaged PNG."""
 
     status = HTTPStatus.BAD_REQUEST
     slug = "invalid-image"
@@ -85,10 +87,11 @@ class ImageTooLargeError(DigitsError):
 
 
 class NotADigitError(DigitsError):
-    """The image was read, and shows no digit.
+    """The image was read, and does not look like a digit.
 
     Attributes:
-        guess: what resembles one most, (28, 28) uint8 as networks see it; None if nothing does.
+        guess: (28, 28) uint8, the part of the image that is most like a digit, in the form
+            of MNIST's images; None if the image is blank.
     """
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -103,7 +106,7 @@ class NotADigitError(DigitsError):
 
 
 class InvalidDatasetError(DigitsError):
-    """An uploaded dataset breaks the format: members, shapes, types, labels, sizes."""
+    """An uploaded dataset has wrong members, shapes, types, labels or sizes."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     slug = "invalid-dataset"
@@ -119,7 +122,7 @@ class UnknownError(DigitsError):
 
 
 class ConflictError(DigitsError):
-    """The thing exists already, or is in a state that forbids the request."""
+    """The thing exists already, or its state forbids the request."""
 
     status = HTTPStatus.CONFLICT
     slug = "conflict"
@@ -135,7 +138,7 @@ class StoreError(DigitsError):
 
 
 class MissingObjectError(StoreError):
-    """A key that was expected in the store is not there."""
+    """An expected key is missing from the store."""
 
     status = HTTPStatus.NOT_FOUND
     slug = "not-found"
@@ -150,15 +153,17 @@ class DamagedObjectError(StoreError):
 
 
 def to_answer(error: Exception, logger: "Logger | logging.Logger") -> DigitsError:
-    """What to answer an error with.
+    """The error to answer with, after logging.
 
-    A `DigitsError` is the caller's to mend and says how; a `StoreError` and its like
-    (5xx) are logged as warnings. Anything else is a fault of ours: logged with its
-    traceback, and answered without details.
+    A `DigitsError` tells the caller what to do. If its status is 5xx, such as that of a
+    `StoreError`, it is logged as a warning. Any other error is a fault of the service: it
+    is logged with its traceback, and the answer has no details.
     """
     if not isinstance(error, DigitsError):
         logger.error("Unhandled error", exc_info=error)
-        return DigitsError("The service failed. It has been logged; try again later.")
+        return DigitsError(
+            "The service failed, and the error was logged. Try again later."
+        )
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.warning(error.detail)
     return error

@@ -10,7 +10,7 @@ from digits.errors import PROBLEM_JSON, DigitsError, UnknownError, to_answer
 
 
 def install(app: APIGatewayRestResolver, logger: Logger) -> None:
-    """Make `app` answer every error with a problem document, as `errors.to_answer` says."""
+    """Make `app` answer every error with a problem document, by `errors.to_answer`."""
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools has no type for it
     def answer_problem(error: Exception) -> Response[str]:
@@ -27,12 +27,12 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
 
 
 def to_response(error: DigitsError) -> Response[str]:
-    """The error as an HTTP answer."""
+    """The error as a response of a route."""
     return Response(error.status.value, PROBLEM_JSON, json.dumps(error.problem()))
 
 
 def to_proxy_response(error: DigitsError) -> dict[str, Any]:
-    """The error as what a handler returns to API Gateway."""
+    """The error as a handler's response to API Gateway."""
     body = json.dumps(error.problem())
     return {
         "statusCode": error.status.value,

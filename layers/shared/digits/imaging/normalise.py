@@ -70,7 +70,7 @@ def normalise(grey: Pixels) -> Pixels:
         raise NotADigitError(
             "This picture does not look like a digit: it has both lighter and darker parts "
             "than the background, or too much noise. Send a picture of one handwritten "
-            "digit on an even background. For the best guess, add ?accept=any.",
+            "digit on an even background.",
             guess=digit,
         )
     return digit
