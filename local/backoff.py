@@ -1,6 +1,14 @@
-"""How long to leave alone what has just failed."""
+"""Exponential backoff: the pause after a failure."""
 
 
 def exponential_delay(failures: int, first: float, longest: float) -> float:
-    """Seconds until the next try: `first` after one failure, twice as long after each further one, up to `longest`."""
-    return min(first * 2.0 ** min(failures - 1, 60), longest)
+    """Seconds until the next try.
+
+    Args:
+        failures: the failures in a row, 0 or more.
+        first: the delay after one failure. Each further failure doubles the delay.
+        longest: the limit.
+    """
+    # A larger exponent could overflow a float.
+    doublings = min(failures - 1, 60)
+    return min(first * 2.0**doublings, longest)

@@ -1,7 +1,7 @@
-"""Who may call the server: what is open to everybody, and what wants the API key."""
+"""Access: the requests that are open to everybody, and the requests that need the API key."""
 
 import hmac
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import product
@@ -18,8 +18,8 @@ from local.api_gateway.keys import ApiKey
 
 PREDICT_VARIABLE = "DIGITS_PREDICT_KEY"
 PREDICT = "/predict"
-# The method that is open, by path. All else wants the key.
-OPEN = {
+# The open requests: one method per path. All other requests need the key.
+OPEN_METHODS = {
     PREDICT: "POST",
     "/": "GET",
     "/health": "GET",
@@ -30,7 +30,7 @@ CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 class AccessError(DigitsError):
-    """The settings of access make no sense."""
+    """A setting of access has no meaning."""
 
 
 class UnauthorizedError(DigitsError):
@@ -43,13 +43,13 @@ class UnauthorizedError(DigitsError):
 
 @dataclass(frozen=True)
 class Access:
-    """Who may call.
+    """The settings of access.
 
     Attributes:
         is_exposed: whether other machines reach the server.
-        names: what it is called, besides localhost.
-        key: None if nothing wants a key.
-        is_predict_open: whether `POST /predict` goes without the key.
+        names: the server's host names, besides localhost.
+        key: the API key; None if no request needs a key.
+        is_predict_open: whether `POST /predict` needs no key.
     """
 
     is_exposed: bool
@@ -61,71 +61,72 @@ class Access:
     def from_environment(
         cls, variables: Mapping[str, str], folder: Path, *, is_exposed: bool
     ) -> "Access":
-        """Read the settings.
+        """Read the settings from environment variables.
 
-        A server that only this machine reaches wants no key, unless any of the settings
-            is given: then a proxy will bring requests from elsewhere.
+        A server that only this machine reaches needs no key, unless a setting is given.
+        A setting announces a proxy, which forwards requests from other machines.
 
         Args:
-            variables: of the environment. An empty variable is as good as none.
-            folder: where the key is kept, if it is made.
+            variables: the environment. An empty variable counts as an unset variable.
+            folder: where a generated key is kept.
             is_exposed: whether other machines reach the server.
 
         Raises:
-            DigitsError: a setting makes no sense, or there is no key that can be used.
+            DigitsError: a setting has no meaning, or the key cannot be used.
         """
         names = hosts.allowed_names(variables.get(hosts.VARIABLE, ""))
-        given = variables.get(keys.VARIABLE)
-        predict = variables.get(PREDICT_VARIABLE)
-        if predict not in (None, "", "required"):
-            raise AccessError(
-                f"{PREDICT_VARIABLE} is {predict!r}. Set it to required, or leave it unset."
-            )
+        is_predict_open = _is_predict_open(variables.get(PREDICT_VARIABLE, ""))
+        configured_key = variables.get(keys.VARIABLE)
         key = None
-        if given:
-            key = keys.parse_key(given)
-        elif is_exposed or names or predict:
+        if configured_key:
+            key = keys.parse_key(configured_key)
+        elif is_exposed or names or not is_predict_open:
             key = keys.load_or_create_key(folder / "api-key")
         return cls(
-            is_exposed=is_exposed, names=names, key=key, is_predict_open=not predict
+            is_exposed=is_exposed,
+            names=names,
+            key=key,
+            is_predict_open=is_predict_open,
         )
 
     def guard(self, app: ASGIApp, own_path: str) -> ASGIApp:
-        """An ASGI app around another one, that lets in who may call.
+        """An ASGI app around another app, that refuses requests without access.
 
         Args:
-            app: the one to guard.
-            own_path: a secret. Requests under it are from the server's own functions,
-                which have no key.
+            app: the app to guard.
+            own_path: a secret path. The server's own functions, which have no key, send
+                their requests there.
         """
         if self.key:
-            closed = () if self.is_predict_open else (PREDICT,)
-            app = KeyRequired(app, self.key.value, closed, own_path)
+            open_methods = dict(OPEN_METHODS)
+            if not self.is_predict_open:
+                del open_methods[PREDICT]
+            app = KeyRequired(app, self.key.value, open_methods, own_path)
         return Hosts(app, self.names, is_exposed=self.is_exposed)
 
 
 class KeyRequired:
-    """An ASGI app around another one, that wants the key where a request is for nothing open.
+    """An ASGI app around another app, that refuses closed requests without the key.
 
-    It answers before it reads a body, and before anyone looks whether there is what the
-    request is for.
+    A refusal comes before the body is read, and before the route is looked up: a caller
+    without the key learns nothing of what exists.
     """
 
     def __init__(
-        self, app: ASGIApp, key: str, closed: Collection[str], own_path: str
+        self, app: ASGIApp, key: str, open_methods: Mapping[str, str], own_path: str
     ) -> None:
         self._app = app
         self._key = key.encode()
         self._own_path = f"{own_path}/".encode()
-        self._open = _open_requests(closed)
+        self._open = _open_requests(open_methods)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         app = self._app
         if scope["type"] == "http" and not self._may_pass(scope):
             error = UnauthorizedError(
-                "Send this server's API key, as Authorization: Bearer KEY or as x-api-key: KEY. "
-                "The server names the key, or the file that keeps it, when it starts."
+                "Send the server's API key as `Authorization: Bearer KEY` "
+                "or as `x-api-key: KEY`. The server prints at its start where the key is."
             )
             app = problem_response(error, CHALLENGE)
         await app(scope, receive, send)
@@ -140,21 +141,30 @@ class KeyRequired:
 
     def _has_key(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        sent = [
-            headers.get("x-api-key", ""),
-            token.strip() if scheme.lower() == "bearer" else "",
-        ]
-        return any([hmac.compare_digest(key.encode(), self._key) for key in sent])  # noqa: C419  both, in constant time
+        bearer = token.strip() if scheme.lower() == "bearer" else ""
+        api_key = headers.get("x-api-key", "")
+        # Both comparisons always run, so that the time tells nothing about the key.
+        has_bearer = hmac.compare_digest(bearer.encode(), self._key)
+        has_api_key = hmac.compare_digest(api_key.encode(), self._key)
+        return has_bearer or has_api_key
 
 
-def _open_requests(closed: Collection[str]) -> set[tuple[str, str]]:
+def _is_predict_open(value: str) -> bool:
+    if value not in {"", "required"}:
+        raise AccessError(
+            f"{PREDICT_VARIABLE} is {value!r}. Set the variable to `required`, or unset it."
+        )
+    return not value
+
+
+def _open_requests(open_methods: Mapping[str, str]) -> set[tuple[str, str]]:
     """The method and the path of each request that needs no key."""
-    found = set()
-    for path, method in OPEN.items():
-        if path not in closed:
-            # HEAD is GET without the body, and OPTIONS is told which methods there are.
-            methods = {method, "OPTIONS"} | ({"HEAD"} if method == "GET" else set())
-            # A path and the same with a slash at its end are one resource.
-            paths = {path, f"{path.rstrip('/')}/"}
-            found |= set(product(methods, paths))
-    return found
+    requests: set[tuple[str, str]] = set()
+    for path, method in open_methods.items():
+        methods = {method, "OPTIONS"}
+        if method == "GET":
+            methods.add("HEAD")
+        # A path with and without a slash at its end is one resource.
+        paths = {path, f"{path.rstrip('/')}/"}
+        requests.update(product(methods, paths))
+    return requests

@@ -1,15 +1,14 @@
-"""The log of requests, without those that nobody wants to read."""
+"""The access log, without requests that would only fill it."""
 
 import logging
 
 
 def leave_out(*paths: str) -> None:
-    """Leave requests under these paths out of uvicorn's log, once uvicorn has set it up."""
+    """Leave requests under some paths out of uvicorn's log. Call this after uvicorn's setup."""
 
-    def is_of_interest(record: logging.LogRecord) -> bool:
-        # uvicorn's arguments: who called, the method, the path with its query, HTTP's
-        # version, the status.
+    def is_logged(record: logging.LogRecord) -> bool:
+        # uvicorn's arguments: client, method, path with query, HTTP version, status.
         path = record.args[2] if isinstance(record.args, tuple) else ""
         return not str(path).startswith(paths)
 
-    logging.getLogger("uvicorn.access").addFilter(is_of_interest)
+    logging.getLogger("uvicorn.access").addFilter(is_logged)

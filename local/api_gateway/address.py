@@ -1,4 +1,4 @@
-"""Where the server listens, and the URL at which its own functions reach it."""
+"""The address where the server listens, and the URL for its own functions."""
 
 import errno
 import os
@@ -9,25 +9,26 @@ from typing import Any
 from digits.errors import DigitsError
 
 LOOPBACK = "127.0.0.1"
-# Where a server that listens on every address is reached from its own machine.
-_OF_EVERY = {
-    "0.0.0.0": LOOPBACK,  # noqa: S104  compared with, not listened on
+# The address that reaches a server on every address, from its own machine.
+_LOOPBACK_OF_EVERY = {
+    "0.0.0.0": LOOPBACK,  # noqa: S104  a key, not an address to listen on
     "::": LOOPBACK if socket.has_dualstack_ipv6() else "::1",
 }
+# The address belongs to no interface of this machine.
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class AddressError(DigitsError):
-    """The server cannot listen there."""
+    """The server cannot listen at the address."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections.
+    """A socket that accepts connections.
 
     Args:
-        host: an address of this machine, or a name of such an address. `0.0.0.0` is
-            every IPv4 address, `::` is every address.
-        port: 0 takes any free one.
+        host: an address or a host name of this machine. `0.0.0.0` is every IPv4
+            address, `::` is every address.
+        port: a port number; 0 for any free port.
 
     Raises:
         AddressError: the address or the port cannot be used.
@@ -45,36 +46,39 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno in _NOT_HERE:
             raise _wrong_address(host, reason) from error
         raise AddressError(
-            f"Port {port} of {host} cannot be used: {reason}. Choose another port: make run PORT=3100"
+            f"Port {port} of {host} cannot be used: {reason}. "
+            "Choose another port, as in `make run PORT=3100`."
         ) from error
 
 
 def is_loopback(listener: socket.socket) -> bool:
-    """Whether only this machine reaches the socket."""
+    """Whether only this machine can reach the socket."""
     return ip_address(listener.getsockname()[0]).is_loopback
 
 
 def own_url(listener: socket.socket) -> str:
-    """The URL at which this machine reaches the socket."""
+    """The URL that reaches the socket from this machine."""
     address, port = listener.getsockname()[:2]
-    host = _OF_EVERY.get(address, address)
+    host = _LOOPBACK_OF_EVERY.get(address, address)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _resolve(host: str) -> tuple[int, tuple[Any, ...]]:
-    """The family and the socket address of a host. A name with addresses of both families is its IPv4 address."""
+    """The address family and the socket address of a host, of IPv4 where there is a choice."""
     try:
-        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+        candidates = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise _wrong_address(
-            host, getattr(error, "strerror", None) or str(error)
-        ) from error
-    family, _, _, _, address = min(found, key=lambda it: it[0] != socket.AF_INET)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _wrong_address(host, reason) from error
+    for family, _, _, _, address in candidates:
+        if family == socket.AF_INET:
+            return family, address
+    family, _, _, _, address = candidates[0]
     return family, address
 
 
 def _wrong_address(host: str, reason: str) -> AddressError:
     return AddressError(
-        f"The address {host!r} cannot be used: {reason}. "
-        "Use an address of this machine; 0.0.0.0 is every IPv4 address, :: every address."
+        f"The address {host!r} cannot be used: {reason}. Use an address of this machine, "
+        "0.0.0.0 for every IPv4 address, or :: for every address."
     )

@@ -1,76 +1,78 @@
-"""The HTTP protocol of a connection, with limits: clients that are slow, or many, must not keep the others out."""
+"""uvicorn's HTTP protocol with limits: slow or many clients must not keep others out."""
 
 import asyncio
 import resource
-from typing import Any
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# From the connection's start, or the last answer, to the end of a request's head.
+# From the start of the connection, or the last response, to the end of a request's head.
 HEAD_SECONDS = 10.0
-# For a body to go on, and an answer to be read on. A body may take longer in all, at no
-# less than this rate.
+# A client that sends or reads nothing for this long is cut off. A body may take longer
+# in all, at the minimum rate or faster.
 BODY_SECONDS = 30.0
 MIN_BYTES_PER_SECOND = 1024
 MAX_CONNECTIONS = 512
 
+# The client's state while it does not read the response.
 _NOT_READING = object()
 
 
 class Protocol(H11Protocol):
-    """uvicorn's own, which closes a connection only when that stays silent after an answer.
+    """uvicorn's protocol, with deadlines for the client.
 
-    When there is no room for another connection, one that waits for its client is
-    closed to make room.
+    uvicorn closes a connection only if the client stays silent after a response. Here a
+    client has a deadline in every state. At the limit of connections, a new connection
+    closes an idle connection.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # What the client is to do next, as far as it has a deadline.
+        # The state of the client that the deadline is for.
         self._awaited: object = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Begin to wait for a request."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Set the deadline for the first request."""
         super().connection_made(transport)
         self._watch()
         if len(self.connections) > _max_connections():
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client has sent."""
+        """Extend the deadline of a body, and pass the data on."""
         if self._awaited is h11.SEND_BODY:
-            latest = self.loop.time() + BODY_SECONDS  # No credit for having been fast.
-            self._deadline = min(
-                self._deadline + len(data) / MIN_BYTES_PER_SECOND, latest
-            )
+            # A fast start earns no longer pause than BODY_SECONDS.
+            latest = self.loop.time() + BODY_SECONDS
+            extended = self._deadline + len(data) / MIN_BYTES_PER_SECOND
+            self._deadline = min(extended, latest)
         super().data_received(data)
         self._watch()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
+        """Set the deadline for the next request."""
         super().on_response_complete()
         self._watch()
 
     def pause_writing(self) -> None:
-        """Begin to wait for the client to read."""
+        """Set the deadline for the client to read."""
         super().pause_writing()
         self._watch()
 
     def resume_writing(self) -> None:
-        """Go on with the answer."""
+        """Replace the deadline for the client to read."""
         super().resume_writing()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing."""
+        """Drop the deadline."""
         super().connection_lost(exc)
         self._stop_timer()
 
     def _watch(self) -> None:
-        """Set the deadline for what the client is to do next, unless it runs already."""
+        """Set the deadline for the client's state, unless that deadline is set already."""
         awaited = _NOT_READING if self.flow.write_paused else self.conn.their_state
         if awaited is self._awaited:
             return
@@ -91,7 +93,7 @@ class Protocol(H11Protocol):
         self._timer = None
 
     def _on_time(self) -> None:
-        if self.flow.read_paused:  # It is we who are slow.
+        if self.flow.read_paused:  # The server is slow, not the client.
             self._start_timer(BODY_SECONDS)
         elif self._deadline > self.loop.time():
             self._timer = self.loop.call_at(self._deadline, self._on_time)
@@ -99,18 +101,15 @@ class Protocol(H11Protocol):
             self._abort()
 
     def _make_room(self) -> None:
-        """Close the connection that has waited longest for a request; without one, the slowest; else this one."""
-        others = [
-            it
-            for it in self.connections
-            if isinstance(it, Protocol) and it is not self and it._timer  # noqa: SLF001
-        ]
-        closest = min(
-            others,
-            key=lambda it: (it._awaited is not h11.IDLE, it._deadline),  # noqa: SLF001
-            default=self,
-        )
-        closest._abort()  # noqa: SLF001
+        """Close the longest idle connection, or else the slowest, or else this connection."""
+        others = cast("set[Protocol]", self.connections - {self})
+        waiting = [connection for connection in others if connection._timer]  # noqa: SLF001
+        victim = min(waiting, key=Protocol._closing_order, default=self)
+        victim._abort()  # noqa: SLF001
+
+    def _closing_order(self) -> tuple[bool, float]:
+        is_busy = self._awaited is not h11.IDLE
+        return is_busy, self._deadline
 
     def _abort(self) -> None:
         self._stop_timer()
@@ -118,5 +117,6 @@ class Protocol(H11Protocol):
 
 
 def _max_connections() -> int:
-    """Half of the descriptors, at most: the functions, the store and the jobs need some, too."""
-    return min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+    # The functions, the store and the jobs need the other half of the file descriptors.
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(MAX_CONNECTIONS, descriptors // 2)

@@ -1,4 +1,4 @@
-"""HTTP requests as API Gateway REST proxy events, and what handlers return as HTTP responses."""
+"""HTTP requests as API Gateway REST proxy events, and handlers' answers as HTTP responses."""
 
 import base64
 import re
@@ -22,26 +22,18 @@ def to_event(
     """The event for a request.
 
     Args:
-        request: its path parameters are those of `resource`.
+        request: the request, with the path parameters of `resource`.
         resource: the route's path, such as `/train/{job_id}`.
-        body: the request's body, whole.
+        body: the whole body of the request.
         binary_media_types: content types whose bodies are base64-encoded. Other bodies
-            are text, in which bytes that are not UTF-8 become U+FFFD, as API Gateway
-            does.
+            are text. As in API Gateway, bytes that are not UTF-8 become U+FFFD.
     """
     path = request.scope["raw_path"].decode("ascii")
     headers = request.headers.items()
-    query = parse_qsl(
-        request.scope["query_string"].decode("latin-1"), keep_blank_values=True
-    )
-    is_binary = bool(body) and not binary_media_types.isdisjoint(
-        {"*/*", _media_type(request)}
-    )
-    text = (
-        base64.b64encode(body).decode("ascii")
-        if is_binary
-        else body.decode("utf-8", "replace")
-    )
+    query_string = request.scope["query_string"].decode("latin-1")
+    query = parse_qsl(query_string, keep_blank_values=True)
+    matching_types = binary_media_types & {"*/*", _media_type(request)}
+    is_binary = bool(body and matching_types)
     return {
         "resource": resource,
         "path": path,
@@ -53,28 +45,25 @@ def to_event(
         "pathParameters": request.path_params or None,
         "stageVariables": None,
         "requestContext": _context(request, resource, path),
-        "body": text or None,
+        "body": _encode(body, is_binary=is_binary) or None,
         "isBase64Encoded": is_binary,
     }
 
 
 def to_response(answer: Any) -> Response:
-    """The response that a handler returned.
+    """The HTTP response for a handler's answer.
 
     Raises:
-        FunctionFailedError: it is not a proxy response.
+        FunctionFailedError: the answer is not a proxy response.
     """
     try:
-        body = answer.get("body") or ""
-        content = (
-            base64.b64decode(body, validate=True)
-            if answer.get("isBase64Encoded")
-            else body.encode()
-        )
+        content = _decode(answer.get("body") or "", answer.get("isBase64Encoded"))
         response = Response(content, _final_status(answer["statusCode"]))
-        for name, value in (answer.get("headers") or {}).items():
+        headers = answer.get("headers") or {}
+        for name, value in headers.items():
             response.headers[name] = str(value)
-        for name, values in (answer.get("multiValueHeaders") or {}).items():
+        repeated_headers = answer.get("multiValueHeaders") or {}
+        for name, values in repeated_headers.items():
             for value in values:
                 response.headers.append(name, str(value))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -83,6 +72,18 @@ def to_response(answer: Any) -> Response:
         ) from error
     response.headers.setdefault("content-type", "application/json")
     return response
+
+
+def _encode(body: bytes, *, is_binary: bool) -> str:
+    if is_binary:
+        return base64.b64encode(body).decode("ascii")
+    return body.decode("utf-8", "replace")
+
+
+def _decode(body: str, is_base64: object) -> bytes:
+    if is_base64:
+        return base64.b64decode(body, validate=True)
+    return body.encode()
 
 
 def _context(request: Request, resource: str, path: str) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def _context(request: Request, resource: str, path: str) -> dict[str, Any]:
 def _final_status(value: Any) -> int:
     status = int(value)
     if status not in range(200, 600):
-        raise ValueError(f"{status} is no status of an answer")
+        raise ValueError(f"{status} is not a final HTTP status")
     return status
 
 

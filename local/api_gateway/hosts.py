@@ -1,10 +1,9 @@
-"""Which names the server answers to, and which pages may call it.
+"""The host names of the server, and the web pages that may call it.
 
 A page of another site can send requests through a browser that reaches the server. The
-browser says in `Origin` where the page is from. But the site can lead its own name to
-the server's address by DNS (DNS rebinding), and then page and server have the same
-origin. So the server answers only to the names that it knows. An IP address cannot be
-rebound.
+browser names the page's site in `Origin`. But with DNS rebinding the other site points
+its own name at the server's address, and page and server have the same origin. So the
+server answers only requests to its own names. An IP address cannot be rebound.
 """
 
 import re
@@ -21,18 +20,18 @@ from local.api_gateway.gateway import problem_response
 VARIABLE = "DIGITS_ALLOWED_HOSTS"
 ANY = "*"
 LOCAL = frozenset({"localhost"})
-# Browsers and URL parsers read other forms in different ways.
+# Browsers and URL parsers disagree about other forms.
 _NAME = r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"
 _HOST = re.compile(rf"(?P<name>{_NAME})(:[0-9]{{1,5}})?")
 _ORIGIN = re.compile(r"https?://(?P<host>.+)")
 
 
 class AllowedHostsError(DigitsError):
-    """The variable names something that is not the name of a host."""
+    """The variable contains a value that is not a host name."""
 
 
 class ForeignRequestError(DigitsError):
-    """The request comes from a page of another site, or under a name that is not this server's."""
+    """The request comes from a page of another site, or names another host."""
 
     status = HTTPStatus.FORBIDDEN
     slug = "foreign-request"
@@ -43,25 +42,27 @@ def allowed_names(text: str) -> frozenset[str]:
     """The names in a value of `DIGITS_ALLOWED_HOSTS`.
 
     Raises:
-        AllowedHostsError: there is something else among them.
+        AllowedHostsError: a part of the value is not a host name.
     """
-    names = {name.strip().lower() for name in text.split(",")} - {""}
+    names = {name.strip().lower() for name in text.split(",")}
+    names.discard("")
     for name in names:
         if name != ANY and not re.fullmatch(_NAME, name):
             raise AllowedHostsError(
-                f"{VARIABLE} has {name!r}, which is not the name of a host. "
-                "Set it to names without scheme and port, such as digits.example.org, with commas between them."
+                f"{VARIABLE} contains {name!r}, which is not a host name. Set the variable "
+                "to host names without scheme and port, separated by commas, "
+                "such as digits.example.org."
             )
     return frozenset(names)
 
 
 class Hosts:
-    """An ASGI app around another one, that keeps out requests of other sites' pages.
+    """An ASGI app around another app, that refuses requests from pages of other sites.
 
     Args:
-        app: gets the others.
-        names: the names that the server answers to, besides localhost. `*` is any name.
-        is_exposed: whether other machines reach the server, by any of its addresses.
+        app: gets the requests that are not refused.
+        names: the server's host names, besides localhost. `*` is any name.
+        is_exposed: whether other machines reach the server, at any of its addresses.
     """
 
     def __init__(
@@ -74,18 +75,20 @@ class Hosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         app = self._app
-        if scope["type"] == "http" and (error := self._objection(Headers(scope=scope))):
-            app = problem_response(error)
+        if scope["type"] == "http":
+            error = self._check(Headers(scope=scope))
+            if error:
+                app = problem_response(error)
         await app(scope, receive, send)
 
-    def _objection(self, headers: Headers) -> ForeignRequestError | None:
+    def _check(self, headers: Headers) -> ForeignRequestError | None:
         host = headers.get("host", "").lower()
         if not self._is_allowed(host):
             return ForeignRequestError(self._advice(host))
         origin = headers.get("origin")
         if origin is not None and not _is_origin_of(host, origin):
             return ForeignRequestError(
-                f"A page of {origin} may not call {host}. Use the page that is served here."
+                f"A page of {origin} may not call {host}. Use the page of this server."
             )
         return None
 
@@ -110,22 +113,21 @@ class Hosts:
     def _advice(self, host: str) -> str:
         match = _HOST.fullmatch(host)
         if match is None:
-            return (
-                f"{host!r} is not the name of a host. Call this server by its address."
-            )
+            return f"{host!r} is not a host name. Call this server by its address."
+        name = match["name"]
         return (
-            f"This server does not go by the name {match['name']}. Call it by its address, such as http://127.0.0.1, "
-            f"or start it with {VARIABLE}={match['name']}."
+            f"This server does not have the name {name}. Call the server by its address, "
+            f"such as http://127.0.0.1, or start it with {VARIABLE}={name}."
         )
 
 
 def _is_origin_of(host: str, origin: str) -> bool:
-    """Whether a page is from where the request goes to.
+    """Whether a page comes from the host that the request goes to.
 
-    Host and port are enough. Behind a proxy that speaks TLS the page is https, and the
-    request arrives here as http. Only who controls the browser's network could make a
-    page of the same host with the other scheme, and that page has no access to the API
-    key, which the browser keeps by scheme, too.
+    Equal host and port are enough. Behind a proxy that speaks TLS the page has the
+    scheme https, and the request arrives here with http. Only an attacker in the
+    browser's network could serve a page of the same host under the other scheme, and
+    the browser keeps the API key from that page, as it keeps keys by scheme.
     """
     match = _ORIGIN.fullmatch(origin.lower())
     return match is not None and match["host"] == host

@@ -1,4 +1,4 @@
-"""The API key: given by `DIGITS_API_KEY`, or made at the first start and kept in a file."""
+"""The API key: from `DIGITS_API_KEY`, or generated at the first start and kept in a file."""
 
 import os
 import re
@@ -13,21 +13,21 @@ from local.wording import system_reason
 
 VARIABLE = "DIGITS_API_KEY"
 MIN_CHARACTERS = 16
-# What a header can carry, and no shell or parser takes apart.
+# Printable ASCII without spaces: a header can carry the key, and no shell splits it.
 _KEY = re.compile(rf"[!-~]{{{MIN_CHARACTERS},}}")
 
 
 class ApiKeyError(DigitsError):
-    """There is no key that can be used."""
+    """The key is missing or unusable."""
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """The key.
+    """An API key.
 
     Attributes:
-        value: what callers send.
-        path: where it is kept; None if it was given.
+        value: the text that callers send.
+        path: the file with the key; None if the key comes from the environment.
     """
 
     value: str
@@ -35,50 +35,52 @@ class ApiKey:
 
 
 def parse_key(value: str) -> ApiKey:
-    """The key that the user has set.
+    """The key in a value of `DIGITS_API_KEY`.
 
     Raises:
-        ApiKeyError: it is too short, or cannot be sent.
+        ApiKeyError: the value is too short, or has characters that a header cannot carry.
     """
     if not _KEY.fullmatch(value):
         raise ApiKeyError(
-            f"{VARIABLE} cannot be used as a key. Set it to at least {MIN_CHARACTERS} ASCII letters, digits and signs, "
-            "without spaces. To have a key made, leave it unset."
+            f"{VARIABLE} cannot be used as a key. Set the variable to at least "
+            f"{MIN_CHARACTERS} ASCII letters, digits and signs, without spaces. "
+            "Unset the variable to let the server generate a key."
         )
     return ApiKey(value)
 
 
 def load_or_create_key(path: Path) -> ApiKey:
-    """The key in a file, which is made where there is none.
+    """The key in a file. A missing file is created, with a new key.
 
-    The file is there whole or not at all, and no other user could read it at any
-    moment. Servers that start at once agree on one key.
+    The file appears whole, and no other user can read it at any moment. Servers that
+    start at the same time agree on one key.
 
     Raises:
-        ApiKeyError: the file cannot be read or written, or what it holds is no key.
+        ApiKeyError: the file cannot be read or written, or contains no key.
     """
     try:
         if not path.exists():
-            _make(path)
+            _create(path)
         value = path.read_bytes().decode("ascii", "replace").strip()
     except OSError as error:
         raise ApiKeyError(
-            f"The API key in {path} cannot be read or made: {system_reason(error)}. "
-            f"Make the file readable and its folder writable for this user, or set {VARIABLE}."
+            f"The API key in {path} cannot be read or written: {system_reason(error)}. "
+            "Let this user read the file and write to its folder, "
+            f"or set {VARIABLE}."
         ) from error
     if not _KEY.fullmatch(value):
         raise ApiKeyError(
-            f"{path} holds no API key. Delete the file, and the next start makes a new key."
+            f"{path} contains no API key. Delete the file. The next start generates a new key."
         )
     return ApiKey(value, path)
 
 
-def _make(path: Path) -> None:
+def _create(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # It has the mode 0600, and goes when it is closed; the link to what it holds stays.
+    # The temporary file has mode 0600. Its content stays under the linked name.
     with NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.") as file:
         file.write(f"{secrets.token_urlsafe()}\n")
         file.flush()
         os.fsync(file.fileno())
-        with suppress(FileExistsError):  # Another server was faster.
+        with suppress(FileExistsError):  # Another server has created the key.
             os.link(file.name, path)

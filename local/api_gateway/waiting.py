@@ -1,8 +1,8 @@
-"""`Prefer: wait=N` (RFC 7240): one request that is answered when the work that it started is over.
+"""`Prefer: wait=N` (RFC 7240): a request that is answered when its training has ended.
 
-A function that waits holds an environment, and a few such requests would hold them all.
-So none waits here. The preference is taken out of the request, and what the function
-accepts (202 with a Location) is followed from outside.
+A function that waits keeps an execution environment busy, and a few such requests would
+keep all environments busy. So the gateway waits instead of the function. The gateway
+removes the preference from the request, and polls the Location of the answer 202.
 """
 
 import asyncio
@@ -20,18 +20,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from digits.requests import wait_seconds
 
 POLL_SECONDS = 0.5
-# Of all that wait together: looking one at a time and this often leaves the machine to
-# other requests.
+# For all waiting requests together, so that polls leave the machine to other requests.
 MAX_POLLS_PER_SECOND = 20
-OVER = ("SUCCEEDED", "FAILED")
+FINAL_STATUSES = ("SUCCEEDED", "FAILED")
 
 
 class Waiting:
-    """An ASGI app around another one, that waits in its place.
+    """An ASGI app around another app, that waits instead of the other app.
 
     Args:
-        app: answers 202 with a Location, where a GET shows the `status` of the work.
-        max_seconds: the longest wait. Longer ones are cut to it.
+        app: answers 202 with a Location, where a GET shows the `status` of the job.
+        max_seconds: the longest wait. A longer wait is shortened.
     """
 
     def __init__(self, app: ASGIApp, max_seconds: float) -> None:
@@ -42,25 +41,19 @@ class Waiting:
         self._closed = asyncio.Event()
 
     def close(self) -> None:
-        """Let nobody wait any longer: everyone is answered with the work's state as it was last seen."""
+        """Answer all waiting requests now, with the last state of their jobs."""
         self._closed.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        prefer = (
-            ", ".join(Headers(scope=scope).getlist("prefer"))
-            if scope["type"] == "http"
-            else ""
-        )
+        prefer = _preference(scope)
         seconds = min(wait_seconds(prefer), self._max_seconds)
-        if not seconds or scope["method"] != "POST":
+        if not seconds:
             await self._app(scope, receive, send)
             return
-        response = await _ask(self._app, _without(scope, b"prefer"), receive)
-        if (
-            response.status_code == HTTPStatus.ACCEPTED
-            and "location" in response.headers
-        ):
+        response = await _ask(self._app, _without_preference(scope), receive)
+        is_accepted = response.status_code == HTTPStatus.ACCEPTED
+        if is_accepted and "location" in response.headers:
             response.body = await self._follow(scope, receive, response, seconds)
             response.headers["content-length"] = str(len(response.body))
             response.headers["preference-applied"] = prefer
@@ -71,7 +64,7 @@ class Waiting:
     async def _follow(
         self, scope: Scope, receive: Receive, accepted: Response, seconds: float
     ) -> bytes:
-        """The state of the work once it is over, or the last one seen when time is up or the client is gone."""
+        """The final state of the job, or the last state when the time is up or the client gone."""
         state = bytes(accepted.body)
         deadline = time.monotonic() + seconds
         endings = {
@@ -80,46 +73,51 @@ class Waiting:
         }
         self._waiting += 1
         try:
-            while not _is_over(state) and (left := deadline - time.monotonic()) > 0:
+            while not _is_over(state):
+                seconds_left = deadline - time.monotonic()
+                if seconds_left <= 0:
+                    break
                 pause = max(POLL_SECONDS, self._waiting / MAX_POLLS_PER_SECOND)
                 ended, _ = await asyncio.wait(
                     endings,
-                    timeout=min(pause, left),
+                    timeout=min(pause, seconds_left),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 if ended:
                     break
-                state = await self._look(scope, accepted.headers["location"]) or state
+                state = await self._poll(scope, accepted.headers["location"]) or state
         finally:
             self._waiting -= 1
             for ending in endings:
                 ending.cancel()
         return state
 
-    async def _look(self, scope: Scope, location: str) -> bytes | None:
-        """The state at the location; None when it cannot be seen now, which may pass."""
+    async def _poll(self, scope: Scope, location: str) -> bytes | None:
+        """The state at the location; None after an error, which may be temporary."""
+        host = [header for header in scope["headers"] if header[0] == b"host"]
         get: MutableMapping[str, Any] = {
             **scope,
             "method": "GET",
             "path": unquote(location),
             "raw_path": location.encode(),
             "query_string": b"",
-            "headers": [
-                (name, value) for name, value in scope["headers"] if name == b"host"
-            ],
+            "headers": host,
         }
         async with self._turn:
             response = await _ask(self._app, get, _empty_body)
         return bytes(response.body) if response.status_code == HTTPStatus.OK else None
 
 
-def _without(scope: Scope, header: bytes) -> Scope:
-    return {
-        **scope,
-        "headers": [
-            (name, value) for name, value in scope["headers"] if name != header
-        ],
-    }
+def _preference(scope: Scope) -> str:
+    """The Prefer header of a POST; empty for other requests."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return ""
+    return ", ".join(Headers(scope=scope).getlist("prefer"))
+
+
+def _without_preference(scope: Scope) -> Scope:
+    headers = [header for header in scope["headers"] if header[0] != b"prefer"]
+    return {**scope, "headers": headers}
 
 
 async def _ask(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
@@ -138,7 +136,7 @@ async def _ask(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
 
 def _is_over(state: bytes) -> bool:
     try:
-        return json.loads(state)["status"] in OVER
+        return json.loads(state)["status"] in FINAL_STATUSES
     except (KeyError, TypeError, ValueError):
         return False
 

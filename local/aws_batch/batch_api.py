@@ -1,4 +1,7 @@
-"""The part of AWS Batch's HTTP API that trainings need, for boto3's client under `AWS_ENDPOINT_URL_BATCH`."""
+"""The operations of AWS Batch's HTTP API that trainings need.
+
+boto3's client calls them at `AWS_ENDPOINT_URL_BATCH`.
+"""
 
 import secrets
 from collections.abc import Callable
@@ -11,20 +14,20 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from digits.errors import UnknownError
-from local.api_gateway.gateway import MAX_BODY_BYTES, limited_body
-from local.aws_batch.job_queue import Document, Job, JobQueue, Submission
+from local.api_gateway.gateway import read_body
+from local.aws_batch.job_queue import Document, Job, JobQueue, SubmitJob
 
 PATH = "/_batch"
 Input = TypeVar("Input", bound=Document)
 
 
-class Description(Document):
+class DescribeJobs(Document):
     """The body of DescribeJobs."""
 
     jobs: list[str]
 
 
-class Termination(Document):
+class TerminateJob(Document):
     """The body of TerminateJob."""
 
     job_id: str
@@ -32,13 +35,13 @@ class Termination(Document):
 
 
 class NameFilter(Document):
-    """Which jobs ListJobs shows: those of a name."""
+    """A filter of ListJobs, by the jobs' names."""
 
     name: Literal["JOB_NAME"]
     values: list[str]
 
 
-class Listing(Document):
+class ListJobs(Document):
     """The body of ListJobs."""
 
     job_queue: str
@@ -46,72 +49,81 @@ class Listing(Document):
 
 
 def secret_path() -> str:
-    """A path that nobody can guess, for `batch_routes`.
+    """A path for `batch_routes` that nobody can guess.
 
-    Only the path tells the server's own functions from other callers: the id of an
-    access key is no secret, and behind a reverse proxy every request comes from this
+    The path alone tells the server's own functions from other callers. The id of an
+    access key is not secret, and behind a reverse proxy every request comes from this
     machine.
     """
     return f"{PATH}/{secrets.token_urlsafe()}"
 
 
 def batch_routes(jobs: JobQueue, path: str = PATH) -> Mount:
-    """The operations SubmitJob, DescribeJobs, ListJobs and TerminateJob on `jobs`.
+    """The operations SubmitJob, DescribeJobs, ListJobs and TerminateJob on a queue.
 
     Args:
         jobs: the queue.
-        path: what the operations' paths begin with. Whoever knows `path` may use the operations.
+        path: the prefix of the operations' paths. A caller who knows the prefix may use
+            the operations.
     """
+    operations = Operations(jobs)
+    routes = [
+        _route("/v1/submitjob", SubmitJob, operations.submit_job),
+        _route("/v1/describejobs", DescribeJobs, operations.describe_jobs),
+        _route("/v1/listjobs", ListJobs, operations.list_jobs),
+        _route("/v1/terminatejob", TerminateJob, operations.terminate_job),
+    ]
+    return Mount(path, routes=routes)
 
-    def submit(submission: Submission) -> dict[str, Any]:
-        job = jobs.submit(submission)
+
+class Operations:
+    """The operations on a queue. Each returns the body of its response."""
+
+    def __init__(self, jobs: JobQueue) -> None:
+        self._jobs = jobs
+
+    def submit_job(self, request: SubmitJob) -> dict[str, Any]:
+        """Add a job."""
+        job = self._jobs.submit(request)
         return {"jobArn": job.job_arn, "jobName": job.job_name, "jobId": job.job_id}
 
-    def describe(description: Description) -> dict[str, Any]:
-        return {
-            "jobs": [job.to_json() for job in map(jobs.load, description.jobs) if job]
-        }
+    def describe_jobs(self, request: DescribeJobs) -> dict[str, Any]:
+        """Describe jobs by id. Unknown ids are left out."""
+        jobs = filter(None, map(self._jobs.load, request.jobs))
+        return {"jobs": [job.to_json() for job in jobs]}
 
-    def list_named(listing: Listing) -> dict[str, Any]:
-        return {
-            "jobSummaryList": [
-                _summary(job) for job in jobs.named(listing.filters[0].values)
-            ]
-        }
+    def list_jobs(self, request: ListJobs) -> dict[str, Any]:
+        """List the jobs of some names, newest first."""
+        jobs = self._jobs.named(request.filters[0].values)
+        return {"jobSummaryList": [_summary(job) for job in jobs]}
 
-    def terminate(termination: Termination) -> dict[str, Any]:
-        if jobs.load(termination.job_id) is None:
-            raise UnknownError(f"There is no job {termination.job_id!r}.")
-        jobs.terminate(termination.job_id, termination.reason)
+    def terminate_job(self, request: TerminateJob) -> dict[str, Any]:
+        """Ask for a job's end.
+
+        Raises:
+            UnknownError: there is no job of this id.
+        """
+        if self._jobs.load(request.job_id) is None:
+            raise UnknownError(f"There is no job {request.job_id!r}.")
+        self._jobs.terminate(request.job_id, request.reason)
         return {}
-
-    operations = [
-        _operation("/v1/submitjob", Submission, submit),
-        _operation("/v1/describejobs", Description, describe),
-        _operation("/v1/listjobs", Listing, list_named),
-        _operation("/v1/terminatejob", Termination, terminate),
-    ]
-    return Mount(path, routes=operations)
 
 
 def _summary(job: Job) -> dict[str, Any]:
-    return job.model_dump(
-        by_alias=True, exclude_none=True, exclude={"attempts", "container"}
-    )
+    details = {"attempts", "container"}
+    return job.model_dump(by_alias=True, exclude_none=True, exclude=details)
 
 
-def _operation(
-    path: str, kind: type[Input], operate: Callable[[Input], dict[str, Any]]
+def _route(
+    path: str, schema: type[Input], operation: Callable[[Input], dict[str, Any]]
 ) -> Route:
     async def endpoint(request: Request) -> JSONResponse:
-        body = b"".join(
-            [piece async for piece in limited_body(request, MAX_BODY_BYTES)]
-        )
+        body = await read_body(request)
         try:
-            return JSONResponse(operate(kind.model_validate_json(body)))
+            return JSONResponse(operation(schema.model_validate_json(body)))
         except (ValidationError, UnknownError) as error:
             return _error("ClientException", HTTPStatus.BAD_REQUEST, error)
-        except OSError as error:  # A full disk, for example. boto3 tries again.
+        except OSError as error:  # Such as a full disk. boto3 retries.
             return _error("ServerException", HTTPStatus.INTERNAL_SERVER_ERROR, error)
 
     return Route(path, endpoint, methods=["POST"])

@@ -1,4 +1,4 @@
-"""What trainings run in, as AWS Batch has a container image for them: an environment with TensorFlow."""
+"""The stand-in for the container image of trainings: a Python environment with TensorFlow."""
 
 import importlib.util
 import re
@@ -21,17 +21,17 @@ MARKER = ROOT / ".venv" / LAYER / ".complete"
 LOG = ROOT / ".venv" / f"{LAYER}.log"
 MODULE = ("-m", "training")
 NO_TENSORFLOW = (
-    "TensorFlow is not installed. Install it with `make setup` in a checkout or as digits[train] with pip, "
-    "or run the container image digits."
+    "TensorFlow is not installed. Run `make setup` in a checkout, "
+    "`pip install digits[train]`, or the container image `digits`."
 )
 
 
 class PullError(DigitsError):
-    """What a training needs cannot be installed."""
+    """TensorFlow cannot be installed."""
 
 
 class TrainingUnavailableError(DigitsError):
-    """Nothing on this machine can train."""
+    """This machine cannot train."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     slug = "training-unavailable"
@@ -40,11 +40,11 @@ class TrainingUnavailableError(DigitsError):
 
 @dataclass
 class Container:
-    """A training's command, and how what it runs in comes to be there.
+    """The environment of trainings.
 
     Attributes:
-        command: of a training.
-        installation: the command that installs what it needs; none if that is there.
+        command: runs a training.
+        installation: the command that installs TensorFlow; empty once that is done.
     """
 
     command: Sequence[str]
@@ -52,13 +52,13 @@ class Container:
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def pull(self) -> str:
-        """Install what is missing, beside other work. To be called again until all is there.
+        """Start to install TensorFlow in the background, or look how far the installation is.
 
         Returns:
-            How far that is, in words; nothing once trainings can run.
+            The progress in words; an empty string once trainings can run.
 
         Raises:
-            PullError: it failed. The next call tries again.
+            PullError: the installation failed. The next call starts again.
         """
         if not self.installation:
             return ""
@@ -66,18 +66,18 @@ class Container:
             self._process = _start(self.installation)
         exit_code = self._process.poll()
         if exit_code is None:
-            return f"Installing TensorFlow, once{_amount()}"
+            return f"Installing TensorFlow{_progress()}"
         self._process = None
         if exit_code:
             raise PullError(
-                f"TensorFlow cannot be installed. {_last_line()} All that was said is in {LOG}."
+                f"TensorFlow cannot be installed. {_last_line()} The whole log is {LOG}."
             )
         self.installation = ()
         return ""
 
 
 def find_container() -> Container | None:
-    """What trainings run in on this machine; None where there is no TensorFlow, and no lock to install it from."""
+    """The environment of trainings; None where TensorFlow is missing and cannot be installed."""
     if importlib.util.find_spec("tensorflow"):
         return Container([sys.executable, *MODULE])
     if Path(sys.prefix) != ROOT / ".venv":
@@ -85,28 +85,28 @@ def find_container() -> Container | None:
     command = [installers.python_of(MARKER.parent), *MODULE]
     if installation.is_installed(LAYER, MARKER):
         return Container(command)
-    return Container(
-        command, [sys.executable, "-m", "local.setup.installation", LAYER, str(MARKER)]
-    )
+    installer = [sys.executable, "-m", "local.setup.installation"]
+    return Container(command, [*installer, LAYER, str(MARKER)])
 
 
 def require_tensorflow() -> None:
-    """See that this process itself can train.
+    """Check that this process can train.
 
     Raises:
-        TrainingUnavailableError: it cannot.
+        TrainingUnavailableError: TensorFlow is not installed.
     """
     if not importlib.util.find_spec("tensorflow"):
         raise TrainingUnavailableError(NO_TENSORFLOW)
 
 
 async def refuse_training(_: Request) -> Response:
-    """Answer `POST /train` where nothing can train."""
+    """Answer `POST /train` on a machine that cannot train."""
     raise TrainingUnavailableError(NO_TENSORFLOW)
 
 
 def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    # It goes on when the server stops, for the next one to find. Two wait for each other.
+    # The installation continues when the server stops, and the next server finds the
+    # result. Two installations wait for each other.
     try:
         with LOG.open("wb") as log:
             return subprocess.Popen(
@@ -114,14 +114,14 @@ def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
             )
     except OSError as error:
         raise PullError(
-            f"TensorFlow cannot be installed: {error}. Mend this, then train again."
+            f"TensorFlow cannot be installed: {error}. Correct this, then train again."
         ) from error
 
 
-def _amount() -> str:
-    """The installer's last word on how far it is."""
-    found = re.findall(r"[\d,]+ of [\d,]+ MB", LOG.read_text())
-    return f": {found[-1]}" if found else ""
+def _progress() -> str:
+    """The last progress in the installer's log, such as `: 120 of 1,573 MB`."""
+    amounts = re.findall(r"[\d,]+ of [\d,]+ MB", LOG.read_text())
+    return f": {amounts[-1]}" if amounts else ""
 
 
 def _last_line() -> str:

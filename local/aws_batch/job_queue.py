@@ -1,13 +1,13 @@
-"""Training jobs as AWS Batch describes them, kept on disk: `<folder>/<job id>/job.json`.
+"""A job queue of AWS Batch, on disk: `<folder>/<job id>/job.json`.
 
-Any process may submit a job or ask for its end; one runner alone changes its status.
+Any process may submit a job or ask for a job's end. Only the runner changes a status.
 """
 
 import os
 import re
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -15,32 +15,35 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 Status = Literal["SUBMITTED", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"]
-OVER = ("SUCCEEDED", "FAILED")
+FINAL_STATUSES = ("SUCCEEDED", "FAILED")
 _ID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$"
 _ARN = "arn:aws:batch:us-east-1:123456789012:job/"
 
 
 class Document(BaseModel):
-    """A JSON document with AWS' camelCase names."""
+    """A JSON document with camelCase names, as AWS has them."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
 
 class Variable(Document):
-    """The environment variable that a job needs. Any other could change what program runs, such as PYTHONPATH."""
+    """The one environment variable of a job.
+
+    A variable such as PYTHONPATH could change which program runs, and is refused.
+    """
 
     name: Literal["DIGITS_JOB_ID"]
     value: str = Field(pattern=_NAME_PATTERN)
 
 
 class Overrides(Document):
-    """What a submission changes in the job definition."""
+    """The part of the job definition that a submission changes."""
 
     environment: list[Variable] = []
 
 
-class Submission(Document):
+class SubmitJob(Document):
     """The body of SubmitJob."""
 
     job_name: str = Field(pattern=_NAME_PATTERN)
@@ -50,13 +53,16 @@ class Submission(Document):
 
 
 class Exit(Document):
-    """How a container ended: without an exit code when its host ended it, or it could not be started."""
+    """How a container ended.
+
+    Without an exit code, the host ended the container, or could not start the container.
+    """
 
     exit_code: int | None = None
 
 
 class Attempt(Document):
-    """A container that ended without success. Times are milliseconds since 1970."""
+    """A container that failed. Times are milliseconds since 1970."""
 
     started_at: int | None = None
     stopped_at: int
@@ -64,7 +70,7 @@ class Attempt(Document):
 
 
 class Job(Document):
-    """A job as DescribeJobs shows it. Times are milliseconds since 1970."""
+    """A job as DescribeJobs describes it. Times are milliseconds since 1970."""
 
     job_arn: str
     job_id: str
@@ -80,36 +86,37 @@ class Job(Document):
     container: Overrides
 
     def to_json(self) -> dict[str, Any]:
-        """The job in Batch's words."""
+        """The job with the names of Batch."""
         return self.model_dump(by_alias=True, exclude_none=True)
 
     @property
     def is_over(self) -> bool:
         """Whether the status is final."""
-        return self.status in OVER
+        return self.status in FINAL_STATUSES
 
 
 class JobQueue:
-    """The jobs in a folder. Each change is whole or absent, and is there for every process at once.
+    """The jobs in a folder.
 
-    Whoever holds the lock on `lock_file` is the runner.
+    Every process sees each change at once, and never a part of a change. The process
+    that holds the lock on `lock_file` is the runner.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._over: set[str] = set()
+        self._finished: set[str] = set()
         self.lock_file = folder / "runner.lock"
 
     def folder(self, job_id: str) -> Path:
-        """Where the job's files are."""
+        """The folder of a job's files."""
         return self._folder / job_id
 
     def open_lock(self) -> IO[bytes]:
-        """The lock file, open. Its folder is made where there is none."""
+        """Open the lock file. A missing folder is created."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return self.lock_file.open("ab")
 
-    def submit(self, submission: Submission) -> Job:
+    def submit(self, submission: SubmitJob) -> Job:
         """Add a job."""
         job_id = str(uuid.uuid4())
         job = Job(
@@ -119,7 +126,7 @@ class JobQueue:
             job_queue=submission.job_queue,
             job_definition=submission.job_definition,
             status="SUBMITTED",
-            created_at=now(),
+            created_at=now_milliseconds(),
             container=submission.container_overrides,
         )
         self.folder(job_id).mkdir(parents=True)
@@ -127,44 +134,42 @@ class JobQueue:
         return job
 
     def load(self, job_id: str) -> Job | None:
-        """The job; None when there is none of this id, or its record is damaged."""
+        """A job; None if the id is unknown or the record damaged."""
         if not re.fullmatch(_ID_PATTERN, job_id):
             return None
         try:
-            return Job.model_validate_json(
-                (self.folder(job_id) / "job.json").read_bytes()
-            )
+            record = (self.folder(job_id) / "job.json").read_bytes()
+            return Job.model_validate_json(record)
         except (FileNotFoundError, ValidationError):
             return None
 
     def named(self, names: Collection[str]) -> list[Job]:
-        """The jobs of these names, newest first."""
-        jobs = [
-            job for job in map(self.load, self._ids()) if job and job.job_name in names
-        ]
-        return sorted(jobs, key=lambda job: job.created_at, reverse=True)
+        """The jobs of some names, newest first."""
+        jobs = self._load_all(self._ids())
+        named = [job for job in jobs if job.job_name in names]
+        return sorted(named, key=_creation, reverse=True)
 
     def save(self, job: Job) -> None:
         """Replace the job's record."""
-        replace(
-            self.folder(job.job_id) / "job.json",
-            job.model_dump_json(by_alias=True, exclude_none=True, indent=2),
-        )
+        record = job.model_dump_json(by_alias=True, exclude_none=True, indent=2)
+        replace_text(self.folder(job.job_id) / "job.json", record)
 
     def unfinished(self) -> list[Job]:
-        """The jobs that are not over, oldest first."""
-        jobs = [job for job in map(self.load, self._ids() - self._over) if job]
-        self._over.update(job.job_id for job in jobs if job.is_over)
-        return sorted(
-            (job for job in jobs if not job.is_over), key=lambda job: job.created_at
-        )
+        """The jobs without a final status, oldest first."""
+        unfinished = []
+        for job in self._load_all(self._ids() - self._finished):
+            if job.is_over:
+                self._finished.add(job.job_id)
+            else:
+                unfinished.append(job)
+        return sorted(unfinished, key=_creation)
 
     def terminate(self, job_id: str, reason: str) -> None:
-        """Ask for the job's end. Nothing happens to one that is over."""
-        replace(self.folder(job_id) / "terminate", reason)
+        """Ask for a job's end. A job with a final status keeps its status."""
+        replace_text(self.folder(job_id) / "terminate", reason)
 
     def termination(self, job_id: str) -> str | None:
-        """Why the job is to end; None when nobody asked for it."""
+        """The reason to end a job; None if nobody asked for the end."""
         try:
             return (self.folder(job_id) / "terminate").read_text("utf-8")
         except FileNotFoundError:
@@ -173,14 +178,21 @@ class JobQueue:
     def _ids(self) -> set[str]:
         return {path.name for path in self._folder.glob("*")}
 
+    def _load_all(self, ids: Iterable[str]) -> Iterator[Job]:
+        return filter(None, map(self.load, ids))
 
-def now() -> int:
-    """Milliseconds since 1970, as Batch counts."""
+
+def now_milliseconds() -> int:
+    """The time in milliseconds since 1970, as Batch counts."""
     return time.time_ns() // 1_000_000
 
 
-def replace(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
+def replace_text(path: Path, text: str) -> None:
+    """Write a file. A reader sees the old content or the new content, never a part."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_text(text, "utf-8")
     part.replace(path)
+
+
+def _creation(job: Job) -> int:
+    return job.created_at

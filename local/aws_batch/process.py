@@ -1,4 +1,4 @@
-"""The process of a training: it outlives the gateway that started it, and the next gateway finds it again."""
+"""The process of a training, which outlives the server that started the training."""
 
 import fcntl
 import os
@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-# The shell stays beside the training to note how it ended, which only a parent can
-# learn. It notes numbers as names of empty files: a disk that is full takes no content,
-# but a file can still be renamed.
+# Only a parent process learns an exit status, so a shell stays as the parent of the
+# training. The shell writes numbers into the names of empty files: on a full disk a file
+# can be renamed, but gets no content.
 _SCRIPT = ': >"$0/pid.$$"; "$@"; mv "$0/pid.$$" "$0/exit.$?"'
 
 
 class Process:
-    """What runs for a job, known by the files in the job's folder.
+    """The processes of a job, known by the files in the job's folder.
 
-    The processes hold a lock on the file `lock` through a descriptor that they inherit.
-    The kernel takes it from them when the last one ends, however it ends.
+    The processes inherit a descriptor that holds a lock on the file `lock`. The kernel
+    releases the lock when the last process ends, even if the process is killed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,24 +27,24 @@ class Process:
         self._temporary = folder / "tmp"
 
     def forget(self) -> None:
-        """Remove the traces of an earlier process, lest they be taken for the next one's."""
+        """Remove the files of an earlier process, so that they are not taken for the next one's."""
         for path in [*self._folder.glob("pid.*"), *self._folder.glob("exit.*")]:
             path.unlink(missing_ok=True)
         self.remove_temporary()
 
     def remove_temporary(self) -> None:
-        """Remove what a command that is over has left in its temporary folder, as one that is killed does."""
+        """Remove the temporary folder, which a killed command leaves behind."""
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def start(
         self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
-        """Run a command in a session of its own, after `forget`. Its output is added to the file `log`.
+        """Run a command in its own session, after `forget`.
 
-        Its temporary files go to a folder of its own, `TMPDIR`.
+        The output is appended to the file `log`. `TMPDIR` is a folder of the job.
 
         Raises:
-            OSError: it cannot be started.
+            OSError: the command cannot be started.
         """
         self._temporary.mkdir(exist_ok=True)
         with (
@@ -64,7 +64,7 @@ class Process:
             )
 
     def is_alive(self) -> bool:
-        """Whether any process of the last `start` still runs."""
+        """Whether a process of the last `start` still runs."""
         with (self._folder / "lock").open("ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,14 +73,16 @@ class Process:
         return False
 
     def exit_code(self) -> int | None:
-        """How the command ended; None when nobody could note it, as after a power cut."""
+        """The command's exit status; None if it was not recorded, as after a power cut."""
         return self._number("exit")
 
-    def send(self, number: signal.Signals) -> bool:
-        """Send a signal to all processes. Only for a live one: its process group cannot be another's then.
+    def send_signal(self, number: signal.Signals) -> bool:
+        """Send a signal to all processes of the job.
+
+        The job must be alive: the id of a dead process group may belong to others.
 
         Returns:
-            Whether it was sent. At its very start a process cannot be reached yet.
+            Whether the signal was sent. A process that just starts has no id yet.
         """
         group = self._number("pid")
         if group is None:
@@ -90,5 +92,5 @@ class Process:
         return True
 
     def _number(self, name: str) -> int | None:
-        found = next(self._folder.glob(f"{name}.*"), None)
-        return int(found.suffix[1:]) if found else None
+        path = next(self._folder.glob(f"{name}.*"), None)
+        return int(path.suffix[1:]) if path else None

@@ -1,4 +1,4 @@
-"""Runs training jobs, one at a time, as AWS Batch would: tried again, ended on request, their changes announced."""
+"""Runs training jobs one at a time, with the retries and state changes of AWS Batch."""
 
 import asyncio
 import fcntl
@@ -10,30 +10,39 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from local.aws_batch.container import Container, PullError
-from local.aws_batch.job_queue import Attempt, Exit, Job, JobQueue, Status, now
+from local.aws_batch.job_queue import (
+    Attempt,
+    Exit,
+    Job,
+    JobQueue,
+    Status,
+    now_milliseconds,
+)
 from local.aws_batch.process import Process
 from local.backoff import exponential_delay
 
-# A training goes on from its checkpoint after a fault that passes. The job definition
-# has the same rule.
+# After a temporary fault a training continues from its checkpoint. The job definition in
+# template.yaml has the same limit.
 MAX_ATTEMPTS = 5
-# Batch does not try a crash again, but here a machine that is short of memory kills the
-# training alone.
+# Batch does not retry a crash. Here a retry is worth while: a machine short of memory
+# kills the training alone.
 MAX_CRASHES = 2
-# What a training exits with when the object store did not answer: EX_TEMPFAIL.
+# EX_TEMPFAIL: the exit status of a training whose object store did not answer.
 STORE_UNAVAILABLE = 75
-# A machine that ended a training after this long is no reason to give the job up: the
-# training had got on.
+# A training that ran this long has made progress. When the machine then ends the
+# training, the attempt does not count.
 LONG_SECONDS = 600
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 300.0
-# What to do after the last attempt, by how that ended.
+# The advice after the last attempt, by the exit status of the training.
 ADVICE = {
     None: "Free disk space and memory, then train again.",
-    STORE_UNAVAILABLE: "The object store did not answer. See that it can be reached and is not full, then train again.",
+    STORE_UNAVAILABLE: "The object store did not answer. "
+    "Check that the store can be reached and has space, then train again.",
 }
+# The reasons in Batch's words.
 EXITED, TERMINATED = "Essential container in task exited", "Host terminated"
-# Batch gives a container 30 s after SIGTERM; one's own machine may be less patient.
+# From SIGTERM to SIGKILL. Batch waits 30 s, but a user at the machine waits less gladly.
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 0.2
 
@@ -43,16 +52,16 @@ logger = logging.getLogger(__name__)
 class Runner:
     """Takes every job from SUBMITTED to its end.
 
-    It remembers nothing that matters: each step goes by what is on disk and by which
-        processes are alive. So the next runner goes on where a killed one stopped, and
-        a training that is alive is followed rather than started again.
+    Each step depends only on the files and on the processes that are alive. So the next
+    runner continues where a killed runner stopped, and follows a training that is alive
+    instead of starting a second.
 
     Args:
         jobs: the queue.
-        container: what a job runs, with the job's own environment variables.
-        cwd: where.
-        environment: the variables that all jobs get.
-        notify: hears of every change of status.
+        container: the environment of trainings.
+        cwd: the working directory of trainings.
+        environment: variables for all trainings. A job adds its own.
+        notify: is called after every change of a status.
     """
 
     def __init__(
@@ -73,11 +82,11 @@ class Runner:
         self._child: subprocess.Popen[bytes] | None = None
 
     async def run(self) -> None:
-        """Run jobs until cancelled. Processes that run then go on.
+        """Run jobs until cancelled. Running trainings continue after that.
 
-        Of several gateways on the same folder one runs the jobs; another takes over
-        when it ends. A folder that cannot be written, as on a full disk, is tried again
-        for as long as it takes.
+        Of several servers on the same folder one server runs the jobs, and another
+        takes over after its end. A folder that cannot be written, as on a full disk, is
+        tried again forever.
         """
         failures = 0
         while True:
@@ -91,57 +100,57 @@ class Runner:
             except OSError as error:
                 failures += 1
                 if failures == 1:
-                    logger.warning("Jobs cannot be run until this is mended: %s", error)
+                    logger.warning("Jobs cannot run until this is corrected: %s", error)
             await asyncio.sleep(
                 exponential_delay(failures, POLL_SECONDS, LONGEST_PAUSE_SECONDS)
             )
 
     async def step(self) -> None:
-        """Take each job as far as it goes now."""
+        """Take each job as far as possible now."""
         if self._child:
-            self._child.poll()  # Reaps it.
+            self._child.poll()  # Reaps the process.
         jobs = self._jobs.unfinished()
         for job in jobs:
-            if job.status == "SUBMITTED":
-                await self._change(job, "RUNNABLE")
-            if (
-                job.status == "RUNNABLE"
-                and (reason := self._jobs.termination(job.job_id)) is not None
-            ):
-                await self._change(job, "FAILED", reason)
-            elif job.status in ("STARTING", "RUNNING"):
-                await self._follow(job)
-        runnable = [
-            job for job in jobs if job.status == "RUNNABLE" and self._is_due(job)
-        ]
-        if runnable and not any(job.status in ("STARTING", "RUNNING") for job in jobs):
-            await self._start(runnable[0])
+            await self._advance(job)
+        is_idle = not any(_is_active(job) for job in jobs)
+        runnable = filter(self._is_due, jobs)
+        first = next(runnable, None)
+        if is_idle and first:
+            await self._start(first)
+
+    async def _advance(self, job: Job) -> None:
+        if job.status == "SUBMITTED":
+            await self._change(job, "RUNNABLE")
+        if _is_active(job):
+            await self._follow(job)
+            return
+        termination = self._jobs.termination(job.job_id)
+        if termination is not None:
+            await self._change(job, "FAILED", termination)
 
     async def _start(self, job: Job) -> None:
-        self._process(
-            job
-        ).forget()  # Before STARTING is on disk: from then on an exit status is this attempt's.
+        # Once STARTING is on disk, an exit status must be that of this attempt.
+        self._process(job).forget()
         await self._change(job, "STARTING")
         await self._launch(job)
 
     async def _launch(self, job: Job) -> None:
-        """Take a job from STARTING to RUNNING, once there is what it runs in."""
+        """Take a job from STARTING to RUNNING, once TensorFlow is installed."""
         try:
-            pending = self._container.pull()
+            progress = self._container.pull()
         except PullError as error:
             await self._change(job, "FAILED", error.detail)
             return
-        if pending:
-            self._tell(job, pending)
+        if progress:
+            self._set_reason(job, progress)
             return
         process = self._process(job)
-        variables: dict[str, str] = {
-            variable.name: variable.value for variable in job.container.environment
-        }
+        environment = dict(self._environment)
+        for variable in job.container.environment:
+            environment[variable.name] = variable.value
+        command = self._container.command
         try:
-            self._child = process.start(
-                self._container.command, self._cwd, {**self._environment, **variables}
-            )
+            self._child = process.start(command, self._cwd, environment)
         except OSError as error:
             await self._retry(job, None, f"CannotStartContainerError: {error}")
         else:
@@ -151,20 +160,19 @@ class Runner:
         process = self._process(job)
         termination = self._jobs.termination(job.job_id)
         if process.is_alive():
-            if job.status == "STARTING":  # The gateway that started it came no further.
+            if job.status == "STARTING":  # The server was killed after `start`.
                 await self._change(job, "RUNNING")
             if termination is not None:
                 self._end(job, process)
-        elif (
-            job.status == "STARTING"
-            and process.exit_code() is None
-            and termination is None
-        ):
+            return
+        exit_code = process.exit_code()
+        has_ended = exit_code is not None or termination is not None
+        if job.status == "STARTING" and not has_ended:
             process.forget()
             await self._launch(job)
         else:
             process.remove_temporary()
-            await self._conclude(job, process.exit_code(), termination)
+            await self._conclude(job, exit_code, termination)
 
     async def _conclude(
         self, job: Job, exit_code: int | None, termination: str | None
@@ -173,58 +181,61 @@ class Runner:
             await self._change(job, "SUCCEEDED", EXITED)
         elif termination is not None:
             await self._change(job, "FAILED", termination)
-        elif (
-            exit_code is None
-            and job.started_at
-            and now() - job.started_at > LONG_SECONDS * 1000
-        ):
+        elif exit_code is not None:
+            await self._retry(job, exit_code, EXITED)
+        elif _ran_long(job):
             await self._change(job, "RUNNABLE", TERMINATED)
         else:
-            await self._retry(
-                job, exit_code, TERMINATED if exit_code is None else EXITED
-            )
+            await self._retry(job, None, TERMINATED)
 
     async def _retry(self, job: Job, exit_code: int | None, reason: str) -> None:
         attempt = Attempt(
             started_at=job.started_at,
-            stopped_at=now(),
+            stopped_at=now_milliseconds(),
             container=Exit(exit_code=exit_code),
         )
         job.attempts.append(attempt)
-        if _is_worth_another(job.attempts):
+        attempts = len(job.attempts)
+        if _has_attempts_left(job.attempts):
             seconds = exponential_delay(
-                len(job.attempts), FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+                attempts, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
             )
             self._not_before[job.job_id] = time.monotonic() + seconds
             await self._change(job, "RUNNABLE", reason)
-        else:
-            await self._change(job, "FAILED", _advise(reason, job.attempts))
+            return
+        advice = ADVICE.get(exit_code)
+        if advice:
+            reason = f"{advice} ({reason}, {attempts} attempts)"
+        await self._change(job, "FAILED", reason)
 
     def _is_due(self, job: Job) -> bool:
-        return self._not_before.get(job.job_id, 0.0) <= time.monotonic()
+        not_before = self._not_before.get(job.job_id, 0.0)
+        return job.status == "RUNNABLE" and not_before <= time.monotonic()
 
     def _end(self, job: Job, process: Process) -> None:
-        asked = self._ending.get(job.job_id)
-        if asked is None:
-            if process.send(signal.SIGTERM):
+        signalled = self._ending.get(job.job_id)
+        if signalled is None:
+            if process.send_signal(signal.SIGTERM):
                 self._ending[job.job_id] = time.monotonic()
-        elif time.monotonic() - asked > GRACE_SECONDS:
-            process.send(signal.SIGKILL)
+        elif time.monotonic() - signalled > GRACE_SECONDS:
+            process.send_signal(signal.SIGKILL)
 
     async def _change(
         self, job: Job, status: Status, reason: str | None = None
     ) -> None:
         job.status = status
         job.status_reason = reason
-        if status in ("STARTING", "RUNNING"):
-            job.started_at = now() if status == "RUNNING" else None
+        if status == "STARTING":
+            job.started_at = None
+        elif status == "RUNNING":
+            job.started_at = now_milliseconds()
         elif job.is_over:
-            job.stopped_at = now()
+            job.stopped_at = now_milliseconds()
         self._jobs.save(job)
         await self._notify(job)
 
-    def _tell(self, job: Job, reason: str) -> None:
-        """Say why a job is as it is, which is no change of its status."""
+    def _set_reason(self, job: Job, reason: str) -> None:
+        """Set the reason without a change of the status."""
         if job.status_reason != reason:
             job.status_reason = reason
             self._jobs.save(job)
@@ -233,23 +244,25 @@ class Runner:
         return Process(self._jobs.folder(job.job_id))
 
 
-def _is_worth_another(attempts: list[Attempt]) -> bool:
-    crashes = [
-        attempt
-        for attempt in attempts
-        if attempt.container.exit_code not in (None, STORE_UNAVAILABLE)
-    ]
+def _is_active(job: Job) -> bool:
+    return job.status in ("STARTING", "RUNNING")
+
+
+def _ran_long(job: Job) -> bool:
+    if job.started_at is None:
+        return False
+    return now_milliseconds() - job.started_at > LONG_SECONDS * 1000
+
+
+def _has_attempts_left(attempts: list[Attempt]) -> bool:
+    temporary = (None, STORE_UNAVAILABLE)
+    codes = [attempt.container.exit_code for attempt in attempts]
+    crashes = [code for code in codes if code not in temporary]
     return len(attempts) < MAX_ATTEMPTS and len(crashes) < MAX_CRASHES
 
 
-def _advise(reason: str, attempts: list[Attempt]) -> str:
-    """The reason of a failure, with what to do where the training cannot say it."""
-    advice = ADVICE.get(attempts[-1].container.exit_code)
-    return f"{advice} ({reason}, {len(attempts)} attempts)" if advice else reason
-
-
 def _holds(lock: int) -> bool:
-    """Take the lock, or find that it is taken already: by this process or by another."""
+    """Take the lock, and return whether this process holds the lock."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

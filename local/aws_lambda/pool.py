@@ -1,4 +1,4 @@
-"""Execution environments of a function: processes that are started when they are needed and used again."""
+"""Execution environments of a function: processes that start on demand and are reused."""
 
 import asyncio
 import json
@@ -17,9 +17,9 @@ from digits.errors import DigitsError
 from local.template import Function
 
 SCRIPT = Path(__file__).with_name("runtime.py")
-# Lambda takes no answer over 6 MB.
+# Above Lambda's limit of 6 MB for an answer.
 MAX_ANSWER_BYTES = 8 * 2**20
-# API Gateway gives up after 29 s.
+# API Gateway's timeout.
 MAX_QUEUE_SECONDS = 29
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class FunctionFailedError(DigitsError):
 
 
 class FunctionBusyError(DigitsError):
-    """All environments of a function are at work, and none came free in time."""
+    """All environments of a function stayed busy until the timeout."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     slug = "function-busy"
@@ -42,7 +42,10 @@ class FunctionBusyError(DigitsError):
 
 
 class Environment:
-    """One running process, for one event at a time. As on Lambda, its temporary files are its own and go with it."""
+    """A process that handles one event at a time.
+
+    As on Lambda, the temporary files belong to the environment, and end with it.
+    """
 
     def __init__(
         self,
@@ -58,14 +61,15 @@ class Environment:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process still runs. It hangs up before its exit status can be known."""
+        """Whether the process still runs."""
+        # The end of the stream comes before the exit status.
         return self._process.returncode is None and not self._reader.at_eof()
 
     async def read_line(self) -> bytes:
-        """The next line that the process writes: an empty one once its handler is loaded, then its answers.
+        """The next line of the process: an empty line after the start, then answers.
 
         Raises:
-            FunctionFailedError: the process ended, or wrote more than an answer can be.
+            FunctionFailedError: the process ended, or the line is too long.
         """
         try:
             line = await self._reader.readline()
@@ -80,18 +84,18 @@ class Environment:
         return line
 
     async def invoke(self, event: bytes) -> Any:
-        """The answer to an event. Both are JSON, the event on one line.
+        """The answer to an event. Both are JSON, and the event is one line.
 
         Raises:
             FunctionFailedError: as `read_line`.
         """
-        with suppress(OSError):  # A process that is gone is noticed in reading.
+        with suppress(OSError):  # `read_line` reports a process that is gone.
             self._writer.write(event + b"\n")
             await self._writer.drain()
         return json.loads(await self.read_line())
 
     async def stop(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process."""
         self._writer.close()
         with suppress(ProcessLookupError):
             self._process.kill()
@@ -100,13 +104,13 @@ class Environment:
 
 
 class Pool:
-    """The environments of one function. An idle one is used again; at most `limit` exist.
+    """The environments of one function. Idle environments are reused.
 
     Args:
-        function: whose handler to run.
-        root: folder of the template.
-        variables: the environment variables that all functions get; they override the template's.
-        limit: how many events may be handled at once. Others wait their turn.
+        function: the function with the handler.
+        root: the folder of the template.
+        variables: environment variables for all functions. They override the template's.
+        limit: the most environments at once. Further events wait.
     """
 
     def __init__(
@@ -120,26 +124,27 @@ class Pool:
         self._all: set[Environment] = set()
 
     async def warm_up(self) -> None:
-        """Start an environment for the first event. A function that cannot start is logged, and tried again later."""
+        """Start an environment for the first event. A failure is logged, not raised."""
         try:
             self._idle.append(await self._start())
         except FunctionFailedError as error:
-            logger.error("%s does not start: %s", self._function.name, error.detail)  # noqa: TRY400  it has logged why
+            # The process has printed its traceback.
+            logger.error("%s does not start: %s", self._function.name, error.detail)  # noqa: TRY400
 
     async def invoke(self, event: dict[str, Any]) -> Any:
-        """What the handler returns for an event.
+        """The handler's answer to an event.
 
         Raises:
             FunctionFailedError: the handler raised, or its process ended. The next
                 event gets a new process.
-            FunctionBusyError: no environment came free.
+            FunctionBusyError: all environments stayed busy until the timeout.
         """
         async with self._slot():
             environment = await self._take() or await self._start()
             try:
                 answer = await environment.invoke(json.dumps(event).encode())
             except BaseException:
-                # Also of a cancelled request: its answer must not reach the next one.
+                # After a cancelled request too: the next request must not get its answer.
                 await self._discard(environment)
                 raise
             self._idle.append(environment)
@@ -148,10 +153,8 @@ class Pool:
         return answer["ok"]
 
     async def close(self) -> None:
-        """End all environments, those at work too."""
-        await asyncio.gather(
-            *(self._discard(environment) for environment in list(self._all))
-        )
+        """End all environments, the busy ones included."""
+        await asyncio.gather(*map(self._discard, list(self._all)))
         self._idle.clear()
 
     @asynccontextmanager
@@ -200,8 +203,7 @@ async def _spawn(
     function: Function, root: Path, variables: dict[str, str]
 ) -> Environment:
     folder = root / function.folder
-    # The process removes the folder itself where the gateway is killed. It may be the
-    # first to do so.
+    # If the gateway is killed, the process removes its folder.
     temporary = TemporaryDirectory(prefix="digits-", ignore_cleanup_errors=True)
     own = {
         "_HANDLER": function.handler,
@@ -214,17 +216,16 @@ async def _spawn(
     with theirs:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-P",  # The script's folder is not on the function's path.
+            "-P",  # Keeps the script's folder off the function's path.
             str(SCRIPT),
             str(theirs.fileno()),
             cwd=folder,
             env=function.variables | variables | own,
             pass_fds=[theirs.fileno()],
             stdin=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the gateway, which then ends its environments.
+            start_new_session=True,  # Ctrl-C reaches the gateway alone.
         )
-    return Environment(
-        process,
-        temporary,
-        *await asyncio.open_unix_connection(sock=ours, limit=MAX_ANSWER_BYTES),
+    reader, writer = await asyncio.open_unix_connection(
+        sock=ours, limit=MAX_ANSWER_BYTES
     )
+    return Environment(process, temporary, reader, writer)

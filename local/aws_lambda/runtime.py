@@ -1,9 +1,9 @@
-"""One Lambda execution environment: a process of its own that answers one event at a time.
+"""The program in a Lambda execution environment: answers one event at a time.
 
-`pool.py` starts it with the descriptor of a socket as its argument and with
-Lambda's own variables. An empty line says that the handler is loaded; then each line in
-is an event, each line out its answer, both JSON. Standard output stays free for logs
-and metrics. Nothing of this project is imported: the path is the function's alone.
+`pool.py` starts the program with a socket's descriptor as the argument and with Lambda's
+variables. An empty line reports that the handler is loaded. Then each line in is an
+event, and each line out is its answer, both in JSON. Standard output stays free for logs
+and metrics. The program imports nothing of this project: the path is the function's.
 """
 
 import importlib
@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-# Nothing ends an invocation here. Lambda's longest is this long.
+# Lambda's longest timeout. Here no invocation is ended.
 _TIMEOUT_SECONDS = 900
 _BUFFER_BYTES = 1 << 20
 
@@ -28,7 +28,7 @@ Handler = Callable[[dict[str, Any], "Context"], Any]
 
 
 class Context:
-    """What Lambda tells a handler about the invocation."""
+    """Lambda's context object, which describes the invocation to the handler."""
 
     function_version = "$LATEST"
 
@@ -48,7 +48,8 @@ class Context:
 
 def main(descriptor: int) -> None:
     """Load the handler and answer events until the gateway closes the socket."""
-    # Never closed here: the gateway kills what hangs up, and a traceback must come out first.
+    # The socket is never closed here. The gateway kills a process that hangs up, and a
+    # traceback must be printed first.
     channel = socket.socket(fileno=descriptor)
     channel.set_inheritable(False)
     end = threading.Thread(target=_exit_with_gateway, args=(channel,), daemon=True)
@@ -61,7 +62,9 @@ def main(descriptor: int) -> None:
             sys.stdout.flush()
             channel.sendall(answer + b"\n")
     finally:
-        end.join()  # The gateway is gone. To return would end the process before that has tidied up.
+        # The gateway is gone. A return would end the process before the thread has
+        # removed the temporary folder.
+        end.join()
 
 
 def _load(name: str) -> Handler:
@@ -73,13 +76,13 @@ def _load(name: str) -> Handler:
 def _answer(handler: Handler, event: dict[str, Any]) -> bytes:
     try:
         return json.dumps({"ok": handler(event, Context())}).encode()
-    except Exception:  # noqa: BLE001  a handler may raise anything, and the next event is none the worse for it
+    except Exception:  # noqa: BLE001  handlers may raise anything
         traceback.print_exc()
         return b'{"error": "unhandled"}'
 
 
 def _exit_with_gateway(channel: socket.socket) -> None:
-    """End the process as soon as the other side is gone, even if it was killed and a handler is at work."""
+    """End the process as soon as the gateway is gone, even while a handler works."""
     hang_up = select.poll()
     hang_up.register(channel, 0)
     hang_up.poll()

@@ -1,4 +1,4 @@
-"""What EventBridge tells the functions, in its own format."""
+"""Events in the format of EventBridge, and their delivery to functions."""
 
 import asyncio
 import logging
@@ -14,10 +14,10 @@ from local.aws_lambda.pool import Pool
 from local.backoff import exponential_delay
 
 _ACCOUNT, _REGION = "123456789012", "us-east-1"
-# What a folder is called where S3 would name a bucket.
+# The bucket's name in events of a store that is a folder.
 _FOLDER_BUCKET = "local"
-# Within two minutes. EventBridge and Lambda go on for longer, but the train function
-# also asks Batch itself.
+# Two minutes in all. EventBridge and Lambda retry for longer, but the train function
+# also asks Batch for the state of a job.
 MAX_TRIES = 6
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -26,13 +26,11 @@ logger = logging.getLogger(__name__)
 
 
 def object_created(store_url: str, entry: Entry) -> dict[str, Any]:
-    """Amazon S3's "Object Created" for an object of the store."""
+    """S3's event "Object Created" for an object of the store."""
     url = urlsplit(store_url)
-    bucket, prefix = (
-        (url.netloc, url.path.strip("/"))
-        if url.scheme == "s3"
-        else (_FOLDER_BUCKET, "")
-    )
+    bucket, prefix = _FOLDER_BUCKET, ""
+    if url.scheme == "s3":
+        bucket, prefix = url.netloc, url.path.strip("/")
     detail = {
         "version": "0",
         "bucket": {"name": bucket},
@@ -47,7 +45,7 @@ def object_created(store_url: str, entry: Entry) -> dict[str, Any]:
 
 
 def job_state_change(job: Job) -> dict[str, Any]:
-    """AWS Batch's "Batch Job State Change" for a job as it is now."""
+    """AWS Batch's event "Batch Job State Change" for the present state of a job."""
     return _envelope("aws.batch", "Batch Job State Change", job.job_arn, job.to_json())
 
 
@@ -68,7 +66,7 @@ def _envelope(
 
 
 async def invoke(pool: Pool, event: dict[str, Any]) -> bool:
-    """Have a function handle an event. A failure is logged: whoever sent the event cannot mend it.
+    """Have a function handle an event. A failure is logged, as no sender waits for an answer.
 
     Returns:
         Whether the event was handled.
@@ -76,32 +74,34 @@ async def invoke(pool: Pool, event: dict[str, Any]) -> bool:
     try:
         await pool.invoke(event)
     except DigitsError as error:
-        logger.warning("%s was not handled: %s", event["detail-type"], error.detail)
+        logger.warning(
+            "The event %s was not handled: %s", event["detail-type"], error.detail
+        )
         return False
     return True
 
 
 class Deliveries:
-    """Asynchronous invocations of a function, as Lambda's: in order, and tried again while they are not handled.
+    """Asynchronous invocations of a function, in order and with retries, as Lambda's.
 
     Args:
-        pool: of the function.
+        pool: the environments of the function.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._turn = asyncio.Lock()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._deliveries: set[asyncio.Task[None]] = set()
 
     def send(self, event: dict[str, Any]) -> None:
-        """Have the function handle an event, without waiting for it."""
+        """Start to deliver an event."""
         delivery = asyncio.create_task(self._deliver(event))
-        self._under_way.add(delivery)
-        delivery.add_done_callback(self._under_way.discard)
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._deliveries.discard)
 
     def close(self) -> None:
-        """Give up what is under way."""
-        for delivery in self._under_way:
+        """Cancel all deliveries."""
+        for delivery in self._deliveries:
             delivery.cancel()
 
     async def _deliver(self, event: dict[str, Any]) -> None:
@@ -110,11 +110,14 @@ class Deliveries:
         for failures in range(1, MAX_TRIES):
             if handled:
                 return
-            await asyncio.sleep(
-                exponential_delay(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            seconds = exponential_delay(
+                failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
             )
+            await asyncio.sleep(seconds)
             handled = await invoke(self._pool, event)
         if not handled:
             logger.error(
-                "%s was given up after %d tries.", event["detail-type"], MAX_TRIES
+                "The event %s is dropped after %d tries.",
+                event["detail-type"],
+                MAX_TRIES,
             )

@@ -1,4 +1,4 @@
-"""Notices files that land in the store's `raw/`, as S3 would tell EventBridge."""
+"""Watches the store for uploads, in place of S3's notifications to EventBridge."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from digits.store import Entry, Store
 from local.backoff import exponential_delay
 
 POLL_SECONDS = 1.0
-# Between two announcements of an upload that could not be handled.
+# Between two announcements of an upload whose conversion failed.
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 300.0
 
@@ -21,22 +21,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class _Failure:
-    """What is known of an upload that could not be handled."""
+    """The failed announcements of an upload: their count, and when the next is due."""
 
     count: int = 0
     due: float = 0.0
 
 
 class Watcher:
-    """Announces each upload, and each change of one: once it is the same in two polls, so no half-copied file.
+    """Announces each new or changed upload.
 
-    What is there at the start is announced too: it may have come while nobody watched.
-        An upload that could not be handled is announced again after a pause, which
-        grows, until it can be.
+    An upload is announced once two polls see it unchanged: a file that is still being
+    copied changes. Uploads that exist at the start are announced too, as they may have
+    arrived while no server ran. A failed announcement is repeated, after growing pauses.
 
     Args:
-        store: whose `raw/` to watch.
-        announce: takes an upload, and returns whether it was handled.
+        store: the store with the uploads.
+        announce: receives an upload, and returns whether it was handled.
     """
 
     def __init__(
@@ -58,31 +58,30 @@ class Watcher:
             except StoreError as error:
                 failures += 1
                 if failures == 1:
-                    logger.warning("Uploads cannot be seen: %s", error.detail)
-            await asyncio.sleep(
-                exponential_delay(failures, POLL_SECONDS, LONGEST_PAUSE_SECONDS)
-                if failures
-                else POLL_SECONDS
-            )
+                    logger.warning("Uploads cannot be listed: %s", error.detail)
+            seconds = POLL_SECONDS
+            if failures:
+                seconds = exponential_delay(
+                    failures, POLL_SECONDS, LONGEST_PAUSE_SECONDS
+                )
+            await asyncio.sleep(seconds)
 
     async def poll(self) -> None:
-        """Look once, and announce what has settled since the last look."""
+        """List the uploads, and announce those that have not changed since the last poll."""
         entries = await asyncio.to_thread(self._store.entries, UPLOAD_FOLDER)
         uploads = {entry for entry in entries if dataset_of(entry.key)}
         settled = uploads & self._previous - self._handled
         self._previous = uploads
         self._handled &= uploads
-        self._failures = {
-            entry: failure
-            for entry, failure in self._failures.items()
-            if entry in uploads
-        }
+        for entry in self._failures.keys() - uploads:
+            del self._failures[entry]
         for entry in sorted(settled):
-            if self._failures.get(entry, _Failure()).due <= time.monotonic():
+            failure = self._failures.get(entry, _Failure())
+            if failure.due <= time.monotonic():
                 await self.announce(entry)
 
     async def announce(self, entry: Entry) -> None:
-        """Announce an upload. No poll announces it again once it was handled."""
+        """Announce an upload. After a success, polls do not announce the upload again."""
         if await self._announce(entry):
             self._handled.add(entry)
             self._failures.pop(entry, None)
@@ -93,4 +92,4 @@ class Watcher:
             failure.count, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
         )
         failure.due = time.monotonic() + seconds
-        logger.warning("%s is tried again in %.0f s.", entry.key, seconds)
+        logger.warning("%s will be converted again in %.0f s.", entry.key, seconds)

@@ -1,4 +1,4 @@
-"""`PUT /raw/{name}.npz`: where uploads go here, in place of a presigned URL of S3."""
+"""`PUT /raw/{name}.npz`: receives uploads, in place of S3's presigned URLs."""
 
 import asyncio
 import re
@@ -15,13 +15,14 @@ from local.api_gateway.gateway import limited_body
 
 
 def upload_route(store: Store) -> Route:
-    """The route that takes uploads into `store`. An upload that breaks off leaves nothing."""
+    """The route that writes uploads to a store. An interrupted upload leaves nothing."""
 
     async def upload(request: Request) -> Response:
         name = request.path_params["name"]
         if not re.fullmatch(NAME_PATTERN, name):
             raise InvalidParameterError(
-                f"{name!r} cannot be a dataset's name. Use at most 63 lowercase letters, digits and _, a letter first."
+                f"{name!r} cannot be a dataset's name. Use at most 63 lowercase letters, "
+                "digits and underscores, beginning with a letter."
             )
         with store.writer(upload_key(name)) as write:
             async for piece in limited_body(request, MAX_UPLOAD_BYTES):

@@ -12,7 +12,7 @@ import pytest
 
 from local.aws_batch import container, runner
 from local.aws_batch.container import Container
-from local.aws_batch.job_queue import Job, JobQueue, Overrides, Submission, Variable
+from local.aws_batch.job_queue import Job, JobQueue, Overrides, SubmitJob, Variable
 from local.aws_batch.process import Process
 from local.aws_batch.runner import Runner
 from tests.integration.local.conftest import TRAINING, eventually, plan
@@ -23,7 +23,7 @@ COMMAND = (sys.executable, "training.py")
 def submit(jobs: JobQueue, name: str, **how: str) -> str:
     plan(jobs.lock_file.parents[1], name, **how)
     environment = [Variable(name="DIGITS_JOB_ID", value=name)]
-    submission = Submission(
+    submission = SubmitJob(
         job_name=name,
         job_queue="local",
         job_definition="training",
