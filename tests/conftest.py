@@ -59,6 +59,17 @@ def small_npz(arrays: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _save(tmp_path_factory.mktemp("data") / "small.npz", arrays)
 
 
+@pytest.fixture(scope="session")
+def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """2,000 real digits, from which a training of seconds learns something."""
+    path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    counts = {"x_train": 2000, "y_train": 2000, "x_test": 300, "y_test": 300}
+    with np.load(DATA / "starter.npz") as starter:
+        members = {name: starter[name][:count] for name, count in counts.items()}
+    np.savez_compressed(path, **members)
+    return path
+
+
 @pytest.fixture
 def make_npz(arrays: Arrays, tmp_path: Path) -> Callable[..., Path]:
     """Writes `arrays` with changes, by name; None removes a member."""

@@ -1,4 +1,4 @@
-"""AWS as far as moto has it: a store, and a Batch that runs real containers, both as template.yaml says."""
+"""The stack of template.yaml on moto: a store, and a Batch that runs real containers."""
 
 import json
 from pathlib import Path
@@ -17,8 +17,8 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "eu-west-1",
 }
-# What moto makes as it should, and what that refers to.
-HELD = {
+# The resources that moto creates correctly, and the resources that those refer to.
+SUPPORTED = {
     "AWS::Batch::ComputeEnvironment",
     "AWS::Batch::JobDefinition",
     "AWS::Batch::JobQueue",
@@ -31,8 +31,8 @@ HELD = {
     "AWS::S3::Bucket",
     "AWS::SQS::Queue",
 }
-# What the tests ask the stack for. ShortJobDefinition is ours: the same, with a timeout
-# that a test can wait for.
+# The outputs that the tests read. ShortJobDefinition is JobDefinition with a timeout that a
+# test can wait for.
 NAMES = ("Bucket", "JobQueue", "JobDefinition", "ShortJobDefinition")
 SHORT_SECONDS = 15
 
@@ -41,10 +41,10 @@ class Aws:
     """The stack, and the events that moto does not send.
 
     Args:
-        url: of moto's server, which AWS_ENDPOINT_URL holds as well. Containers reach it
-            as host.docker.internal.
-        tag: a tag for the training image, which no other run may use: it tells the
-            run's containers.
+        url: moto's server, to which AWS_ENDPOINT_URL leads, too. For containers its host
+            is host.docker.internal.
+        tag: a tag for the training image. Each run of the tests needs another tag, by
+            which `close` finds its containers.
         scratch: a folder that jobs may write to.
     """
 
@@ -83,56 +83,37 @@ class Aws:
         }
 
     def close(self) -> None:
-        """Leave nothing of a job behind."""
+        """Remove the containers, files and image of the jobs."""
         self.batch.close()
-        for line in shell.output(
-            "docker", "ps", "--all", "--format", "{{.ID}} {{.Image}}"
-        ).splitlines():
+        listed = shell.output("docker", "ps", "--all", "--format", "{{.ID}} {{.Image}}")
+        for line in listed.splitlines():
             container, image = line.split()
             if image == self.image:
                 shell.output("docker", "rm", "--force", "--volumes", container)
-        # The files are the container's user's, so it takes a container to delete them.
-        mount = (
-            "--volume",
-            f"{self._scratch}:/scratch",
-            "--user",
-            "root",
-            "--entrypoint",
-            "find",
-        )
-        shell.output(
-            "docker",
-            "run",
-            "--rm",
-            *mount,
-            self.image,
-            "/scratch",
-            "-mindepth",
-            "1",
-            "-delete",
-        )
+        # The container's user owns the files, so a container deletes them.
+        options = ["--volume", f"{self._scratch}:/scratch", "--user", "root"]
+        options += ["--entrypoint", "find"]
+        delete = ["/scratch", "-mindepth", "1", "-delete"]
+        shell.output("docker", "run", "--rm", *options, self.image, *delete)
         shell.output("docker", "rmi", self.image)
 
     def describe_definition(self) -> dict[str, Any]:
-        """The job definition as Batch has it."""
-        found = self.batch.describe_job_definitions(jobDefinitions=[self.definition])[
-            "jobDefinitions"
-        ]
-        return dict(found[0])
+        """The job definition that Batch has stored."""
+        answer = self.batch.describe_job_definitions(jobDefinitions=[self.definition])
+        return dict(answer["jobDefinitions"][0])
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """What Batch, and not the service, says of a job."""
-        batch_job_id = self.store.read_json(f"jobs/{job_id}/request.json")[
-            "batch_job_id"
-        ]
-        return dict(self.batch.describe_jobs(jobs=[batch_job_id])["jobs"][0])
+        """A job as Batch describes it, not the service."""
+        request = self.store.read_json(f"jobs/{job_id}/request.json")
+        answer = self.batch.describe_jobs(jobs=[request["batch_job_id"]])
+        return dict(answer["jobs"][0])
 
     def container(self, job_id: str) -> str:
-        """The id of a job's running container; empty when there is none."""
+        """The id of a job's running container; empty if the job has no container."""
         return shell.output("docker", "ps", "--quiet", "--filter", f"name={job_id}")
 
     def upload_event(self, key: str) -> dict[str, Any]:
-        """What EventBridge would say of an upload: the sample, with what is in the bucket now."""
+        """The event that EventBridge would send for an upload."""
         entry = next(entry for entry in self.store.entries("raw") if entry.key == key)
         event = sample_event("upload")
         event["detail"]["bucket"]["name"] = self.bucket
@@ -146,7 +127,7 @@ class Aws:
     def job_event(
         self, job_id: str, status_reason: str, **container: Any
     ) -> dict[str, Any]:
-        """What EventBridge would say of a job's end: what moto's Batch does, and the reasons, which it leaves out."""
+        """The event that EventBridge would send for a job's end. moto leaves out the reasons."""
         job = self.job(job_id)
         event = sample_event("job-failed")
         event["detail"] = job | {
@@ -157,52 +138,46 @@ class Aws:
 
 
 def host_address() -> str:
-    """Where this machine is for its containers, and for nobody else: moto runs any container that it is asked to.
+    """The address of this machine for its containers.
 
-    A container is asked. On its first start Docker 20.10 gives the default network a
-    subnet, but no gateway.
+    No other machine may reach moto, which runs any container on request. A container
+    looks the address up: after its first start, Docker 20.10 tells the subnet of the
+    default network, but not the gateway.
     """
-    ask = "import socket; print(socket.gethostbyname('host.docker.internal'))"
-    known = ("--add-host", "host.docker.internal:host-gateway")
-    return shell.output(
-        "docker",
-        "run",
-        "--rm",
-        *known,
-        "--entrypoint",
-        "python",
-        training_image.NAME,
-        "-c",
-        ask,
-    )
+    script = "import socket; print(socket.gethostbyname('host.docker.internal'))"
+    options = ["--add-host", "host.docker.internal:host-gateway"]
+    options += ["--entrypoint", "python"]
+    command = ["docker", "run", "--rm", *options, training_image.NAME, "-c", script]
+    return shell.output(*command)
 
 
 def _template(scratch: Path) -> dict[str, Any]:
-    """What moto can hold of the template, and what it needs beyond that."""
+    """The part of the template that moto supports, and what moto needs besides."""
     template = transform({})
     resources = {
         name: resource
         for name, resource in template["Resources"].items()
-        if resource["Type"] in HELD
+        if resource["Type"] in SUPPORTED
     }
-    # AWS makes up a name of small letters, and has a role of Batch's own.
+    # AWS makes a name of small letters, and uses a role of Batch's own.
     resources["TrainingImages"]["Properties"]["RepositoryName"] = "training"
     resources["FargateEnvironment"]["Properties"]["ServiceRole"] = {
         "Fn::GetAtt": ["ExecutionRole", "Arn"]
     }
     job = resources["JobDefinition"]["Properties"]
     container = job["ContainerProperties"]
-    # moto leaves an AWS::NoValue in a list.
+    # moto keeps AWS::NoValue in a list.
+    requirements = container["ResourceRequirements"]
     container["ResourceRequirements"] = [
-        each for each in container["ResourceRequirements"] if "Type" in each
+        part for part in requirements if "Type" in part
     ]
-    # ECS gives a job its role's credentials, and an empty volume a place.
+    # On AWS, ECS provides credentials of the job's role, and a folder for an empty volume.
     container["Environment"] += [
         {"Name": name, "Value": value} for name, value in CREDENTIALS.items()
     ]
     container["Volumes"][0]["Host"] = {"SourcePath": str(scratch)}
     container["MountPoints"][0]["ReadOnly"] = False
-    # moto's CloudFormation looks for the timeout under this name.
+    # moto's CloudFormation reads the timeout under this name.
     short = job | {"timeout": {"AttemptDurationSeconds": SHORT_SECONDS}}
     resources["ShortJobDefinition"] = {
         "Type": "AWS::Batch::JobDefinition",

@@ -1,14 +1,14 @@
-"""Chromium, driven over W3C WebDriver, which is JSON over HTTP: httpx is all the client it takes."""
+"""Chromium, driven over W3C WebDriver, which is JSON over HTTP."""
 
 from typing import Any
 
 import httpx
 
-# The key by which WebDriver tells an element from other JSON objects.
+# The key that marks an element among JSON objects, by the WebDriver specification.
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 CAPABILITIES = {
     "browserName": "chrome",
-    # Chromium has no sandbox for root, as whom containers run.
+    # Tests in a container run as root, for whom Chromium has no sandbox.
     "goog:chromeOptions": {
         "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"]
     },
@@ -42,14 +42,11 @@ class Browser:
         self._post(f"/element/{element}/value", text=keys)
 
     def press(self, keys: str) -> None:
-        strokes = [
-            {"type": kind, "value": key}
-            for key in keys
-            for kind in ("keyDown", "keyUp")
-        ]
-        self._post(
-            "/actions", actions=[{"type": "key", "id": "keyboard", "actions": strokes}]
-        )
+        strokes = []
+        for key in keys:
+            strokes.append({"type": "keyDown", "value": key})
+            strokes.append({"type": "keyUp", "value": key})
+        self._act({"type": "key", "id": "keyboard", "actions": strokes})
 
     def drag(self, *points: tuple[int, int]) -> None:
         """Press the mouse button at the first point, in CSS pixels, and release it at the last."""
@@ -62,9 +59,7 @@ class Browser:
             *others,
             {"type": "pointerUp", "button": 0},
         ]
-        self._post(
-            "/actions", actions=[{"type": "pointer", "id": "mouse", "actions": moves}]
-        )
+        self._act({"type": "pointer", "id": "mouse", "actions": moves})
 
     def log(self) -> list[str]:
         return [entry["message"] for entry in self._post("/se/log", type="browser")]
@@ -81,6 +76,9 @@ class Browser:
             cmd="Emulation.setDeviceMetricsOverride",
             params=metrics,
         )
+
+    def _act(self, source: dict[str, Any]) -> None:
+        self._post("/actions", actions=[source])
 
     def _post(self, command: str, **body: Any) -> Any:
         answer = self._driver.post(self._path + command, json=body)

@@ -1,4 +1,4 @@
-"""The service in its containers, as its users meet it."""
+"""A user of the service, which runs in its containers."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 
 class Cloud:
-    """The API, and what stands behind it."""
+    """The API, the stack behind the API, and sam, which runs the functions."""
 
     def __init__(self, api: httpx.Client, aws: Aws, sam: Sam) -> None:
         self.api = api
@@ -23,20 +23,17 @@ class Cloud:
         self.sam = sam
 
     def upload(self, name: str, npz: bytes) -> Any:
-        """Upload a dataset, and let the event arrive that S3 would send. Returns what became of it."""
-        answer = (
-            self.api.post("/datasets", json={"name": name}).raise_for_status().json()
-        )
-        # This name of the host is known to containers only. The URL is signed for it,
-        # but moto checks no signature.
-        url = answer["upload_url"].replace(self.aws.endpoint, self.aws.url)
+        """Upload a dataset, and send the event that S3 would send. Returns the function's answer."""
+        answer = self.api.post("/datasets", json={"name": name}).raise_for_status()
+        # Only containers know the host of the signed URL, and moto checks no signature.
+        upload_url: str = answer.json()["upload_url"]
+        url = upload_url.replace(self.aws.endpoint, self.aws.url)
         httpx.put(url, content=npz).raise_for_status()
         return self.sam.invoke("Convert", self.aws.upload_event(f"raw/{name}.npz"))
 
     def predict(self, png: bytes, media_type: str = "image/png") -> httpx.Response:
-        return self.api.post(
-            "/predict", content=png, headers={"Content-Type": media_type}
-        )
+        headers = {"Content-Type": media_type}
+        return self.api.post("/predict", content=png, headers=headers)
 
     def train(self, **parameters: Any) -> str:
         """Start a training. Returns its id."""
@@ -45,13 +42,11 @@ class Cloud:
         return str(answer.json()["job_id"])
 
     def state(self, job_id: str) -> dict[str, Any]:
-        state: dict[str, Any] = (
-            self.api.get(f"/train/{job_id}").raise_for_status().json()
-        )
-        return state
+        answer = self.api.get(f"/train/{job_id}").raise_for_status()
+        return dict(answer.json())
 
     def follow(self, job_id: str) -> Iterator[dict[str, Any]]:
-        """Each state that a training is seen in; the last one is its end."""
+        """The states of a training, until the training is over."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             state = self.state(job_id)
@@ -62,7 +57,7 @@ class Cloud:
 
 
 def eventually(ask: Callable[[], Answer]) -> Answer:
-    """The first answer that says yes."""
+    """The first answer that is true."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (answer := ask()):
         assert time.monotonic() < deadline

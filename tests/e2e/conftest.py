@@ -1,4 +1,4 @@
-"""What the tests drive: the service on this machine for the page, and in its containers for the cloud."""
+"""The service on this machine for the page, and in its containers for everything else."""
 
 import os
 import sys
@@ -27,12 +27,13 @@ def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     running.client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def environment() -> Iterator[pytest.MonkeyPatch]:
-    """The tools of .venv, and no AWS account of the user's in reach of them or of a container."""
+    """The tools of .venv come first on the PATH. The user's AWS account is out of reach of tools and containers."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
+        for name in list(os.environ):
+            if name.startswith("AWS_"):
+                patch.delenv(name)
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
@@ -41,53 +42,56 @@ def environment() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-@pytest.fixture(scope="session")
-def docker(environment: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """Docker, with its engine running."""
+def need_docker() -> None:
+    """End the tests on a machine without a running Docker engine."""
     try:
         shell.output("docker", "version")
     except shell.CloudError as error:
         pytest.exit(
-            f"These tests need Docker, with its engine running (on Debian, docker.io). {error}",
+            "These tests need Docker, with its engine running (on Debian: docker.io). "
+            f"{error}",
             returncode=1,
         )
 
 
 @pytest.fixture(scope="session")
-def images(docker: None, pytestconfig: pytest.Config) -> None:  # noqa: ARG001
-    """Everything that is deployed, built as make deploy builds it. It shows what it does, because it takes minutes."""
-    with shown(pytestconfig):
+def images(pytestconfig: pytest.Config) -> None:
+    """Build the images of the stack, as make deploy does. The build takes minutes, so its output is shown."""
+    need_docker()
+    with uncaptured(pytestconfig):
         shell.run("sam", "build")
         training_image.build(gpu=False)
 
 
 @pytest.fixture(scope="session")
-def service_images(docker: None, pytestconfig: pytest.Config) -> None:  # noqa: ARG001
-    """The whole service as a container, with training and without. It shows what it does, because it takes minutes."""
-    with shown(pytestconfig):
+def service_images(pytestconfig: pytest.Config) -> None:
+    """Build the whole service as a container, with training and without. The output is shown."""
+    need_docker()
+    with uncaptured(pytestconfig):
         shell.run("make", "image")
 
 
-def shown(pytestconfig: pytest.Config) -> AbstractContextManager[None]:
-    """What is printed meanwhile is on the terminal at once."""
+def uncaptured(pytestconfig: pytest.Config) -> AbstractContextManager[None]:
+    """Show output on the terminal at once."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    uncaptured: AbstractContextManager[None] = capture.global_and_fixture_disabled()
-    return uncaptured
+    disabled: AbstractContextManager[None] = capture.global_and_fixture_disabled()
+    return disabled
 
 
 @pytest.fixture(scope="session")
 def aws(
-    images: None,  # noqa: ARG001
+    images: None,
     environment: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Aws]:
+    del images  # The stack refers to the images.
     folder = tmp_path_factory.mktemp("aws")
     scratch = folder / "scratch"
     scratch.mkdir()
-    scratch.chmod(0o777)  # The container's user is nobody here.
-    with serve(
-        [sys.executable, "-m", "moto.server"], host_address(), folder / "moto.log"
-    ) as url:
+    # This machine does not know the container's user.
+    scratch.chmod(0o777)
+    command = [sys.executable, "-m", "moto.server"]
+    with serve(command, host_address(), folder / "moto.log") as url:
         environment.setenv("AWS_ENDPOINT_URL", url)
         with closing(Aws(url, f"e2e{uuid.uuid4().hex}", scratch)) as running:
             yield running
@@ -106,7 +110,7 @@ def sam(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Sam:
 
 @pytest.fixture(scope="session")
 def cloud(aws: Aws, sam: Sam) -> Iterator[Cloud]:
-    # Warm, as Lambda keeps them.
+    # Lambda keeps environments warm, too.
     with (
         sam.start_api("--warm-containers", "LAZY") as url,
         httpx.Client(base_url=url, timeout=60) as api,
@@ -116,7 +120,7 @@ def cloud(aws: Aws, sam: Sam) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session")
 def starter(cloud: Cloud) -> str:
-    """The starter set as a dataset of the cloud's; its name."""
+    """The name of a dataset in the cloud: the starter set."""
     converted = cloud.upload("starter", (ROOT / "data" / "starter.npz").read_bytes())
     assert converted["status"] == "converted", converted
     return "starter"

@@ -23,59 +23,58 @@ class Container:
     """A running container.
 
     Args:
-        name: its id.
+        name: the container's id.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def inspect(self, *path: str) -> Any:
-        """A part of what Docker knows of it."""
-        (found,) = json.loads(shell.output("docker", "inspect", self.name))
+        """A part of the container's description by Docker."""
+        (part,) = json.loads(shell.output("docker", "inspect", self.name))
         for key in path:
-            found = found[key]
-        return found
+            part = part[key]
+        return part
 
     def published(self) -> str:
-        """Its URL on this machine's own address."""
+        """The URL on this machine's address."""
         return "http://" + shell.output("docker", "port", self.name, str(PORT))
 
     def own(self) -> str:
-        """Its URL on its own address."""
+        """The URL on the container's address."""
         return f"http://{self.inspect('NetworkSettings', 'IPAddress')}:{PORT}"
 
     def log(self) -> str:
-        """What it has printed."""
+        """The container's output."""
         return shell.output("docker", "logs", self.name)
 
     def client(self) -> httpx.Client:
-        """A client that sends the key, which the log has told."""
+        """A client that sends the key from the log."""
         (key,) = KEY.findall(self.log())
-        return httpx.Client(
-            base_url=self.own(), headers={"Authorization": f"Bearer {key}"}, timeout=60
-        )
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=self.own(), headers=headers, timeout=60)
 
     def catches(self, number: signal.Signals) -> bool:
-        """Whether its first process has a handler for a signal. Until then the kernel drops the signal."""
+        """Whether the first process has a handler for a signal. The kernel drops a signal without a handler."""
         status = Path(f"/proc/{self.inspect('State', 'Pid')}/status").read_text()
         (caught,) = re.findall(r"^SigCgt:\s+(\w+)$", status, re.MULTILINE)
         return bool(int(caught, 16) >> (number - 1) & 1)
 
     def execute(self, *command: str) -> str:
-        """What a command in it prints."""
+        """The output of a command in the container."""
         return shell.output("docker", "exec", self.name, *command)
 
     def wait(
         self, condition: Callable[[], bool], seconds: float = START_SECONDS
     ) -> None:
-        """Wait until something is so."""
+        """Wait until a condition holds."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.1)
 
     def wait_until_ready(self) -> None:
-        """Wait until it answers."""
+        """Wait until the service answers."""
         self.wait(self._answers)
 
     def _answers(self) -> bool:
@@ -88,7 +87,7 @@ class Container:
 
 @contextmanager
 def started(image: str, *options: str) -> Iterator[Container]:
-    """A container of an image, with these options of `docker run`. It is removed afterwards."""
+    """A container of an image, with options of `docker run`. The container is removed afterwards."""
     publish = ("--detach", "--publish", f"127.0.0.1::{PORT}")
     container = Container(shell.output("docker", "run", *publish, *options, image))
     try:
@@ -99,15 +98,14 @@ def started(image: str, *options: str) -> Iterator[Container]:
 
 @contextmanager
 def running(image: str, *options: str) -> Iterator[Container]:
-    """The same, once it answers."""
+    """A container as `started` makes it, once the service answers."""
     with started(image, *options) as container:
         container.wait_until_ready()
         yield container
 
 
 def predict(url: str) -> httpx.Response:
-    """What a server answers to the picture of an 8."""
+    """A server's answer to the picture of an 8."""
     png = (ROOT / "example" / "8.png").read_bytes()
-    return httpx.post(
-        f"{url}/predict", content=png, headers={"Content-Type": "image/png"}, timeout=60
-    )
+    headers = {"Content-Type": "image/png"}
+    return httpx.post(f"{url}/predict", content=png, headers=headers, timeout=60)

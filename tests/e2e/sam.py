@@ -11,12 +11,12 @@ from tests.e2e.server import serve
 
 
 class Sam:
-    """Runs what `sam build` built.
+    """Runs the functions that `sam build` has built.
 
     Args:
-        variables: of the functions' environments, in place of the template's. Only what
-            a function declares there reaches it.
-        folder: for logs, and for the files that sam reads.
+        variables: of the functions' environments, in place of the template's values. A
+            function gets only the variables that the template declares.
+        folder: takes logs, and the files that sam reads.
     """
 
     def __init__(self, variables: dict[str, str], folder: Path) -> None:
@@ -24,22 +24,14 @@ class Sam:
         self._folder = folder
 
     def start_api(self, *options: str) -> AbstractContextManager[str]:
-        """Serve the API, given its URL; with a container for each request, unless `options` say otherwise."""
+        """Serve the API, and give its URL. Each request gets a new container, unless `options` say otherwise."""
         command = ["sam", "local", "start-api", *self._options(), *options]
         return serve(command, "127.0.0.1", self._folder / "api.log")
 
     def invoke(self, function: str, event: dict[str, Any], **variables: str) -> Any:
-        """What a function returns for an event."""
-        event_file = self._write(event)
-        command = [
-            "sam",
-            "local",
-            "invoke",
-            function,
-            "--event",
-            str(event_file),
-            *self._options(**variables),
-        ]
+        """The answer of a function to an event."""
+        command = ["sam", "local", "invoke", function]
+        command += ["--event", str(self._write(event)), *self._options(**variables)]
         with (self._folder / "invoke.log").open("ab") as log:
             done = subprocess.run(
                 command, stdout=subprocess.PIPE, stderr=log, check=True
@@ -50,8 +42,8 @@ class Sam:
 
     def _options(self, **variables: str) -> list[str]:
         overrides = self._write({"Parameters": self._variables | variables})
-        # An image that is there is not pulled again. host.docker.internal is this
-        # machine on Linux as well then.
+        # The images are local, so sam must not pull them. On Linux, host.docker.internal
+        # needs the option.
         return [
             "--skip-pull-image",
             "--add-host",

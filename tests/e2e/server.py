@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 START_SECONDS = 60
-# sam removes its containers before it ends.
+# sam first removes its containers.
 STOP_SECONDS = 60
 
 
 @contextmanager
 def serve(command: list[str], host: str, log: Path) -> Iterator[str]:
-    """Run a server on a free port, given its URL, and end it. What it says is in `log`."""
+    """Run a server on a free port. Gives the URL; the output goes to `log`."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The whole story in containers: upload, convert, train, answer, roll back."""
+"""The stack in containers: upload, convert, train, predict, roll back."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,60 +13,55 @@ from tests.integration.answers import assert_problem
 from tests.integration.bad_input import BAD_IMAGES
 
 EIGHT = (ROOT / "example" / "8.png").read_bytes()
-# Enough to read the examples, without which no model is released.
+# The model must read the examples, or the gate releases no model.
 TRAINING = {"architecture": "lab", "epochs": 3}
 BATCH_WORDS = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
 
 
 @pytest.fixture(scope="module")
 def trained(cloud: Cloud, starter: str) -> list[dict[str, Any]]:
-    """The states of a training, to its end. A person released its model, since the bundled one is better."""
+    """The states of a training until its end. The model is released by hand, because the bundled model is better."""
     states = [*cloud.follow(cloud.train(dataset=starter, **TRAINING))]
     version = states[-1]["model_version"]
-    cloud.api.post(
-        f"/models/{version}/release", json={"reason": "try"}
-    ).raise_for_status()
+    path, reason = f"/models/{version}/release", {"reason": "try"}
+    cloud.api.post(path, json=reason).raise_for_status()
     return states
 
 
 @pytest.fixture(scope="module")
 def resumed(
-    cloud: Cloud,
-    starter: str,
-    trained: list[dict[str, Any]],  # noqa: ARG001
+    cloud: Cloud, starter: str, trained: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """The end of a training whose container was killed, and that another one finished. It equals the live one.
+    """The end of a training whose container was killed. A second container resumed the training.
 
-    Batch would start that one; moto does not. It has the limits that the job definition
-    sets, which moto ignores.
+    Batch would start the second container; moto does not.
     """
+    del trained  # The gate compares with that model, which is as good.
     job_id = cloud.train(dataset=starter, **TRAINING)
-    eventually(lambda: ((cloud.state(job_id)["progress"] or {}).get("epoch") or 0) > 1)
+
+    def is_in_the_second_epoch() -> bool:
+        progress = cloud.state(job_id)["progress"] or {}
+        return (progress.get("epoch") or 0) > 1
+
+    eventually(is_in_the_second_epoch)
     shell.output("docker", "kill", cloud.aws.container(job_id))
-    job = cloud.aws.describe_definition()["containerProperties"]
-    variables = {entry["name"]: entry["value"] for entry in job["environment"]} | {
-        "DIGITS_JOB_ID": job_id
-    }
-    limits = {
-        requirement["type"]: requirement["value"]
-        for requirement in job["resourceRequirements"]
-    }
-    shell.output(
-        *(
-            "docker",
-            "run",
-            "--rm",
-            "--user",
-            job["user"],
-            "--memory",
-            f"{limits['MEMORY']}m",
-        ),
-        *(["--read-only"] if job["readonlyRootFilesystem"] else []),
-        *(f"--tmpfs={mount['containerPath']}" for mount in job["mountPoints"]),
-        *(f"--env={name}={value}" for name, value in variables.items()),
-        *("--add-host", "host.docker.internal:host-gateway", job["image"]),
-    )
+    run_job(cloud, job_id)
     return cloud.state(job_id)
+
+
+def run_job(cloud: Cloud, job_id: str) -> None:
+    """Run a job with the limits of the job definition, which moto ignores."""
+    job = cloud.aws.describe_definition()["containerProperties"]
+    needed = {part["type"]: part["value"] for part in job["resourceRequirements"]}
+    options = ["--rm", "--user", job["user"], "--memory", f"{needed['MEMORY']}m"]
+    if job["readonlyRootFilesystem"]:
+        options.append("--read-only")
+    options += [f"--tmpfs={mount['containerPath']}" for mount in job["mountPoints"]]
+    for variable in job["environment"]:
+        options += ["--env", f"{variable['name']}={variable['value']}"]
+    options += ["--env", f"DIGITS_JOB_ID={job_id}"]
+    options += ["--add-host", "host.docker.internal:host-gateway"]
+    shell.output("docker", "run", *options, job["image"])
 
 
 def version_of(answer: httpx.Response) -> str:
@@ -76,7 +71,7 @@ def version_of(answer: httpx.Response) -> str:
 
 
 def wait_for_version(cloud: Cloud, version: str) -> None:
-    """A warm container looks for a newer release every 30 s."""
+    """Wait for the model: a warm container looks for a newer release every 30 s."""
     eventually(lambda: version_of(cloud.predict(EIGHT)) == version)
 
 
@@ -88,25 +83,22 @@ def test_before_any_training_the_bundled_model_answers(cloud: Cloud) -> None:
 
 def test_an_upload_becomes_a_dataset(cloud: Cloud, starter: str) -> None:
     listed = cloud.api.get("/datasets").raise_for_status().json()["datasets"]
-    assert {
-        "name": starter,
-        "versions": [{"version": "1.0.0", "counts": {"train": 9000, "test": 1000}}],
-    } in listed
+    version = {"version": "1.0.0", "counts": {"train": 9000, "test": 1000}}
+    assert {"name": starter, "versions": [version]} in listed
 
 
-def test_a_training_goes_through_batchs_states_to_an_accuracy(
+def test_a_training_goes_through_the_states_of_batch(
     trained: list[dict[str, Any]],
 ) -> None:
     words = [state["status"] for state in trained]
     assert words == sorted(words, key=BATCH_WORDS.index)
     assert {"RUNNING", "SUCCEEDED"} <= set(words)
     assert trained[-1]["accuracy"] > 0.9
-    assert "fitting" in {
-        state["progress"]["phase"] for state in trained if state["progress"]
-    }
+    reports = [state["progress"] for state in trained if state["progress"]]
+    assert "fitting" in {report["phase"] for report in reports}
 
 
-def test_a_training_that_is_over_is_not_cancelled(
+def test_a_training_that_is_over_cannot_be_cancelled(
     cloud: Cloud, trained: list[dict[str, Any]]
 ) -> None:
     assert_problem(cloud.api.delete(f"/train/{trained[-1]['job_id']}"), 409)
@@ -118,7 +110,7 @@ def test_the_new_model_answers_from_a_warm_container(
     wait_for_version(cloud, trained[-1]["model_version"])
 
 
-def test_a_training_that_lost_its_machine_is_finished_by_another(
+def test_another_machine_resumes_a_training(
     cloud: Cloud, resumed: dict[str, Any]
 ) -> None:
     assert cloud.aws.job(resumed["job_id"])["status"] == "FAILED"
@@ -151,14 +143,14 @@ def test_the_page_and_the_description_are_served(
 
 
 @pytest.mark.parametrize(("make", "status"), BAD_IMAGES)
-def test_bad_images_are_the_callers_to_mend(
+def test_a_bad_image_is_a_problem_of_the_request(
     cloud: Cloud, make: Callable[[], bytes], status: int
 ) -> None:
     assert_problem(cloud.predict(make()), status)
 
 
 def test_another_media_type_is_refused(cloud: Cloud) -> None:
-    # As text: what is neither text nor a declared binary type, sam itself answers with a 502.
+    # sam itself answers 502 to a body that is neither text nor a declared binary type.
     assert_problem(cloud.predict(b"eight", "image/jpeg"), 415)
 
 
@@ -180,6 +172,5 @@ def test_bad_requests_are_problems(
     cloud: Cloud, method: str, path: str, body: str | None, status: int
 ) -> None:
     headers = {"Content-Type": "application/json"} if body else {}
-    assert_problem(
-        cloud.api.request(method, path, content=body, headers=headers), status
-    )
+    answer = cloud.api.request(method, path, content=body, headers=headers)
+    assert_problem(answer, status)

@@ -1,4 +1,4 @@
-"""What docs/ says of one machine with Docker, pasted into a shell."""
+"""The commands of docs/ for one machine with Docker, pasted into a shell."""
 
 import re
 import uuid
@@ -10,6 +10,7 @@ import pytest
 from cloud.shell import output
 from tests.conftest import ROOT, free_port
 from tests.docs import Block, Shell, blocks, pattern
+from tests.e2e.conftest import need_docker
 
 SECTION = "On one machine, in containers"
 IN_A_CONTAINER = "In a container"
@@ -17,18 +18,15 @@ READY = "Digits is ready"
 
 
 @pytest.fixture
-def shell(
-    images: None,  # noqa: ARG001
-    environment: pytest.MonkeyPatch,  # noqa: ARG001
-    tmp_path: Path,
-) -> Iterator[Shell]:
+def shell(tmp_path: Path) -> Iterator[Shell]:
     opened = Shell(ROOT, tmp_path / "log", {})
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def open_shell(docker: None, tmp_path: Path) -> Iterator[Callable[[], Shell]]:  # noqa: ARG001
+def open_shell(tmp_path: Path) -> Iterator[Callable[[], Shell]]:
+    need_docker()
     opened: list[Shell] = []
 
     def open_shell() -> Shell:
@@ -40,16 +38,13 @@ def open_shell(docker: None, tmp_path: Path) -> Iterator[Callable[[], Shell]]:  
         shell.close()
 
 
+@pytest.mark.usefixtures("images")
 def test_one_machine_with_docker_runs_as_pasted(shell: Shell) -> None:
     api, moto = str(free_port()), str(free_port())
-    # sam's own port is 3000.
+    # By default sam serves at port 3000.
     ports = {"start-api": f"start-api --port {api}", "3000": api, "5000": moto}
-    texts = [
-        block.text for block in blocks("docs/deploy.md") if block.section == SECTION
-    ]
-    for written, used in ports.items():
-        texts = [text.replace(written, used) for text in texts]
-    served, invoked = map(shell.run, texts)
+    texts = texts_of("docs/deploy.md", SECTION)
+    served, invoked = [shell.run(replace_all(text, ports)) for text in texts]
     assert '"prediction": 8' in served
     assert '"statusCode": 200' in invoked
 
@@ -58,8 +53,8 @@ def test_the_whole_service_in_a_container_runs_as_pasted(
     open_shell: Callable[[], Shell], tmp_path: Path
 ) -> None:
     name, port = f"digits-{uuid.uuid4().hex}", str(free_port())
-    # A container, a volume and a folder of the reader's may have these names.
-    used = {
+    # The reader's own container, volume and folder may have the names of the document.
+    replaced = {
         "--name digits": f"--name {name}",
         "exec digits": f"exec {name}",
         "cp digits:": f"cp {name}:",
@@ -68,27 +63,30 @@ def test_the_whole_service_in_a_container_runs_as_pasted(
         "127.0.0.1:3000": f"127.0.0.1:{port}",
         "/data backup": f"/data {tmp_path}/backup",
     }
-    (block,) = [
-        block
-        for block in blocks("docs/self-hosting.md")
-        if block.section == IN_A_CONTAINER
-    ]
-    text = block.text
-    for written, replaced in used.items():
+    (text,) = texts_of("docs/self-hosting.md", IN_A_CONTAINER)
+    for written in replaced:
         assert written in text
-        text = text.replace(written, replaced)
-    (build, _), (serve, _), *others = Block(IN_A_CONTAINER, text).commands()
+    session = Block(IN_A_CONTAINER, replace_all(text, replaced))
+    build, serve, *others = session.commands()
     try:
-        open_shell().run(build)
-        open_shell().start(serve, READY)
+        open_shell().run(build.text)
+        open_shell().start(serve.text, READY)
         shell = open_shell()
-        for command, expected in others:
-            answer = shell.run(command)
-            assert not expected or re.fullmatch(pattern(expected), answer), (
-                command,
-                answer,
-            )
+        for command in others:
+            answer = shell.run(command.text)
+            if command.output:
+                assert re.fullmatch(pattern(command.output), answer), (command, answer)
         assert (tmp_path / "backup" / ".batch" / "api-key").exists()
     finally:
         output("docker", "rm", "--force", "--volumes", name)
         output("docker", "volume", "rm", "--force", name)
+
+
+def texts_of(document: str, section: str) -> list[str]:
+    return [block.text for block in blocks(document) if block.section == section]
+
+
+def replace_all(text: str, replaced: dict[str, str]) -> str:
+    for written, used in replaced.items():
+        text = text.replace(written, used)
+    return text

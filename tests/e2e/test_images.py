@@ -1,4 +1,4 @@
-"""The container images, as they are deployed."""
+"""The container images of the stack."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How long a prediction takes through `sam local start-api`. It is printed, and docs/performance.md has the figures."""
+"""The latency of a prediction through `sam local start-api`. The test prints the figures of docs/performance.md."""
 
 import statistics
 import time
@@ -13,7 +13,7 @@ COLD, WARM = 5, 200
 
 
 def measure(api: httpx.Client) -> float:
-    """One prediction, in milliseconds."""
+    """Milliseconds of one prediction."""
     png = (ROOT / "example" / "8.png").read_bytes()
     started = time.perf_counter()
     answer = api.post("/predict", content=png, headers={"Content-Type": "image/png"})
@@ -30,6 +30,7 @@ def test_cold_and_warm_latency(
     warm = [measure(cloud.api) for _ in range(WARM)]
     with capsys.disabled():
         print(  # noqa: T201
-            f"\nA prediction through sam local start-api: in a new container {statistics.median(cold):.0f} ms, "
-            f"in a warm one {statistics.median(warm):.1f} ms (medians)"
+            "\nA prediction through sam local start-api takes (medians)"
+            f" {statistics.median(cold):.0f} ms in a new container"
+            f" and {statistics.median(warm):.1f} ms in a warm container."
         )

@@ -1,4 +1,4 @@
-"""The page in a real browser: drawn on with a real mouse, answered by a real service."""
+"""The page in a real browser, with a real mouse and a real service."""
 
 import base64
 import io
@@ -19,7 +19,7 @@ from tests.integration.conftest import Service
 
 EXAMPLE = Path(__file__).parents[2] / "example" / "8.png"
 ANSWER_SECONDS = 15
-# A service that never answers and remembers what it was asked.
+# Stands in for a service that never answers. `requests` records the requests.
 RECORD = """
     window.requests = [];
     window.fetch = (url, {signal}) => { requests.push({url, signal}); return new Promise(() => {}); };
@@ -33,17 +33,18 @@ def driver() -> Iterator[httpx.Client]:
     program = shutil.which("chromedriver")
     if program is None:
         pytest.fail(
-            "The page's tests need a browser: apt-get install chromium chromium-driver"
+            "These tests need a browser. Run apt-get install chromium chromium-driver."
         )
     with subprocess.Popen(
         [program, "--port=0"], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        port = next(
-            found[1]
-            for line in process.stdout
-            if (found := re.search(r"on port (\d+)\.", line))
-        )
+        started = None
+        while started is None:
+            line = process.stdout.readline()
+            assert line, "chromedriver has ended."
+            started = re.search(r"on port (\d+)\.", line)
+        port = started[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             yield client
         process.terminate()
@@ -59,7 +60,7 @@ def page(driver: httpx.Client, service_url: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def keyed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service whose predictions want a key."""
+    """A service whose predictions need a key."""
     settings = {"DIGITS_API_KEY": KEY, "DIGITS_PREDICT_KEY": "required"}
     running = Service(tmp_path_factory.mktemp("keyed"), **settings)
     yield str(running.client.base_url)
@@ -82,7 +83,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def wait_for(page: Browser, css: str) -> str:
-    """The element's text, as soon as it has one."""
+    """The text of an element, once the text is not empty."""
     wait_until(lambda: page.text(css) != "")
     return page.text(css)
 
@@ -124,9 +125,9 @@ def test_clear_resets_from_the_keyboard(page: Browser) -> None:
     assert page.text("#bars").split() == [*"0123456789"]
 
 
-def test_clear_forgets_a_stroke_that_was_not_sent_yet(page: Browser) -> None:
-    # Within the page, because a command from here may take longer than the pause before
-    # a drawing is sent.
+def test_clear_forgets_a_stroke_that_was_not_sent(page: Browser) -> None:
+    # The page itself clears, because a WebDriver command may take longer than the pause
+    # before a drawing is sent.
     page.run(f"""
         {RECORD}
         const [board, clear] = document.querySelectorAll("canvas, #clear");
@@ -136,15 +137,14 @@ def test_clear_forgets_a_stroke_that_was_not_sent_yet(page: Browser) -> None:
     assert page.run("return window.requests") == []
 
 
-def test_a_new_stroke_aborts_the_request_before(page: Browser) -> None:
+def test_a_new_stroke_aborts_the_running_request(page: Browser) -> None:
     page.run(RECORD)
     draw_one(page)
     wait_until(lambda: page.run("return window.requests.length") == 1)
     draw_one(page)
     wait_until(lambda: page.run("return window.requests.length") == 2)
-    assert page.run(
-        "return window.requests.map((request) => request.signal.aborted)"
-    ) == [True, False]
+    aborted = "return window.requests.map((request) => request.signal.aborted)"
+    assert page.run(aborted) == [True, False]
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/"])
@@ -155,9 +155,7 @@ def test_the_request_stays_below_the_stage(page: Browser, path: str) -> None:
     assert page.run("return window.requests[0].url") == "/v1/predict?accept=any"
 
 
-def test_a_picture_of_something_else_is_said_to_be_no_digit(
-    page: Browser, tmp_path: Path
-) -> None:
+def test_a_non_digit_is_refused_and_named(page: Browser, tmp_path: Path) -> None:
     (tmp_path / "scene.png").write_bytes(scene())
     page.type("#file", str(tmp_path / "scene.png"))
     assert wait_for(page, "#headline") == "Not a digit"
@@ -199,7 +197,7 @@ def test_the_api_key_is_asked_for_until_it_is_right(
     assert not page.run("return document.querySelector('#access').checkVisibility()")
 
 
-def test_an_unreachable_service_is_told(page: Browser) -> None:
+def test_an_unreachable_service_is_reported(page: Browser) -> None:
     page.run("window.fetch = async () => { throw new TypeError('no network') }")
     draw_one(page)
     assert wait_for(page, "#headline") == "No answer"
@@ -216,11 +214,9 @@ def test_the_drawing_is_sent_as_a_small_png_in_mnists_colours(page: Browser) -> 
     png = base64.b64decode(page.run("return window.sent"))
     assert len(png) < 10_000
     drawing = Image.open(io.BytesIO(png)).convert("L")
-    assert (drawing.size, drawing.getpixel((0, 0)), drawing.getpixel((140, 140))) == (
-        (280, 280),
-        0,
-        255,
-    )
+    assert drawing.size == (280, 280)
+    background, ink = drawing.getpixel((0, 0)), drawing.getpixel((140, 140))
+    assert (background, ink) == (0, 255)
 
 
 def test_a_screen_320_pixels_wide_needs_no_sideways_scrolling(page: Browser) -> None:

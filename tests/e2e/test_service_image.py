@@ -19,7 +19,6 @@ from tests.e2e.aws import CREDENTIALS
 from tests.e2e.cloud import PATIENCE_SECONDS
 from tests.e2e.container import Container, predict, running, started
 from tests.e2e.test_images import BASE, size
-from tests.integration.conftest import tiny_npz as tiny_npz  # noqa: PLC0414  a fixture
 
 COMPLETE, SERVE = "digits:latest", "digits:serve"
 SERVE_MAX_BYTES = 150e6

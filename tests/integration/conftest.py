@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 
 from tests.conftest import free_port
@@ -121,14 +120,3 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "digits"
     copy_checkout(folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """2,000 real digits, from which a training of seconds learns something."""
-    path = tmp_path_factory.mktemp("data") / "tiny.npz"
-    counts = {"x_train": 2000, "y_train": 2000, "x_test": 300, "y_test": 300}
-    with np.load(ROOT / "data" / "starter.npz") as starter:
-        members = {name: starter[name][:count] for name, count in counts.items()}
-    np.savez_compressed(path, **members)
-    return path
