@@ -1,6 +1,6 @@
-"""A training job from its request to its model, which is released if it is good enough.
+"""A training job, from its request to its model, which is released if it passes the release gate.
 
-Run again with the same id, it goes on where it was.
+A job that is run again with the same id goes on where it was.
 """
 
 import logging
@@ -16,19 +16,22 @@ from digits.errors import (
 )
 from digits.jobs import Request, Result
 from digits.models import manifests
+from digits.models.manifests import Manifest
 from digits.store import Store
-from training.fitting import expected
 from training.fitting.checkpoint import Checkpoint
-from training.fitting.progress import Phases, display, published
+from training.fitting.expected import expected_seconds
+from training.fitting.phases import Phases
+from training.fitting.progress import display, published
 
 logger = logging.getLogger(__name__)
 
 
 def run(store: Store, job_id: str) -> Result:
-    """Do the job, unless it is over, or was decided to be: then what is left of its end.
+    """Do a job. If the job's end is decided already, finish only what is left.
 
     A failure is recorded as the job's result. An interruption (SIGTERM, SIGKILL) is
-    not, and neither is a store that does not answer, so that the job can be run again.
+    not recorded, and neither is a store that does not answer, so that the job can be
+    run again.
 
     Returns:
         How the job ended.
@@ -37,16 +40,16 @@ def run(store: Store, job_id: str) -> Result:
         StoreError: the store does not answer.
         UnknownError: there is no such job.
     """
-    ended = outcomes.resume(store, job_id)
+    ended = outcomes.resume_end(store, job_id)
     if ended is None:
-        ended = outcomes.end(store, job_id, _try(store, job_id))
+        ended = outcomes.end_job(store, job_id, _attempt(store, job_id))
         logger.info("Job %s: %s. %s", job_id, ended.status, ended.reason)
     Checkpoint(store, job_id).delete()
     return ended
 
 
-def _try(store: Store, job_id: str) -> Result:
-    """How the job is to end."""
+def _attempt(store: Store, job_id: str) -> Result:
+    """Train, and return how the job ends. Nothing is recorded yet."""
     try:
         request = jobs.load_request(store, job_id)
     except DamagedObjectError as error:
@@ -70,30 +73,34 @@ def _try(store: Store, job_id: str) -> Result:
 
 
 def _train(store: Store, request: Request) -> Result:
-    dataset = versions.find(store, request.dataset, request.dataset_version)
-    phases = Phases(expected.seconds(dataset.counts, request.training_parameters()))
+    dataset = versions.find_version(store, request.dataset, request.dataset_version)
+    expected = expected_seconds(dataset.counts, request.training_parameters())
+    phases = Phases(expected)
     logger.info("Job %s trains on %s %s", request.job_id, dataset.name, dataset.version)
     with published(store, request.job_id, phases), display(phases):
         phases.enter("fetching")
         from training import pipeline  # noqa: PLC0415  it loads TensorFlow, which takes seconds
 
-        made = pipeline.make(store, request, dataset, phases)
+        trained = pipeline.train_model(store, request, dataset, phases)
         phases.enter("publishing")
-        ended = outcomes.resume(store, request.job_id)
+        ended = outcomes.resume_end(store, request.job_id)
         if ended:
             return ended
-        manifests.publish(store, made.manifest, made.files)
-    accuracy = made.manifest.metrics["accuracy"]
-    if made.objections:
-        how = f"POST /models/{made.manifest.version}/release"
-        reason = f"Not released: {'; '.join(made.objections)}. It can be: {how}"
-    else:
-        reason = f"Released with accuracy {accuracy:.4f}"
+        manifests.publish(store, trained.manifest, trained.files)
     return Result(
         status="SUCCEEDED",
-        reason=reason,
+        reason=_explain(trained.manifest, trained.release_blockers),
         finished=datetime.now(UTC),
-        accuracy=accuracy,
-        model_version=made.manifest.version,
-        released=not made.objections,
+        accuracy=trained.manifest.metrics["accuracy"],
+        model_version=trained.manifest.version,
+        released=not trained.release_blockers,
     )
+
+
+def _explain(manifest: Manifest, release_blockers: list[str]) -> str:
+    """Why a model is released or not, for a person."""
+    if not release_blockers:
+        return f"Released with accuracy {manifest.metrics['accuracy']:.4f}"
+    blockers = "; ".join(release_blockers)
+    release = f"POST /models/{manifest.version}/release"
+    return f"Not released: {blockers}. To release the model anyway: {release}"

@@ -1,69 +1,67 @@
-"""What a job does between its request and its result. It loads TensorFlow."""
+"""The work of a training job between its request and its result. This module loads TensorFlow."""
 
 from dataclasses import dataclass
 
 from digits.datasets.versions import DatasetVersion
 from digits.jobs import Request
-from digits.models.manifests import MODEL_FILE, SCORE, Manifest
+from digits.models.manifests import Manifest
 from digits.store import Store
-from training.evaluation import gate
-from training.evaluation.trial import Pictures, try_on
+from training.evaluation.evaluation_set import EvaluationSet, predict_evaluation_set
+from training.evaluation.gate import find_release_blockers
 from training.fitting import fit
 from training.fitting.checkpoint import Checkpoint
-from training.fitting.progress import Phases
+from training.fitting.phases import Phases
 from training.input import fetch
-from training.packaging import report
-from training.packaging.package import describe, pack
+from training.packaging.package import make_manifest, pack
+from training.packaging.report import make_report, study_package
 
 
 @dataclass(frozen=True)
-class Made:
+class TrainedModel:
     """A model that can be published.
 
     Attributes:
-        manifest: describes it.
-        files: content by name, the report on it among them.
-        objections: why it should not be released; none, if it may be.
+        manifest: the model's manifest.
+        files: content by name, the report's files included.
+        release_blockers: the reasons against releasing the model; empty if the model
+            may be released.
     """
 
     manifest: Manifest
     files: dict[str, bytes]
-    objections: list[str]
+    release_blockers: list[str]
 
 
-def make(
+def train_model(
     store: Store, request: Request, dataset: DatasetVersion, phases: Phases
-) -> Made:
-    """Make the model that a job asks for, from its last checkpoint if there is one.
+) -> TrainedModel:
+    """Train, export and evaluate a model, from the job's last checkpoint if there is one.
 
     Raises:
-        DamagedObjectError: the dataset cannot be trusted.
-        ExportError: an export does not answer as the network does.
-        InvalidDatasetError: there is nothing to train on.
+        DamagedObjectError: the dataset is damaged.
+        ExportError: an export's predictions differ from the network's.
+        InvalidDatasetError: there are no examples to train on.
         InvalidParameterError: the training diverged.
         StoreError: the store does not answer.
     """
     parameters = request.training_parameters()
-    examples, test = fetch(store, dataset, "train"), fetch(store, dataset, "test")
-    fitted = fit.train(
-        examples,
-        parameters,
-        phases=phases,
-        checkpoint=Checkpoint(store, request.job_id),
-    )
+    training = fetch(store, dataset, "train")
+    test = fetch(store, dataset, "test")
+    checkpoint = Checkpoint(store, request.job_id)
+    fitted = fit.train(training, parameters, phases=phases, checkpoint=checkpoint)
+
     phases.enter("exporting")
-    package = pack(fitted.model, parameters.architecture, examples, test)
-    manifest = describe(
-        package, dataset, parameters.model_dump(exclude={"dataset"}), request.created
-    )
+    package = pack(fitted.model, parameters.architecture, training, test)
+    documented = parameters.model_dump(exclude={"dataset"})
+    manifest = make_manifest(package, dataset, documented, request.created)
+    model = package.exported_model(manifest.version)
+
     phases.enter("evaluating")
-    model, pictures = package.files[MODEL_FILE], Pictures.draw(test)
-    trial = try_on(model, pictures, package.answers)
-    objections = gate.objections(
-        store, model, package.thresholds[SCORE], pictures, trial
+    evaluation_set = EvaluationSet.draw(test)
+    predictions = predict_evaluation_set(
+        model.tflite, evaluation_set, package.predictions
     )
-    return Made(
-        manifest,
-        package.files | report.on(store, manifest, package, pictures, trial),
-        objections,
-    )
+    blockers = find_release_blockers(store, model, evaluation_set, predictions)
+    study = study_package(store, manifest, package, evaluation_set, predictions)
+    files = package.files | make_report(manifest, study)
+    return TrainedModel(manifest, files, blockers)

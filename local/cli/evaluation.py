@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from digits.datasets import versions
 from digits.errors import InvalidParameterError
@@ -20,41 +20,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A model, and what was found about it."""
+    """A model, and its study."""
 
     manifest: Manifest
     study: "Study"
 
     def lines(self) -> Iterator[str]:
-        """What is to be told of it, line by line."""
+        """The figures to print, line by line."""
         figures = self.study.figures
-        kept, calibration = (
-            figures["rejection"]["kept"],
-            figures["calibration"]["error"],
-        )
-        yield f"{self.manifest.version} on {len(self.study.test):,} digits of {self._dataset}"
-        yield f"accuracy {_interval(figures['accuracy'])}"
-        yield f"loss {figures['loss']:.4f}, calibration error {calibration:.4f}"
-        for digit, share in figures["digits"].items():
-            yield f"  {digit}: {share['share']:.4f}"
-        yield f"taken for digits {_interval(kept)}"
-        for name, found in figures["rejection"]["sets"].items():
-            yield f"{name}, of {found['rejected']['of']:,}: rejected {_interval(found['rejected'])}"
-        yield f"pictures as sent: right {figures['pictures']['right']:.4f}"
-        yield f"corruptions: right {figures['corruptions']['mean']:.4f}"
-        for name, found in figures["comparisons"].items():
-            yield f"against {name}, {found['version']} ({found['accuracy']['share']:.4f}): p {found['p']:.3g}"
-
-    @property
-    def _dataset(self) -> str:
-        return f"{self.manifest.dataset} {self.manifest.dataset_version}"
+        dataset = f"{self.manifest.dataset} {self.manifest.dataset_version}"
+        yield f"{figures.version} on {figures.accuracy.of:,} digits of {dataset}"
+        yield "Confidence intervals of 95 % are in parentheses."
+        yield f"accuracy {figures.accuracy}"
+        for digit, share in figures.digits.items():
+            yield f"  {digit}: {share}"
+        yield f"loss {figures.loss:.4f}, calibration error {figures.calibration.error:.4f}"
+        yield f"digits accepted: {figures.rejection.kept}"
+        yield "non-digits rejected:"
+        for name, non_digits in figures.rejection.sets.items():
+            yield f"  {name}, of {non_digits.rejected.of:,}: {non_digits.rejected}"
+        yield f"accuracy on rendered digits: {figures.pictures.right:.4f}"
+        yield f"accuracy on corrupted digits: {figures.corruptions.mean:.4f}"
+        for name, comparison in figures.comparisons.items():
+            baseline = f"{name}, {comparison.version}"
+            yield f"accuracy of {baseline}: {comparison.accuracy}, McNemar's p {comparison.p:.3g}"
 
     def write(self, folder: Path) -> None:
         """Write the report into a folder, which is made."""
-        from training.packaging import report  # noqa: PLC0415  it loads TensorFlow
+        from training.packaging.report import make_report  # noqa: PLC0415  it loads TensorFlow
 
         folder.mkdir(parents=True, exist_ok=True)
-        for name, data in report.files(self.manifest, self.study).items():
+        for name, data in make_report(self.manifest, self.study).items():
             (folder / name).write_bytes(data)
 
 
@@ -66,50 +62,49 @@ def evaluate(
     Args:
         store: has the version of the dataset that the model was trained on, and the
             model, unless it is bundled.
-        version: the model, or `bundled`; without one, the live one.
-        negatives: folders of PNG files, none of them a digit.
-        count: digits for each corruption and severity, and for each kind of picture; as
-            a training takes, without it.
+        version: the model's, or `bundled`; None for the live model.
+        negatives: folders of PNG files, all of them non-digits.
+        count: digits per corruption and severity, and per kind of picture; None for as
+            many as a training takes.
 
     Raises:
         InvalidParameterError: a folder holds no PNG files.
         UnknownError: there is no such model, or the store lacks the version of the
-            dataset that it was trained on.
+            dataset that the model was trained on.
     """
-    others = {folder.name: _pngs(folder) for folder in negatives}
-    manifest, model = catalogue.load_model(
-        store, version or releases.live_version(store)
-    )
-    dataset = versions.find(store, manifest.dataset, manifest.dataset_version)
+    non_digits = {folder.name: _read_pngs(folder) for folder in negatives}
+    name = version or releases.live_version(store)
+    manifest, model = catalogue.load_model(store, name)
+    dataset = versions.find_version(store, manifest.dataset, manifest.dataset_version)
     with without_notices():
         threshold = Classifier(manifest, model).threshold
-    # They load TensorFlow: seconds, and notices of its own, for which nobody waits who
-    # mistyped a name.
-    from training.evaluation import baselines  # noqa: PLC0415
-    from training.evaluation.study import samples, study  # noqa: PLC0415
+    # They load TensorFlow, which takes seconds and logs notices: after all mistakes in the
+    # arguments have been found.
+    from training.evaluation.baselines import load_baselines  # noqa: PLC0415
+    from training.evaluation.evaluation_set import (  # noqa: PLC0415
+        EvaluationSet,
+        predict_evaluation_set,
+    )
+    from training.evaluation.predictions import ExportedModel  # noqa: PLC0415
+    from training.evaluation.study import measure_model  # noqa: PLC0415
     from training.input import fetch  # noqa: PLC0415
 
     test = fetch(store, dataset, "test")
-    found = study(
-        model,
-        threshold,
-        test,
-        count=count or samples(test),
+    evaluation_set = EvaluationSet.draw(test, count).with_non_digits(non_digits)
+    study = measure_model(
+        ExportedModel(manifest.version, model, threshold),
+        evaluation_set,
+        predict_evaluation_set(model, evaluation_set),
         exports={"int8": model},
-        rivals=baselines.find(store, manifest),
-        others=others,
+        baselines=load_baselines(store, manifest),
     )
-    return Evaluated(manifest, found)
+    return Evaluated(manifest, study)
 
 
-def _pngs(folder: Path) -> list[bytes]:
+def _read_pngs(folder: Path) -> list[bytes]:
     pngs = [path.read_bytes() for path in sorted(folder.glob("*.png"))]
     if not pngs:
         raise InvalidParameterError(
-            f"The folder {folder} holds no PNG files. Give one that does."
+            f"The folder {folder} holds no PNG files. Name a folder with PNG files."
         )
     return pngs
-
-
-def _interval(share: dict[str, Any]) -> str:
-    return f"{share['share']:.4f} (95 % confidence interval {share['low']:.4f} to {share['high']:.4f})"

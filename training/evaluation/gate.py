@@ -1,129 +1,161 @@
-"""Whether a new model may answer in place of the live one.
+"""The release gate: whether a new model may answer in place of the live model.
 
-It may unless it is worse, beyond what chance explains, in accuracy, in calibration or
-in rejection, on the same pictures; and it must read the ten golden examples.
+A new model may, unless it misreads one of the ten example images, or its accuracy,
+its calibration or its rejection is worse than the live model's on the same pictures,
+beyond what chance explains.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy
 
-from digits.arrays import Floats, Mask
+from digits.arrays import Floats, Integers, Mask
 from digits.imaging.normalise import read_digit
 from digits.store import Store
 from training.evaluation import baselines
-from training.evaluation.answers import litert_answers
-from training.evaluation.metrics import expected_calibration_error, worse
-from training.evaluation.trial import Pictures, Trial, try_on
-from training.input import Examples
+from training.evaluation.evaluation_set import (
+    EvaluationSet,
+    SetPredictions,
+    predict_evaluation_set,
+)
+from training.evaluation.metrics import expected_calibration_error, is_lower
+from training.evaluation.predictions import ExportedModel, litert_predictions
 
-GOLDEN = Path(__file__).parents[2] / "example"
-# Of each family, at most.
-_NEGATIVES = 250
+EXAMPLES = Path(__file__).parents[2] / "example"
+# At most.
+_NON_DIGITS_PER_FAMILY = 250
 _RESAMPLES = 300
 
 
 @dataclass(frozen=True)
-class Marks:
-    """How a model did on the pictures that all are tried on.
+class PairedResults:
+    """A model's result for each picture. The pictures are the same for every model.
 
     Attributes:
-        right: (n,) which test digits it read right.
-        confidences: (n,) how sure it was.
-        kept: (n,) which it took for digits.
-        rejected: (m,) which non-digits it did not.
+        correct: (n,) whether a test digit is read right.
+        confidences: (n,) the confidence in that prediction.
+        accepted: (n,) whether a test digit is accepted as a digit.
+        rejected: (m,) whether a non-digit is rejected.
     """
 
-    right: Mask
+    correct: Mask
     confidences: Floats
-    kept: Mask
+    accepted: Mask
     rejected: Mask
 
+    @property
+    def calibration_error(self) -> float:
+        """The expected calibration error."""
+        return expected_calibration_error(self.confidences, self.correct)
 
-def objections(
-    store: Store, model: bytes, threshold: float, pictures: Pictures, trial: Trial
+
+def find_release_blockers(
+    store: Store,
+    candidate: ExportedModel,
+    evaluation_set: EvaluationSet,
+    predictions: SetPredictions,
 ) -> list[str]:
-    """Why a model should not be released; none, if it may be.
+    """The reasons against releasing a model; empty if the model may be released.
 
     Args:
         store: has the live model.
-        model: the candidate's `model.tflite`.
-        threshold: the lowest score that it takes for a digit's.
-        pictures: what to try the live model on.
-        trial: what the candidate made of them.
+        candidate: the new model.
+        evaluation_set: what the live model is evaluated on.
+        predictions: the candidate's, for the evaluation set.
 
     Raises:
         StoreError: the store does not answer.
     """
-    missed = misread_examples(model, threshold)
-    found = (
-        [f"it does not read the examples of {', '.join(map(str, missed))}"]
-        if missed
-        else []
-    )
+    blockers = []
+    misread = find_misread_examples(candidate)
+    if misread:
+        digits = ", ".join(map(str, misread))
+        blockers.append(f"the model misreads the example images of {digits}")
     try:
-        live = baselines.live(store)
+        live = baselines.load_live(store)
     except baselines.UNREADABLE as error:
-        # Nobody may know what it was worth, so a person decides.
-        return [
-            *found,
-            f"the live model cannot be read, so they cannot be compared ({error.detail.rstrip('.')})",
-        ]
-    theirs = mark(try_on(live.model, pictures), live.threshold, pictures.test)
-    return found + compare(theirs, mark(trial, threshold, pictures.test))
+        # Nobody may know how good the live model was, so a person decides.
+        reason = error.detail.rstrip(".")
+        blockers.append(f"there is no comparison with the live model: {reason}")
+        return blockers
+    live_predictions = predict_evaluation_set(live.tflite, evaluation_set)
+    labels = evaluation_set.test.labels
+    live_results = pair_results(live_predictions, live.threshold, labels)
+    results = pair_results(predictions, candidate.threshold, labels)
+    return blockers + find_regressions(live_results, results)
 
 
-def misread_examples(model: bytes, threshold: float) -> list[int]:
-    """The golden examples that a model reads as something else, or takes for no digits."""
-    images = np.stack(
-        [read_digit((GOLDEN / f"{digit}.png").read_bytes()) for digit in range(10)]
+def find_misread_examples(model: ExportedModel) -> list[int]:
+    """The digits whose example image is read as another digit, or rejected."""
+    digits = np.arange(10)
+    images = [read_digit((EXAMPLES / f"{digit}.png").read_bytes()) for digit in digits]
+    predictions = litert_predictions(model.tflite, np.stack(images))
+    is_accepted = predictions.scores >= model.threshold
+    is_read = predictions.correct(digits) & is_accepted
+    misread: list[int] = digits[~is_read].tolist()
+    return misread
+
+
+def pair_results(
+    predictions: SetPredictions, threshold: float, labels: Integers
+) -> PairedResults:
+    """The results of a model that accepts scores from a threshold on.
+
+    Args:
+        predictions: the model's, for the evaluation set.
+        threshold: the lowest score that is accepted as a digit's.
+        labels: (n,) of the test split.
+    """
+    families = predictions.non_digit_scores.values()
+    scores = np.concatenate([family[:_NON_DIGITS_PER_FAMILY] for family in families])
+    return PairedResults(
+        correct=predictions.test.correct(labels),
+        confidences=predictions.test.confidences,
+        accepted=predictions.test.scores >= threshold,
+        rejected=scores < threshold,
     )
-    answers = litert_answers(model, images)
-    read = answers.right(np.arange(10)) & (answers.scores >= threshold)
-    return [int(digit) for digit in np.flatnonzero(~read)]
 
 
-def mark(trial: Trial, threshold: float, test: Examples) -> Marks:
-    """How a model did that takes what reaches the threshold for digits."""
-    return Marks(
-        right=trial.answers.right(test.labels),
-        confidences=trial.answers.confidences,
-        kept=trial.answers.scores >= threshold,
-        rejected=np.concatenate(
-            [scores[:_NEGATIVES] < threshold for scores in trial.scores.values()]
-        ),
-    )
-
-
-def compare(live: Marks, candidate: Marks) -> list[str]:
-    """In what a candidate is worse than the live model, beyond the 95 % confidence interval."""
+def find_regressions(live: PairedResults, candidate: PairedResults) -> list[str]:
+    """What is worse in a candidate than in the live model, beyond the 95 % confidence interval."""
     shares = {
-        "reads fewer digits right": (live.right, candidate.right),
-        "takes fewer digits for digits": (live.kept, candidate.kept),
-        "rejects fewer other pictures": (live.rejected, candidate.rejected),
+        "accuracy": (candidate.correct, live.correct),
+        "the share of digits accepted": (candidate.accepted, live.accepted),
+        "the share of non-digits rejected": (candidate.rejected, live.rejected),
     }
-    found = [
-        f"it {what} than the live model, {new.mean():.4f} against {old.mean():.4f}"
-        for what, (old, new) in shares.items()
-        if worse(old, new)
-    ]
-    return found + (
-        ["it is less well calibrated than the live model"]
-        if _less_calibrated(live, candidate)
-        else []
+    regressions = []
+    for name, (new, old) in shares.items():
+        if is_lower(new, old):
+            regressions.append(
+                f"{name} is {new.mean():.4f}, lower than the live model's {old.mean():.4f}"
+            )
+    if _is_less_calibrated(live, candidate):
+        regressions.append(
+            f"the calibration error is {candidate.calibration_error:.4f},"
+            f" higher than the live model's {live.calibration_error:.4f}"
+        )
+    return regressions
+
+
+def _is_less_calibrated(live: PairedResults, candidate: PairedResults) -> bool:
+    """Compare the calibration errors by the paired bootstrap (Efron and Tibshirani, 1993)."""
+
+    def difference(
+        correct: Mask, confidences: Floats, live_correct: Mask, live_confidences: Floats
+    ) -> float:
+        error = expected_calibration_error(confidences, correct)
+        return error - expected_calibration_error(live_confidences, live_correct)
+
+    bootstrap = scipy.stats.bootstrap(
+        (candidate.correct, candidate.confidences, live.correct, live.confidences),
+        difference,
+        n_resamples=_RESAMPLES,
+        paired=True,
+        vectorized=False,
+        confidence_level=0.95,
+        method="percentile",
+        rng=np.random.default_rng(0),
     )
-
-
-def _less_calibrated(live: Marks, candidate: Marks) -> bool:
-    """By the paired bootstrap of the calibration error (Efron and Tibshirani, 1993), which is no mean."""
-    rng = np.random.default_rng(0)
-    differences = []
-    for _ in range(_RESAMPLES):
-        drawn = rng.integers(len(live.right), size=len(live.right))
-        errors = [
-            expected_calibration_error(t.confidences[drawn], t.right[drawn])
-            for t in (candidate, live)
-        ]
-        differences.append(errors[0] - errors[1])
-    return bool(np.quantile(differences, 0.025) > 0)
+    return bool(bootstrap.confidence_interval.low > 0)

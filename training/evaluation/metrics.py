@@ -1,124 +1,114 @@
-"""Figures of merit, from what a model answered; the formulas are those of the papers named."""
+"""Metrics of predictions, by the formulas of the papers that are named."""
 
-import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+# Without its parts: SciPy loads each part when it is first used, and a training begins sooner.
+import scipy
+
 from digits.arrays import Floats, Integers, Mask
+from training.evaluation.figures import Bin, Share
 
-# The normal distribution's 97.5 % quantile.
-_Z = 1.959964
 _BINS = 15
-# Temperatures that are tried, in their logarithm.
-_COLDEST, _HOTTEST = -2.0, 2.0
-_PRECISION = 1e-4
-_GOLDEN = (5**0.5 - 1) / 2
-
-
-def log_softmax(logits: Floats) -> Floats:
-    """The logarithms of the probabilities, (n, k) float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    normalised: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return normalised
+# Between 1/7 and 7: far beyond the temperature of any network that was trained.
+_LOG_TEMPERATURES = (-2.0, 2.0)
 
 
 def cross_entropy(logits: Floats, labels: Integers) -> float:
-    """The mean negative logarithm of the right class' probability, in nats."""
-    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
+    """The mean negative logarithm of the probability of the right class, in nats."""
+    logarithms = scipy.special.log_softmax(logits.astype(np.float64), axis=1)
+    return float(-logarithms[np.arange(len(labels)), labels].mean())
 
 
 def fit_temperature(logits: Floats, labels: Integers) -> float:
-    """What to divide (n, k) logits by for the least cross-entropy.
+    """The temperature, a divisor of the (n, k) logits, with the least cross-entropy.
 
-    Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", 2017),
-    by golden-section search: the loss has one minimum in the temperature's logarithm.
+    Guo et al., "On Calibration of Modern Neural Networks", 2017. The loss has one
+    minimum in the temperature's logarithm.
     """
-    low, high = _COLDEST, _HOTTEST
-    while high - low > _PRECISION:
-        span = _GOLDEN * (high - low)
-        left, right = high - span, low + span
-        if cross_entropy(logits / np.exp(left), labels) < cross_entropy(
-            logits / np.exp(right), labels
-        ):
-            high = right
-        else:
-            low = left
-    return float(np.exp((low + high) / 2))
+
+    def loss(log_temperature: float) -> float:
+        return cross_entropy(logits / np.exp(log_temperature), labels)
+
+    fitted = scipy.optimize.minimize_scalar(
+        loss, bounds=_LOG_TEMPERATURES, method="bounded"
+    )
+    return float(np.exp(fitted.x))
 
 
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share (Wilson, 1927); `trials` at least 1."""
-    share, z2 = successes / trials, _Z**2
-    middle = share + z2 / (2 * trials)
-    half = _Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return (middle - half) / (1 + z2 / trials), (middle + half) / (1 + z2 / trials)
+def true_share(mask: Mask) -> Share:
+    """The share of true elements, with the interval of Wilson, 1927; n at least 1."""
+    successes, trials = int(mask.sum()), len(mask)
+    test = scipy.stats.binomtest(successes, trials)
+    interval = test.proportion_ci(confidence_level=0.95, method="wilson")
+    return Share(
+        share=successes / trials,
+        low=float(interval.low),
+        high=float(interval.high),
+        of=trials,
+    )
 
 
-@dataclass(frozen=True)
-class Bin:
-    """The answers of about the same confidence: how many, how confident on average, and how many of them were right."""
-
-    count: int
-    confidence: float
-    accuracy: float
-
-
-def reliability(confidences: Floats, right: Mask) -> list[Bin]:
-    """Confidence against accuracy in 15 bins of equal width, those that are not empty (Guo et al., 2017)."""
+def reliability(confidences: Floats, correct: Mask) -> list[Bin]:
+    """Confidence against accuracy in 15 bins of equal width, without empty bins (Guo et al., 2017)."""
     numbers = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
-    members = [numbers == number for number in np.unique(numbers)]
-    return [
-        Bin(int(m.sum()), float(confidences[m].mean()), float(right[m].mean()))
-        for m in members
-    ]
+    bins = []
+    for number in np.unique(numbers):
+        members = numbers == number
+        confidence = float(confidences[members].mean())
+        accuracy = float(correct[members].mean())
+        bins.append(Bin(int(members.sum()), confidence, accuracy))
+    return bins
 
 
-def expected_calibration_error(confidences: Floats, right: Mask) -> float:
-    """How far confidence is from accuracy, on average over the answers (Naeini, Cooper and Hauskrecht, 2015)."""
-    gaps = [
-        b.count * abs(b.accuracy - b.confidence)
-        for b in reliability(confidences, right)
-    ]
-    return math.fsum(gaps) / len(right)
+def expected_calibration_error(confidences: Floats, correct: Mask) -> float:
+    """The mean distance of confidence from accuracy (Naeini, Cooper and Hauskrecht, 2015)."""
+    total = 0.0
+    for group in reliability(confidences, correct):
+        total += group.count * abs(group.accuracy - group.confidence)
+    return total / len(correct)
 
 
 def auroc(positives: Floats, negatives: Floats) -> float:
-    """How likely a positive has the higher score of the two; ties count half (Hanley and McNeil, 1982)."""
-    ordered = np.sort(negatives)
-    below = np.searchsorted(ordered, positives, "left")
-    ties = np.searchsorted(ordered, positives, "right") - below
-    return float((below + ties / 2).mean() / len(negatives))
+    """The probability that a positive scores higher than a negative; a tie counts half.
+
+    It is the statistic of Mann and Whitney per pair (Hanley and McNeil, 1982).
+    """
+    n = len(positives)
+    ranks = scipy.stats.rankdata(np.concatenate([positives, negatives]))
+    pairs_won = ranks[:n].sum() - n * (n + 1) / 2
+    return float(pairs_won / (n * len(negatives)))
 
 
 def fpr_at_95_tpr(positives: Floats, negatives: Floats) -> float:
-    """The share of negatives above the score that 95 % of the positives reach."""
-    return float(np.mean(negatives >= np.quantile(positives, 0.05, method="lower")))
+    """The share of negatives at or above the score that 95 % of the positives reach."""
+    threshold = np.quantile(positives, 0.05, method="lower")
+    return float(np.mean(negatives >= threshold))
 
 
 def mcnemar(first: Mask, second: Mask) -> float:
-    """How likely two models that are equally good differ at least so much on the same examples.
-
-    The exact two-sided p-value (McNemar, 1947), by the examples that only one of them got right.
+    """The exact two-sided p-value of McNemar, 1947, that two models are equally accurate.
 
     Args:
-        first: (n,) which examples one model read right.
-        second: (n,) which the other did.
+        first: (n,) which examples one model reads right.
+        second: (n,) which examples the other model reads right.
     """
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    differing = only_first + only_second
-    tail: float = (
-        sum(math.comb(differing, k) for k in range(min(only_first, only_second) + 1))
-        / 2**differing
-    )
-    return min(1.0, 2 * tail)
+    only_first = int((first & ~second).sum())
+    only_second = int((second & ~first).sum())
+    if not only_first and not only_second:
+        return 1.0
+    return float(scipy.stats.binomtest(only_first, only_first + only_second).pvalue)
 
 
-def worse(live: npt.NDArray[Any], candidate: npt.NDArray[Any]) -> bool:
-    """Whether a candidate's figures for the same n things are lower beyond the 95 % interval of the mean difference."""
+def is_lower(candidate: npt.NDArray[Any], live: npt.NDArray[Any]) -> bool:
+    """Whether the candidate's mean is below the live model's, beyond the 95 % interval of their difference.
+
+    Args:
+        candidate: (n,) values, one per picture.
+        live: (n,) values of the same pictures.
+    """
     differences = live.astype(np.float64) - candidate
-    return bool(
-        differences.mean() > _Z * differences.std() / math.sqrt(len(differences))
-    )
+    standard_error = differences.std() / np.sqrt(len(differences))
+    return bool(differences.mean() > scipy.special.ndtri(0.975) * standard_error)

@@ -1,261 +1,239 @@
-"""How good a model is, in figures: what `metrics.json` holds and the report shows."""
+"""Measures a model: the figures of `metrics.json`, and the predictions that the report plots."""
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from digits.arrays import Floats, Mask, Pixels
+from digits.digit import SIDE
 from digits.models.litert import LiteRT
-from training.evaluation import as_sent
-from training.evaluation import samples as sizes
-from training.evaluation.answers import Answers, evaluate, litert_answers
-from training.evaluation.baselines import Rival
+from training.evaluation.evaluation_set import EvaluationSet, SetPredictions
+from training.evaluation.figures import (
+    Calibration,
+    Comparison,
+    Export,
+    Figures,
+    NonDigitRejection,
+    Rejection,
+    Rendering,
+    Renderings,
+    Robustness,
+    Share,
+)
 from training.evaluation.metrics import (
     auroc,
     expected_calibration_error,
     fpr_at_95_tpr,
     mcnemar,
     reliability,
-    wilson_interval,
+    true_share,
 )
-from training.evaluation.trial import Pictures, Trial, try_on
+from training.evaluation.predictions import (
+    ExportedModel,
+    Predictions,
+    evaluate,
+    litert_predictions,
+    serving_predictions,
+)
 from training.input import Examples
 from training.pictures import serving, variants
 from training.pictures.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from training.pictures.serving import Preprocessed
 
-_INVOCATIONS = 300
+_TIMED_PREDICTIONS = 300
+
+# Changes a (28, 28) uint8 digit at random, and preprocesses the picture.
+Change = Callable[[Pixels, np.random.Generator], Preprocessed]
 
 
 @dataclass(frozen=True)
 class Study:
-    """What was found.
+    """A model's figures, and the predictions that they are made of.
 
     Attributes:
-        figures: as `metrics.json` has them.
-        test: what was tried on.
-        answers: the model's, to the test split.
-        scores: by negative set.
+        figures: the content of `metrics.json`.
+        test: the test split.
+        predictions: for the evaluation set.
     """
 
-    figures: dict[str, Any]
+    figures: Figures
     test: Examples
-    answers: Answers
-    scores: Mapping[str, Floats]
+    predictions: SetPredictions
 
 
-def samples(test: Examples) -> int:
-    """How many digits to damage in each way, and to render in each: less of a small test split, for a short study."""
-    return sizes.digits(len(test))
-
-
-def study(  # noqa: PLR0913  what is told of a model comes from many places
-    model: bytes,
-    threshold: float,
-    test: Examples,
+def measure_model(
+    model: ExportedModel,
+    evaluation_set: EvaluationSet,
+    predictions: SetPredictions,
     *,
-    count: int,
     exports: Mapping[str, bytes],
-    rivals: Mapping[str, Rival],
-    others: Mapping[str, Iterable[bytes]],
+    baselines: Mapping[str, ExportedModel],
 ) -> Study:
-    """Measure an exported model, through images.py wherever a picture is not of MNIST's kind already.
+    """Measure a model.
 
     Args:
-        model: `model.tflite`.
-        threshold: the lowest score that it takes for a digit's.
-        test: the test split.
-        count: digits for each corruption and severity, and for each kind of picture.
-        exports: all exports of the network, to weigh and to time.
-        rivals: models to compare with, by a name for each.
-        others: PNGs of no digits, by a name for each set, beside the families that every study has.
+        model: the model.
+        evaluation_set: what the model is measured on.
+        predictions: the model's, for the evaluation set.
+        exports: the network's exports by name, to weigh and to time.
+        baselines: the models to compare with, by name.
     """
-    drawn = Pictures.draw(test, count)
-    pictures = replace(
-        drawn,
-        others={
-            **drawn.others,
-            **{
-                name: [serving.preprocess_png(png) for png in pngs]
-                for name, pngs in others.items()
-            },
-        },
+    test = evaluation_set.test
+    evaluation = evaluate(predictions.test.logits, test.labels)
+    correct = predictions.test.correct(test.labels)
+    figures = Figures(
+        version=model.version,
+        accuracy=true_share(correct),
+        loss=evaluation.loss,
+        digits=_measure_digits(correct, test),
+        confusion=evaluation.confusion.tolist(),
+        calibration=_measure_calibration(predictions.test, correct),
+        rejection=_measure_rejection(predictions, model.threshold),
+        corruptions=_measure_robustness(model, evaluation_set),
+        pictures=_measure_renderings(model, evaluation_set),
+        exports=_measure_exports(exports),
+        comparisons=_compare(correct, test, baselines),
     )
-    return measure(
-        model,
-        threshold,
-        pictures,
-        try_on(model, pictures),
-        exports=exports,
-        rivals=rivals,
+    return Study(figures, test, predictions)
+
+
+def _measure_digits(correct: Mask, test: Examples) -> dict[str, Share]:
+    shares = {}
+    for digit in np.unique(test.labels):
+        shares[str(digit)] = true_share(correct[test.labels == digit])
+    return shares
+
+
+def _measure_calibration(predictions: Predictions, correct: Mask) -> Calibration:
+    confidences = predictions.confidences
+    return Calibration(
+        error=expected_calibration_error(confidences, correct),
+        bins=reliability(confidences, correct),
     )
 
 
-def measure(  # noqa: PLR0913  what is told of a model comes from many places
-    model: bytes,
-    threshold: float,
-    pictures: Pictures,
-    trial: Trial,
-    *,
-    exports: Mapping[str, bytes],
-    rivals: Mapping[str, Rival],
-) -> Study:
-    """`study`, of a model that has been tried on the test split and the non-digits."""
-    test, count, answers = pictures.test, pictures.digits, trial.answers
-    figures = {
-        **_reading(answers, test),
-        "rejection": {
-            "threshold": threshold,
-            "kept": _share(answers.scores >= threshold),
-            "sets": {
-                name: _rejection(answers.scores, found, threshold)
-                for name, found in trial.scores.items()
-            },
-        },
-        "corruptions": _robustness(model, test, count),
-        "pictures": _pictures(model, threshold, test, count),
-        "exports": {
-            name: {"bytes": len(data), "milliseconds": _latency(data)}
-            for name, data in exports.items()
-        },
-        "comparisons": {
-            name: _comparison(answers, rival, test) for name, rival in rivals.items()
-        },
-    }
-    return Study(figures, test, answers, trial.scores)
+def _measure_rejection(predictions: SetPredictions, threshold: float) -> Rejection:
+    digit_scores = predictions.test.scores
+    sets = {}
+    for name, scores in predictions.non_digit_scores.items():
+        sets[name] = NonDigitRejection(
+            rejected=true_share(scores < threshold),
+            auroc=auroc(digit_scores, scores),
+            fpr_at_95_tpr=fpr_at_95_tpr(digit_scores, scores),
+        )
+    return Rejection(threshold, kept=true_share(digit_scores >= threshold), sets=sets)
 
 
-def _reading(answers: Answers, test: Examples) -> dict[str, Any]:
-    found, right = evaluate(answers.logits, test.labels), answers.right(test.labels)
-    return {
-        "accuracy": _share(right),
-        "loss": found.loss,
-        "digits": {
-            digit: _share(right[test.labels == digit])
-            for digit in found.class_accuracies
-        },
-        "confusion": found.confusion.tolist(),
-        "calibration": {
-            "error": expected_calibration_error(answers.confidences, right),
-            "bins": [vars(b) for b in reliability(answers.confidences, right)],
-        },
-    }
+def _measure_robustness(
+    model: ExportedModel, evaluation_set: EvaluationSet
+) -> Robustness:
+    accuracy: dict[str, list[float]] = {}
+    for number, corruption in enumerate(CORRUPTIONS):
+        accuracy[corruption] = []
+        for severity in SEVERITIES:
+            change = partial(_corrupt, corruption, severity)
+            seed = (number, severity)
+            results = _predict_changed(model, evaluation_set, change, seed)
+            accuracy[corruption].append(float(results.correct.mean()))
+    return Robustness(
+        digits=evaluation_set.digits_per_condition,
+        mean=float(np.mean(list(accuracy.values()))),
+        accuracy=accuracy,
+    )
 
 
-def _share(which: Mask) -> dict[str, float]:
-    """A share of n things, and its 95 % confidence interval."""
-    low, high = wilson_interval(int(which.sum()), len(which))
-    return {"share": float(which.mean()), "low": low, "high": high, "of": len(which)}
-
-
-def _rejection(digits: Floats, others: Floats, threshold: float) -> dict[str, Any]:
-    return {
-        "rejected": _share(others < threshold),
-        "auroc": auroc(digits, others),
-        "fpr_at_95_tpr": fpr_at_95_tpr(digits, others),
-    }
-
-
-def _robustness(model: bytes, test: Examples, count: int) -> dict[str, Any]:
-    """The share that is read right, by corruption and severity."""
-    shares = {
-        name: [
-            float(
-                _try(
-                    model,
-                    test,
-                    count,
-                    (number, severity),
-                    partial(_find_corrupted, name, severity),
-                )[0].mean()
-            )
-            for severity in SEVERITIES
-        ]
-        for number, name in enumerate(CORRUPTIONS)
-    }
-    return {
-        "digits": count,
-        "mean": statistics.fmean(map(statistics.fmean, shares.values())),
-        "accuracy": shares,
-    }
-
-
-def _find_corrupted(
-    name: str, severity: int, digit: Pixels, rng: np.random.Generator
+def _corrupt(
+    corruption: str, severity: int, digit: Pixels, rng: np.random.Generator
 ) -> Preprocessed:
-    return serving.preprocess(corrupt(name, digit, severity, rng))
+    return serving.preprocess(corrupt(corruption, digit, severity, rng))
 
 
-def _pictures(
-    model: bytes, threshold: float, test: Examples, count: int
-) -> dict[str, Any]:
-    """The share that is read right, and that is read right and taken for digits, by kind of picture."""
+def _measure_renderings(
+    model: ExportedModel, evaluation_set: EvaluationSet
+) -> Renderings:
     kinds = {}
     for number, kind in enumerate(variants.KINDS):
-        right, scores = _try(
-            model,
-            test,
-            count,
-            (len(CORRUPTIONS), number),
-            partial(_find_rendered, kind),
+        change = partial(_render, kind)
+        # No corruption has this seed.
+        seed = (len(CORRUPTIONS), number)
+        results = _predict_changed(model, evaluation_set, change, seed)
+        is_accepted = results.scores >= model.threshold
+        kinds[kind] = Rendering(
+            right=float(results.correct.mean()),
+            accepted=float((results.correct & is_accepted).mean()),
         )
-        kinds[kind] = {
-            "right": float(right.mean()),
-            "accepted": float((right & (scores >= threshold)).mean()),
-        }
-    means = {
-        name: statistics.fmean(kind[name] for kind in kinds.values())
-        for name in ("right", "accepted")
-    }
-    return {"digits": count, **means, "kinds": kinds}
+    return Renderings(
+        digits=evaluation_set.digits_per_condition,
+        right=statistics.fmean(kind.right for kind in kinds.values()),
+        accepted=statistics.fmean(kind.accepted for kind in kinds.values()),
+        kinds=kinds,
+    )
 
 
-def _find_rendered(kind: str, digit: Pixels, rng: np.random.Generator) -> Preprocessed:
+def _render(kind: str, digit: Pixels, rng: np.random.Generator) -> Preprocessed:
     return serving.preprocess_png(variants.render(kind, digit, rng))
 
 
-def _try(
-    model: bytes,
-    test: Examples,
-    count: int,
-    seed: tuple[int, ...],
-    find: Callable[[Pixels, np.random.Generator], Preprocessed],
-) -> tuple[Mask, Floats]:
-    """Show a model what is found on changed digits of the test split: which it reads right, and its scores."""
+@dataclass(frozen=True)
+class _Results:
+    """Whether each changed digit is read right, (n,), and its score, (n,)."""
+
+    correct: Mask
+    scores: Floats
+
+
+def _predict_changed(
+    model: ExportedModel,
+    evaluation_set: EvaluationSet,
+    change: Change,
+    seed: tuple[int, int],
+) -> _Results:
+    """Choose digits of the test split at random, change each, and predict."""
+    test = evaluation_set.test
     rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(test))[:count]
-    found = [
-        find(test.images[index], own)
-        for index, own in zip(chosen, rng.spawn(len(chosen)), strict=True)
-    ]
-    answers = as_sent.answers(model, found)
-    return answers.right(test.labels[chosen]), answers.scores
+    chosen = rng.permutation(len(test))[: evaluation_set.digits_per_condition]
+    pictures = []
+    for index, digit_rng in zip(chosen, rng.spawn(len(chosen)), strict=True):
+        pictures.append(change(test.images[index], digit_rng))
+    predictions = serving_predictions(model.tflite, pictures)
+    return _Results(predictions.correct(test.labels[chosen]), predictions.scores)
 
 
-def _latency(model: bytes) -> float:
-    """The median time of one invocation, in milliseconds."""
-    litert = LiteRT(model)
-    image = np.zeros((28, 28), np.uint8)
-    times = []
-    for _ in range(_INVOCATIONS):
+def _measure_exports(exports: Mapping[str, bytes]) -> dict[str, Export]:
+    figures = {}
+    for name, tflite in exports.items():
+        figures[name] = Export(len(tflite), _time_prediction(tflite))
+    return figures
+
+
+def _time_prediction(tflite: bytes) -> float:
+    """The median time of one prediction, in milliseconds."""
+    litert = LiteRT(tflite)
+    image = np.zeros((SIDE, SIDE), np.uint8)
+    seconds = []
+    for _ in range(_TIMED_PREDICTIONS):
         start = time.perf_counter()
         litert.answer(image)
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times)
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds)
 
 
-def _comparison(answers: Answers, rival: Rival, test: Examples) -> dict[str, Any]:
-    right = answers.right(test.labels)
-    theirs = litert_answers(rival.model, test.images).right(test.labels)
-    return {
-        "version": rival.version,
-        "accuracy": _share(theirs),
-        "only_this": int((right & ~theirs).sum()),
-        "only_that": int((theirs & ~right).sum()),
-        "p": mcnemar(right, theirs),
-    }
+def _compare(
+    correct: Mask, test: Examples, baselines: Mapping[str, ExportedModel]
+) -> dict[str, Comparison]:
+    comparisons = {}
+    for name, baseline in baselines.items():
+        predictions = litert_predictions(baseline.tflite, test.images)
+        baseline_correct = predictions.correct(test.labels)
+        comparisons[name] = Comparison(
+            version=baseline.version,
+            accuracy=true_share(baseline_correct),
+            only_this=int((correct & ~baseline_correct).sum()),
+            only_that=int((baseline_correct & ~correct).sum()),
+            p=mcnemar(correct, baseline_correct),
+        )
+    return comparisons

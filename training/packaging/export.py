@@ -1,23 +1,28 @@
-"""From Keras to LiteRT: (1, 28, 28) uint8 pixels in; (1, 10) float32 logits and a (1, 1) float32 score out."""
+"""Exports a network from Keras to LiteRT.
+
+The exported model takes (1, 28, 28) uint8 pixels and gives (1, 10) float32 logits and a
+(1, 1) float32 score.
+"""
 
 import tempfile
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+import scipy
 import tensorflow as tf
 
 from digits.arrays import Integers, Pixels
 from digits.errors import DigitsError
 from training import networks
-from training.evaluation.answers import Answers
-from training.evaluation.metrics import log_softmax
+from training.evaluation.predictions import Predictions
 from training.pictures import non_digits
 
-# How far an export may be from the Keras model, on the test split. Float32 differs by
-# rounding only. Int8 has some 250 levels for each activation, which turns the odd image
-# that was on the edge.
+# How far an export's predictions for the test split may be from the Keras model's.
+# Float32 differs by rounding only. Int8 has some 250 levels per activation, which turns
+# the odd image that was on the edge between two digits.
 TOLERANCES = {
     "float32_probability_difference": 1e-4,
     "float32_score_difference": 1e-3,
@@ -25,11 +30,11 @@ TOLERANCES = {
     "int8_accuracy_drop": 0.01,
 }
 _CALIBRATION_DIGITS = 400
-_CALIBRATION_OTHERS = 100
+_CALIBRATION_NON_DIGITS = 100
 
 
 class ExportError(DigitsError):
-    """The exported model does not answer as the network that was trained."""
+    """The exported model's predictions differ from those of the trained network."""
 
     slug = "export-failed"
     title = "Export failed"
@@ -40,7 +45,7 @@ class Exports:
     """A network in LiteRT's format.
 
     Attributes:
-        float32: with its own weights, to show that the conversion itself is right.
+        float32: with the network's own weights, to show that the conversion is right.
         int8: in 8-bit integers, a quarter of the size and some 3 times as fast.
     """
 
@@ -48,77 +53,74 @@ class Exports:
     int8: bytes
 
 
-def export(model: keras.Model, images: Pixels) -> Exports:
+def export_network(model: keras.Model, images: Pixels) -> Exports:
     """Convert a network.
 
     Args:
         model: the network.
-        images: (n, 28, 28) uint8 of the training split; some of them, evenly spread,
-            fix the ranges of the activations, with pictures of no digits, without which
-            a score would end where those of digits do.
+        images: (n, 28, 28) uint8 of the training split. Some of the images, evenly
+            spread, fix the ranges of the activations, together with non-digits: without
+            non-digits, a score would be cut off where the scores of digits end.
     """
-    digits = images[np.linspace(0, len(images) - 1, _CALIBRATION_DIGITS, dtype=int)]
-    others = non_digits.draw_fitted(_CALIBRATION_OTHERS, 0, images)
+    spread = np.linspace(0, len(images) - 1, _CALIBRATION_DIGITS, dtype=int)
+    added = non_digits.draw_fitted(_CALIBRATION_NON_DIGITS, 0, images)
+    calibration = np.concatenate([images[spread], added])
     served = networks.served(model, batch_size=1)
     with tempfile.TemporaryDirectory() as folder:
-        # By way of a SavedModel: the converter's other ways in can lose the weights without a word.
+        # By way of a SavedModel: the converter's other ways in can lose the weights
+        # without an error.
         served.export(folder, verbose=False)
-        return Exports(
-            _convert(folder), _convert(folder, np.concatenate([digits, others]))
-        )
+        return Exports(float32=_convert(folder), int8=_convert(folder, calibration))
 
 
-def check_float32(reference: Answers, exported: Answers) -> None:
-    """Hold what a float32 export answers against what the network does to the same images.
+def check_float32(reference: Predictions, exported: Predictions) -> None:
+    """Compare a float32 export's predictions with the network's, for the same images.
 
     Raises:
         ExportError: a probability or a score differs by more than the tolerance, or is
             not a number.
     """
-    difference = np.abs(
-        np.exp(log_softmax(reference.logits)) - np.exp(log_softmax(exported.logits))
-    ).max()
-    _check("float32_probability_difference", float(difference))
-    _check(
-        "float32_score_difference",
-        float(np.abs(reference.scores - exported.scores).max()),
-    )
+    expected = scipy.special.softmax(reference.logits.astype(np.float64), axis=1)
+    actual = scipy.special.softmax(exported.logits.astype(np.float64), axis=1)
+    probability_difference = float(np.abs(expected - actual).max())
+    score_difference = float(np.abs(reference.scores - exported.scores).max())
+    _check("float32_probability_difference", probability_difference)
+    _check("float32_score_difference", score_difference)
 
 
-def check_int8(reference: Answers, exported: Answers, labels: Integers) -> None:
-    """Hold what an int8 export answers against what the network does to the same images.
+def check_int8(reference: Predictions, exported: Predictions, labels: Integers) -> None:
+    """Compare an int8 export's predictions with the network's, for the same images.
 
     Raises:
-        ExportError: it reads too many images differently, or too few right.
+        ExportError: too many images are read differently, or too few are read right.
     """
-    expected, found = reference.logits.argmax(axis=1), exported.logits.argmax(axis=1)
-    # One image on the edge is no fault, however few there are.
-    one = 1 / len(labels)
-    _check("int8_disagreement", float(np.mean(expected != found)), one)
+    disagreement = np.mean(reference.digits != exported.digits)
+    right = np.sum(reference.digits == labels)
+    exported_right = np.sum(exported.digits == labels)
+    # One image on the edge is no fault, however few the images are.
+    one_image = 1 / len(labels)
+    _check("int8_disagreement", float(disagreement), one_image)
     _check(
-        "int8_accuracy_drop",
-        float(np.sum(expected == labels) - np.sum(found == labels)) / len(labels),
-        one,
+        "int8_accuracy_drop", float((right - exported_right) / len(labels)), one_image
     )
 
 
-def _check(name: str, value: float, least: float = 0.0) -> None:
-    limit = max(TOLERANCES[name], least)
-    # Written so that NaN fails.
-    if not value <= limit:
+def _check(name: str, value: float, least_tolerance: float = 0.0) -> None:
+    tolerance = max(TOLERANCES[name], least_tolerance)
+    # `not <=` also refuses NaN.
+    if not value <= tolerance:
         raise ExportError(
-            f"Expected {name} to be at most {limit:g}. Received {value:.6f}. Nothing was published."
+            f"The exported model differs from the network: {name} is {value:.6f}."
+            f" At most {tolerance:g} is allowed. Nothing was published."
         )
 
 
 def _convert(folder: str, calibration: Pixels | None = None) -> bytes:
-    """A SavedModel in LiteRT's format; in 8-bit integers, if there is something to calibrate with."""
+    """A SavedModel in LiteRT's format; in 8-bit integers if there are calibration images."""
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
     if calibration is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: (
-            [image[np.newaxis]] for image in calibration
-        )
+        converter.representative_dataset = lambda: _feed(calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     with warnings.catch_warnings():
         # The input is uint8 already, so it needs no statistics.
@@ -127,3 +129,9 @@ def _convert(folder: str, calibration: Pixels | None = None) -> bytes:
         )
         converted: bytes = converter.convert()
         return converted
+
+
+def _feed(images: Pixels) -> Iterator[list[Pixels]]:
+    """Each image as the exported network takes it."""
+    for image in images:
+        yield [image[np.newaxis]]

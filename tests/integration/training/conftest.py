@@ -15,11 +15,15 @@ from digits.jobs import Progress, Request
 from digits.models.manifests import MODEL_FILE
 from digits.parameters import Parameters
 from digits.store import Store
-from training.evaluation.trial import Pictures, Trial, try_on
+from training.evaluation.evaluation_set import (
+    EvaluationSet,
+    SetPredictions,
+    predict_evaluation_set,
+)
 from training.fitting import fit
 from training.fitting.checkpoint import Checkpoint
 from training.fitting.fit import Fitted
-from training.fitting.progress import Phases
+from training.fitting.phases import Phases
 from training.input import Examples
 from training.packaging.package import Package, pack
 
@@ -57,7 +61,7 @@ class Trainings:
         request = Request.new(
             job_id, replace(self.dataset, version=version), parameters
         )
-        jobs.create(self.store, replace(request, created=CREATED))
+        jobs.create_job(self.store, replace(request, created=CREATED))
         return job_id
 
 
@@ -135,13 +139,15 @@ def package(fitted: Fitted, training: Examples, test: Examples) -> Package:
 
 
 @pytest.fixture(scope="session")
-def pictures(test: Examples) -> Pictures:
-    return Pictures.draw(test)
+def evaluation_set(test: Examples) -> EvaluationSet:
+    return EvaluationSet.draw(test)
 
 
 @pytest.fixture(scope="session")
-def trial(package: Package, pictures: Pictures) -> Trial:
-    return try_on(package.files[MODEL_FILE], pictures, package.answers)
+def predictions(package: Package, evaluation_set: EvaluationSet) -> SetPredictions:
+    return predict_evaluation_set(
+        package.files[MODEL_FILE], evaluation_set, package.predictions
+    )
 
 
 @pytest.fixture

@@ -23,11 +23,11 @@ from tests.faults import Fault, FaultProxy
 from tests.integration.training.conftest import CREATED, Trainings
 from training import __main__ as entry_point
 from training import interruption, job, pipeline
-from training.evaluation import samples
+from training.evaluation import sample_sizes
 from training.fitting.phases import Phases
 from training.packaging import export
-from training.packaging.package import Package, describe
-from training.pipeline import Made
+from training.packaging.package import Package, make_manifest
+from training.pipeline import TrainedModel
 
 # Keras' own, with this NumPy.
 pytestmark = pytest.mark.filterwarnings(
@@ -77,20 +77,20 @@ Start = Callable[[str], Container]
 
 @pytest.fixture(autouse=True)
 def _short_studies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model is tried on few pictures: tests/integration/training/packaging/test_report.py is about the others."""
-    monkeypatch.setattr(samples, "_FEWEST_DIGITS", 1)
-    monkeypatch.setattr(samples, "_FEWEST_NEGATIVES", 10)
+    """Evaluate on few pictures. The tests of the report evaluate on more."""
+    monkeypatch.setattr(sample_sizes, "_FEWEST_DIGITS", 1)
+    monkeypatch.setattr(sample_sizes, "_FEWEST_NON_DIGITS", 10)
 
 
 @pytest.fixture
-def made(
+def trained(
     package: Package, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
-) -> Made:
-    """What each training makes, without taking the time to."""
-    manifest = describe(package, trainings.dataset, {}, CREATED)
-    made = Made(manifest, package.files, objections=[])
-    monkeypatch.setattr(pipeline, "make", lambda *_: made)
-    return made
+) -> TrainedModel:
+    """The model that each training gives, at once."""
+    manifest = make_manifest(package, trainings.dataset, {}, CREATED)
+    trained = TrainedModel(manifest, package.files, release_blockers=[])
+    monkeypatch.setattr(pipeline, "train_model", lambda *_: trained)
+    return trained
 
 
 @pytest.fixture
@@ -112,37 +112,34 @@ def only_model(trainings: Trainings) -> Manifest:
     return manifests.load_manifest(trainings.store, version)
 
 
-def publish(trainings: Trainings, package: Package) -> str:
-    """Have a model that is live."""
-    manifest = describe(package, trainings.dataset, {}, CREATED)
+def publish_and_release(trainings: Trainings, package: Package) -> str:
+    manifest = make_manifest(package, trainings.dataset, {}, CREATED)
     manifests.publish(trainings.store, manifest, package.files)
     releases.release(trainings.store, manifest.version, "by hand")
     return manifest.version
 
 
-def assert_nothing_came_of_it(trainings: Trainings) -> None:
+def assert_nothing_was_published(trainings: Trainings) -> None:
     assert trainings.store.entries("models") == []
     assert trainings.store.entries("releases") == []
 
 
-def last_attempt(container: Container, number: int) -> str:
-    """What the attempt with this number has logged of the job `rough`; nothing before it trains."""
+def log_of_attempt(container: Container, number: int) -> str:
+    """What the attempt with this number has logged of the job `rough` since it began to train."""
     attempts = container.log.split("Job rough trains")
     return attempts[number] if len(attempts) > number else ""
 
 
-def kept(trainings: Trainings) -> str:
-    """Which checkpoint there is of the job `rough`."""
-    checkpoint = [
-        entry.etag
-        for entry in trainings.store.entries("jobs/rough")
-        if "checkpoint" in entry.key
-    ]
-    return checkpoint[0] if checkpoint else ""
+def checkpoint_etag(trainings: Trainings) -> str | None:
+    """The etag of the checkpoint of the job `rough`."""
+    for entry in trainings.store.entries("jobs/rough"):
+        if "checkpoint" in entry.key:
+            return entry.etag
+    return None
 
 
 @pytest.mark.long
-def test_an_interrupted_job_ends_as_if_it_had_not_been(
+def test_an_interrupted_job_ends_like_one_without_interruptions(
     trainings: Trainings, start: Start
 ) -> None:
     trainings.create("calm", epochs=EPOCHS)
@@ -158,68 +155,64 @@ def test_an_interrupted_job_ends_as_if_it_had_not_been(
         False,
     )
     assert result.accuracy == manifest.metrics["accuracy"]
-    # The bundled model is live, and better than one of so few digits.
-    assert "it reads fewer digits right than the live model" in result.reason
-    assert releases.live(trainings.store) is None
+    # The bundled model is live, and better than a model of a few hundred digits.
+    assert "lower than the live model's" in result.reason
+    assert releases.live_release(trainings.store) is None
     assert f"Epoch {EPOCHS}/{EPOCHS}: loss " in calm.log
     assert {entry.key for entry in trainings.store.entries("jobs/calm")} == {
         f"jobs/calm/{name}.json" for name in ("request", "progress", "claim", "result")
     }
 
-    # From here on the same model is as good as the live one.
+    # From here on the live model is the same model.
     releases.release(trainings.store, manifest.version, "by hand")
     trainings.create("rough", epochs=EPOCHS)
     killed = start("rough")
-    killed.wait_until(lambda: kept(trainings) != "")
+    killed.wait_until(lambda: checkpoint_etag(trainings) is not None)
     killed.process.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
     reclaimed = start("rough")
-    reclaimed.wait_until(lambda: "Epoch " in last_attempt(reclaimed, 2))
+    reclaimed.wait_until(lambda: "Epoch " in log_of_attempt(reclaimed, 2))
     reclaimed.process.send_signal(signal.SIGTERM)
     assert reclaimed.wait() == 143, reclaimed.log
     assert jobs.load_result(trainings.store, "rough") is None
 
     resumed = start("rough")
     assert resumed.wait() == 0, resumed.log
-    assert "Epoch 1/" not in last_attempt(resumed, 3)
-    # Still one model: the same weights make the same version.
+    assert "Epoch 1/" not in log_of_attempt(resumed, 3)
+    # The same weights give the same version, so there is still a single model.
     assert only_model(trainings) == manifest
     again = jobs.load_result(trainings.store, "rough")
     assert again
     assert (again.model_version, again.released) == (manifest.version, True)
     assert again.reason == f"Released with accuracy {manifest.metrics['accuracy']:.4f}"
-    live = releases.live(trainings.store)
+    live = releases.live_release(trainings.store)
     assert live
     assert (live.version, live.number) == (manifest.version, 2)
     assert "rough" in live.reason
 
 
-def test_its_phases_come_in_order_and_the_time_to_go_is_honest(
+def test_the_phases_come_in_order_and_the_remaining_time_is_about_right(
     trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[tuple[float, Progress]] = []
+    reports: list[tuple[float, Progress]] = []
 
-    class Heard(Phases):
+    class RecordedPhases(Phases):
         def __init__(self, expected: Mapping[Phase, float]) -> None:
             super().__init__(expected)
-            self.listen(lambda progress: told.append((time.monotonic(), progress)))
+            self.listen(lambda progress: reports.append((time.monotonic(), progress)))
 
-    monkeypatch.setattr(job, "Phases", Heard)
-    assert (
-        job.run(trainings.store, trainings.create("job", epochs=2)).status
-        == "SUCCEEDED"
-    )
+    monkeypatch.setattr(job, "Phases", RecordedPhases)
+    result = job.run(trainings.store, trainings.create("job", epochs=2))
     ended = time.monotonic()
-    assert [phase for phase, _ in groupby(it.phase for _, it in told)] == list(
-        get_args(Phase)
-    )
-    for at, progress in told:
+    assert result.status == "SUCCEEDED"
+    phases = [progress.phase for _, progress in reports]
+    assert [phase for phase, _ in groupby(phases)] == list(get_args(Phase))
+    for reported, progress in reports:
+        remaining = ended - reported
         assert progress.eta_seconds
-        # Tests run on machines of any speed and beside each other: only what is wrong
-        # by far is found here.
-        assert (ended - at) / 10 < progress.eta_seconds < 10 * (ended - at) + 10, (
-            progress
-        )
+        # Machines differ in speed, and tests run beside each other: only an estimate that
+        # is wrong by a factor of ten fails.
+        assert remaining / 10 < progress.eta_seconds < 10 * remaining + 10, progress
     last = jobs.load_progress(trainings.store, "job")
     assert last
     assert (last.epoch, last.loss) == (None, None)
@@ -273,19 +266,19 @@ def drop_the_last_record(data: bytes) -> bytes:
     [
         (
             flip_a_byte,
-            "A record is damaged, or no 28x28 image, in tiny-test.tfrecord-00000-of-00001.",
+            "A record is damaged, or is no 28x28 image, in tiny-test.tfrecord-00000-of-00001.",
         ),
         (
             lambda data: data[:-1],
-            "A record is damaged, or no 28x28 image, in tiny-test.tfrecord-00000-of-00001.",
+            "A record is damaged, or is no 28x28 image, in tiny-test.tfrecord-00000-of-00001.",
         ),
         (
             drop_the_last_record,
-            "Expected 200 test examples in tiny 1.0.0. Received 199.",
+            "tiny 1.0.0 has 199 test examples instead of 200.",
         ),
         (
             lambda data: data[:0],
-            "Expected 200 test examples in tiny 1.0.0. Received 0.",
+            "tiny 1.0.0 has 0 test examples instead of 200.",
         ),
     ],
 )
@@ -301,10 +294,10 @@ def test_a_damaged_dataset_fails_the_job(
         "Delete this version from the store and upload the dataset again."
         in result.reason
     )
-    assert_nothing_came_of_it(trainings)
+    assert_nothing_was_published(trainings)
 
 
-def test_what_nobody_foresaw_fails_the_job_too(
+def test_an_unexpected_error_fails_the_job(
     trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
@@ -315,61 +308,61 @@ def test_what_nobody_foresaw_fails_the_job_too(
     )
 
 
-def test_a_model_that_export_would_change_is_not_published(
+def test_a_model_that_its_export_changes_is_not_published(
     trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(export.TOLERANCES, "float32_probability_difference", 0.0)
     result = job.run(trainings.store, trainings.create("job"))
     assert result.status == "FAILED"
-    assert result.reason.startswith(
-        "Expected float32_probability_difference to be at most 0. Received 0.0000"
-    )
-    assert_nothing_came_of_it(trainings)
+    assert "float32_probability_difference is 0.0000" in result.reason
+    assert "At most 0 is allowed. Nothing was published." in result.reason
+    assert_nothing_was_published(trainings)
 
 
 def test_a_job_cancelled_while_it_trains_is_not_published(
-    trainings: Trainings, made: Made, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, trained: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train(*_: object) -> Made:
-        outcomes.end(trainings.store, "job", Result.failed("Cancelled by hand"))
-        return made
+    def train_model(*_: object) -> TrainedModel:
+        outcomes.end_job(trainings.store, "job", Result.failed("Cancelled by hand"))
+        return trained
 
-    monkeypatch.setattr(pipeline, "make", train)
-    assert (
-        job.run(trainings.store, trainings.create("job")).reason == "Cancelled by hand"
-    )
-    assert_nothing_came_of_it(trainings)
+    monkeypatch.setattr(pipeline, "train_model", train_model)
+    result = job.run(trainings.store, trainings.create("job"))
+    assert result.reason == "Cancelled by hand"
+    assert_nothing_was_published(trainings)
 
 
 def test_a_job_cancelled_at_the_last_moment_is_not_released(
-    trainings: Trainings, made: Made, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, trained: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainings.create("job")
+    publish = manifests.publish
 
-    def cancelled(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
-        publish_model(store, manifest, files)
-        outcomes.end(store, "job", Result.failed("Cancelled by hand"))
+    def publish_and_cancel(
+        store: Store, manifest: Manifest, files: dict[str, bytes]
+    ) -> None:
+        publish(store, manifest, files)
+        outcomes.end_job(store, "job", Result.failed("Cancelled by hand"))
 
-    publish_model = manifests.publish
-    monkeypatch.setattr(manifests, "publish", cancelled)
-    assert job.run(trainings.store, "job").reason == "Cancelled by hand"
-    assert only_model(trainings) == made.manifest
-    assert releases.live(trainings.store) is None
+    monkeypatch.setattr(manifests, "publish", publish_and_cancel)
+    result = job.run(trainings.store, trainings.create("job"))
+    assert result.reason == "Cancelled by hand"
+    assert only_model(trainings) == trained.manifest
+    assert releases.live_release(trainings.store) is None
 
 
 def test_a_job_that_died_before_its_release_is_released_without_training_again(
     trainings: Trainings, package: Package, start: Start
 ) -> None:
-    version = publish(trainings, package)
+    version = publish_and_release(trainings, package)
     trainings.create("job")
-    trainings.store.write("jobs/job/checkpoint.keras", b"of no more use")
+    trainings.store.write("jobs/job/checkpoint.keras", b"obsolete")
     decided = Result("SUCCEEDED", "Good", CREATED, 0.9, version, released=True)
     jobs.claim_result(trainings.store, "job", decided)
     again = start("job")
     assert again.wait() == 0, again.log
     assert "Fetching" not in again.log
     assert jobs.load_result(trainings.store, "job") == decided
-    live = releases.live(trainings.store)
+    live = releases.live_release(trainings.store)
     assert live
     assert live.version == version
     assert not trainings.store.exists("jobs/job/checkpoint.keras")
@@ -400,7 +393,7 @@ def test_a_request_that_cannot_be_read_fails_the_job(
     assert result.reason.endswith("Start a new training.")
 
 
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("trained")
 def test_progress_that_cannot_be_written_does_not_fail_the_job(
     s3_store: Store, faults: FaultProxy, tiny_digits: Path
 ) -> None:
@@ -411,7 +404,7 @@ def test_progress_that_cannot_be_written_does_not_fail_the_job(
     assert rule.hits
 
 
-def test_a_store_that_does_not_answer_fails_no_job(
+def test_a_job_whose_store_does_not_answer_can_be_run_again(
     s3_store: Store,
     faults: FaultProxy,
     tiny_digits: Path,
@@ -428,12 +421,11 @@ def test_a_store_that_does_not_answer_fails_no_job(
     rule = faults.add(Fault.SLOW_DOWN, method="PUT", key="checkpoint.keras")
     assert entry_point.main() == os.EX_TEMPFAIL
     assert rule.hits
-    assert outcomes.resume(s3_store, "job") is None
+    assert outcomes.resume_end(s3_store, "job") is None
     faults.clear()
-    made = Made(
-        describe(package, trainings.dataset, {}, CREATED), package.files, objections=[]
-    )
-    monkeypatch.setattr(pipeline, "make", lambda *_: made)
+    manifest = make_manifest(package, trainings.dataset, {}, CREATED)
+    trained = TrainedModel(manifest, package.files, release_blockers=[])
+    monkeypatch.setattr(pipeline, "train_model", lambda *_: trained)
     assert entry_point.main() == 0
     result = jobs.load_result(s3_store, "job")
     assert result
@@ -448,11 +440,11 @@ def test_sigterm_ends_a_training_whose_store_hangs(
     hanging = Container(trainings, "job", tmp_path / "log")
     hanging.wait_until(lambda: rule.hits > 0)
     hanging.process.send_signal(signal.SIGTERM)
-    # Before the store's patience of minutes ends.
+    # The store's patience, minutes, is not over by then.
     assert hanging.process.wait(30) == 143
 
 
-def test_a_job_whose_record_is_gone_ends_in_words(start: Start) -> None:
+def test_a_job_whose_record_is_gone_ends_with_a_message(start: Start) -> None:
     gone = start("gone")
     assert gone.wait() == 1
     assert "There is no job 'gone'" in gone.log

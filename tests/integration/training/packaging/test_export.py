@@ -1,4 +1,4 @@
-"""Exports: as good as the network they were made from, or refused."""
+"""Exports predict what the network predicts, or are refused."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,20 +6,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import softmax
 
-from digits.arrays import Floats
+from digits.arrays import Floats, Integers
 from digits.datasets.versions import DatasetVersion
 from digits.models.classifier import Classifier
 from digits.models.manifests import MODEL_FILE, SCORE
 from tests.integration.training.conftest import CREATED
 from training import networks
-from training.evaluation.answers import Answers, evaluate, keras_answers, litert_answers
-from training.evaluation.metrics import log_softmax
+from training.evaluation.predictions import (
+    Predictions,
+    evaluate,
+    keras_predictions,
+    litert_predictions,
+)
 from training.fitting.fit import Fitted
 from training.input import Examples
 from training.packaging import export
 from training.packaging.export import ExportError
-from training.packaging.package import Package, describe, pack
+from training.packaging.package import Package, make_manifest, pack
 
 # Keras' own, with this NumPy.
 pytestmark = pytest.mark.filterwarnings(
@@ -28,125 +33,121 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 @pytest.fixture(scope="module")
-def reference(fitted: Fitted, test: Examples) -> Answers:
-    return keras_answers(fitted.model, test.images)
+def reference(fitted: Fitted, test: Examples) -> Predictions:
+    return keras_predictions(fitted.model, test.images)
 
 
-def test_the_predict_function_gets_what_keras_gives(
-    package: Package, reference: Answers, test: Examples, dataset: DatasetVersion
+def reverse_digits(reference: Predictions, images: slice | Integers) -> Predictions:
+    """The predictions with the logits of some images in reverse order."""
+    logits = reference.logits.copy()
+    logits[images] = logits[images, ::-1]
+    return replace(reference, logits=logits)
+
+
+def test_the_predict_function_gives_what_keras_gives(
+    package: Package, reference: Predictions, test: Examples
 ) -> None:
-    manifest = describe(package, dataset, {}, CREATED)
+    dataset = DatasetVersion("tiny", "1.0.0", {"train": 600, "test": 200}, "0" * 64)
+    manifest = make_manifest(package, dataset, {}, CREATED)
     classifier = Classifier(manifest, package.files[MODEL_FILE])
-    expected = np.exp(log_softmax(reference.logits))
-    for image, probabilities, score in zip(
-        test.images[:50], expected, reference.scores, strict=False
-    ):
+    expected = softmax(reference.logits, axis=1)
+    for index, image in enumerate(test.images[:50]):
         answer = classifier.classify(image)
-        np.testing.assert_allclose(answer.probabilities, probabilities, atol=0.05)
-        assert answer.score == pytest.approx(score, abs=0.5)
-
-
-@pytest.fixture(scope="module")
-def dataset() -> DatasetVersion:
-    return DatasetVersion("tiny", "1.0.0", {"train": 600, "test": 200}, "0" * 64)
+        np.testing.assert_allclose(answer.probabilities, expected[index], atol=0.05)
+        assert answer.score == pytest.approx(reference.scores[index], abs=0.5)
 
 
 def test_the_published_figures_are_those_of_the_published_file(
     package: Package, test: Examples
 ) -> None:
-    answers = litert_answers(package.files[MODEL_FILE], test.images)
-    found = evaluate(answers.logits, test.labels)
-    assert package.metrics["kept"] == np.mean(
-        answers.scores >= package.thresholds[SCORE]
-    )
-    assert package.metrics["accuracy"] == found.accuracy
-    assert package.metrics["loss"] == found.loss
-    assert package.metrics["accuracy_7"] == found.class_accuracies[7]
+    predictions = litert_predictions(package.files[MODEL_FILE], test.images)
+    evaluation = evaluate(predictions.logits, test.labels)
+    accepted = predictions.scores >= package.thresholds[SCORE]
+    assert package.metrics["kept"] == np.mean(accepted)
+    assert package.metrics["accuracy"] == evaluation.accuracy
+    assert package.metrics["loss"] == evaluation.loss
+    assert package.metrics["accuracy_7"] == evaluation.class_accuracies[7]
     assert package.metrics["accuracy_float32"] == package.metrics["accuracy_keras"]
+
+
+def test_the_published_file_is_small(package: Package) -> None:
     assert len(package.files[MODEL_FILE]) < 1.3e6
 
 
-def test_the_same_network_makes_the_same_files(
+def test_the_same_network_gives_the_same_files(
     package: Package, fitted: Fitted, training: Examples, test: Examples
 ) -> None:
     assert pack(fitted.model, "lab", training, test) == package
 
 
-def test_the_conversion_that_loses_the_weights_is_caught(
-    fitted: Fitted, reference: Answers, test: Examples
+def test_a_conversion_that_loses_the_weights_is_refused(
+    fitted: Fitted, reference: Predictions, test: Examples
 ) -> None:
     served = networks.served(fitted.model, batch_size=1)
-    concrete = tf.function(
-        served, [tf.TensorSpec((1, 28, 28), tf.uint8)]
-    ).get_concrete_function()
-    converted = tf.lite.TFLiteConverter.from_concrete_functions(
+    pixels = tf.TensorSpec((1, 28, 28), tf.uint8)
+    concrete = tf.function(served, [pixels]).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [concrete], fitted.model
-    ).convert()
+    )
+    exported = litert_predictions(converter.convert(), test.images)
     with pytest.raises(ExportError, match="Nothing was published"):
-        export.check_float32(reference, litert_answers(converted, test.images))
+        export.check_float32(reference, exported)
 
 
 @pytest.mark.parametrize(
-    "sabotage",
+    "damage",
     [
         pytest.param(lambda logits: logits * 1.01, id="scaled"),
         pytest.param(lambda logits: logits[:, ::-1], id="other-classes"),
         pytest.param(lambda logits: np.full_like(logits, np.nan), id="nan"),
     ],
 )
-def test_a_float32_export_that_differs_is_refused(
-    reference: Answers, sabotage: Callable[[Floats], Floats]
+def test_a_float32_export_with_other_probabilities_is_refused(
+    reference: Predictions, damage: Callable[[Floats], Floats]
 ) -> None:
+    exported = replace(reference, logits=damage(reference.logits))
     with pytest.raises(
-        ExportError,
-        match=r"Expected float32_probability_difference to be at most 0\.0001",
+        ExportError, match=r"float32_probability_difference is .* At most 0\.0001 is"
     ):
-        export.check_float32(
-            reference, replace(reference, logits=sabotage(reference.logits))
-        )
+        export.check_float32(reference, exported)
 
 
-def test_a_float32_export_with_other_scores_is_refused(reference: Answers) -> None:
+def test_a_float32_export_with_other_scores_is_refused(reference: Predictions) -> None:
+    exported = replace(reference, scores=reference.scores * 1.01)
     with pytest.raises(
-        ExportError, match=r"Expected float32_score_difference to be at most 0\.001"
+        ExportError, match=r"float32_score_difference is .* At most 0\.001 is"
     ):
-        export.check_float32(
-            reference, replace(reference, scores=reference.scores * 1.01)
-        )
+        export.check_float32(reference, exported)
 
 
 def test_an_int8_export_that_reads_other_digits_is_refused(
-    reference: Answers, test: Examples
+    reference: Predictions, test: Examples
 ) -> None:
-    other = replace(reference, logits=reference.logits.copy())
-    other.logits[:5] = reference.logits[:5, ::-1]
+    exported = reverse_digits(reference, slice(5))
     with pytest.raises(
-        ExportError, match=r"int8_disagreement to be at most 0\.02\. Received 0\.025"
+        ExportError, match=r"int8_disagreement is 0\.025000\. At most 0\.02 is"
     ):
-        export.check_int8(reference, other, test.labels)
+        export.check_int8(reference, exported, test.labels)
 
 
-def test_one_image_of_few_may_be_read_differently(
-    reference: Answers, test: Examples
+def test_an_int8_export_may_read_one_image_of_few_differently(
+    reference: Predictions, test: Examples
 ) -> None:
-    few = Answers(reference.logits[:20].copy(), reference.scores[:20])
-    other = replace(few, logits=few.logits.copy())
-    other.logits[0] = few.logits[0, ::-1]
-    export.check_int8(few, other, test.labels[:20])
-    other.logits[1] = few.logits[1, ::-1]
+    few = Predictions(reference.logits[:20], reference.scores[:20])
+    labels = test.labels[:20]
+    export.check_int8(few, reverse_digits(few, slice(1)), labels)
     with pytest.raises(
-        ExportError, match=r"int8_disagreement to be at most 0\.05\. Received 0\.1"
+        ExportError, match=r"int8_disagreement is 0\.100000\. At most 0\.05 is"
     ):
-        export.check_int8(few, other, test.labels[:20])
+        export.check_int8(few, reverse_digits(few, slice(2)), labels)
 
 
 def test_an_int8_export_that_reads_fewer_digits_right_is_refused(
-    reference: Answers, test: Examples
+    reference: Predictions, test: Examples
 ) -> None:
-    right = np.flatnonzero(reference.logits.argmax(axis=1) == test.labels)[:3]
-    other = replace(reference, logits=reference.logits.copy())
-    other.logits[right] = reference.logits[right, ::-1]
+    right = np.flatnonzero(reference.correct(test.labels))[:3]
+    exported = reverse_digits(reference, right)
     with pytest.raises(
-        ExportError, match=r"int8_accuracy_drop to be at most 0\.01\. Received 0\.015"
+        ExportError, match=r"int8_accuracy_drop is 0\.015000\. At most 0\.01 is"
     ):
-        export.check_int8(reference, other, test.labels)
+        export.check_int8(reference, exported, test.labels)

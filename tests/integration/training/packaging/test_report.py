@@ -3,28 +3,29 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from digits import documents
 from digits.datasets.versions import DatasetVersion
 from digits.models import manifests, releases
-from digits.models.manifests import (
-    METRICS_FILE,
-    MODEL_FILE,
-    REPORT_FILE,
-    SCORE,
-    Manifest,
-)
+from digits.models.manifests import METRICS_FILE, MODEL_FILE, REPORT_FILE, Manifest
 from digits.store import Store
 from tests.integration.training.conftest import CREATED, TEST, TRAIN
-from training.evaluation import baselines
-from training.evaluation.study import Study, study
-from training.evaluation.trial import Pictures, Trial
+from training.evaluation.baselines import load_baselines
+from training.evaluation.evaluation_set import (
+    EvaluationSet,
+    SetPredictions,
+    predict_evaluation_set,
+)
+from training.evaluation.figures import Figures
+from training.evaluation.study import Study, measure_model
 from training.input import Examples
-from training.packaging import report
-from training.packaging.package import Package, describe
+from training.packaging.package import Package, make_manifest
+from training.packaging.report import make_report, study_package
 from training.pictures import non_digits, serving
 
 # Keras' own, with this NumPy.
@@ -32,178 +33,232 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
 )
 
+SHARE = {"share", "low", "high", "of"}
+
 
 @pytest.fixture(scope="module")
 def manifest(package: Package) -> Manifest:
     dataset = DatasetVersion("tiny", "1.0.0", {"train": TRAIN, "test": TEST}, "0" * 64)
-    return describe(package, dataset, {"architecture": "lab"}, CREATED)
+    return make_manifest(package, dataset, {"architecture": "lab"}, CREATED)
 
 
-ReportOn = Callable[[Store, Manifest], dict[str, bytes]]
-
-
-@pytest.fixture(scope="module")
-def report_on(package: Package, pictures: Pictures, trial: Trial) -> ReportOn:
-    return lambda store, manifest: report.on(store, manifest, package, pictures, trial)
+StudyIn = Callable[[Store, Manifest], Study]
 
 
 @pytest.fixture(scope="module")
-def reported(
-    report_on: ReportOn, manifest: Manifest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, bytes]:
-    """The report on the first model of a store."""
-    return report_on(Store(tmp_path_factory.mktemp("store").as_uri()), manifest)
+def study_in(
+    package: Package, evaluation_set: EvaluationSet, predictions: SetPredictions
+) -> StudyIn:
+    """Studies the package beside the models of a store."""
+
+    def study(store: Store, manifest: Manifest) -> Study:
+        return study_package(store, manifest, package, evaluation_set, predictions)
+
+    return study
 
 
 @pytest.fixture(scope="module")
-def found(package: Package, test: Examples) -> Study:
-    model = package.files[MODEL_FILE]
-    others = {
-        "<pairs>": [b"no PNG", *(serving.encode_png(image) for image in _pairs(test))]
-    }
-    return study(
+def short_study(
+    study_in: StudyIn, manifest: Manifest, tmp_path_factory: pytest.TempPathFactory
+) -> Study:
+    """The study of a store's first model."""
+    return study_in(Store(tmp_path_factory.mktemp("store").as_uri()), manifest)
+
+
+@pytest.fixture(scope="module")
+def study(package: Package, test: Examples, manifest: Manifest) -> Study:
+    """A study with a further set of non-digits."""
+    pairs = [b"no PNG"]
+    for index in range(9):
+        pair = np.concatenate([test.images[index], test.images[index + 1]], axis=1)
+        pairs.append(serving.encode_png(Image.fromarray(pair)))
+    evaluation_set = EvaluationSet.draw(test, 10).with_non_digits({"<pairs>": pairs})
+    model = package.exported_model(manifest.version)
+    return measure_model(
         model,
-        package.thresholds[SCORE],
-        test,
-        count=10,
-        exports={"int8": model},
-        rivals={},
-        others=others,
+        evaluation_set,
+        predict_evaluation_set(model.tflite, evaluation_set),
+        exports={"int8": model.tflite},
+        baselines={},
     )
 
 
-def _pairs(test: Examples) -> list[Image.Image]:
-    return [
-        Image.fromarray(np.concatenate(list(test.images[i : i + 2]), axis=1))
-        for i in range(9)
-    ]
+@pytest.fixture(scope="module")
+def metrics(study: Study, manifest: Manifest) -> dict[str, Any]:
+    """The content of `metrics.json`."""
+    document: dict[str, Any] = json.loads(make_report(manifest, study)[METRICS_FILE])
+    return document
 
 
-def test_the_figures_agree_with_the_manifest_and_one_another(
-    package: Package, found: Study, test: Examples
-) -> None:
-    figures = found.figures
-    assert figures["accuracy"]["share"] == package.metrics["accuracy"]
-    assert (
-        figures["accuracy"]["low"]
-        < figures["accuracy"]["share"]
-        < figures["accuracy"]["high"]
-    )
-    assert figures["loss"] == package.metrics["loss"]
-    assert np.sum(figures["confusion"]) == len(test)
-    assert np.trace(figures["confusion"]) == round(
-        figures["accuracy"]["share"] * len(test)
-    )
-    of_digits = {
-        f"accuracy_{digit}": it["share"] for digit, it in figures["digits"].items()
-    }
-    assert of_digits.items() <= package.metrics.items()
-    assert figures["rejection"]["kept"]["share"] == package.metrics["kept"]
-    assert sum(it["count"] for it in figures["calibration"]["bins"]) == len(test)
-    assert figures["exports"]["int8"]["bytes"] == len(package.files[MODEL_FILE])
+def test_the_figures_agree_with_the_manifest(package: Package, study: Study) -> None:
+    figures = study.figures
+    assert figures.accuracy.share == package.metrics["accuracy"]
+    assert figures.loss == package.metrics["loss"]
+    assert figures.rejection.kept.share == package.metrics["kept"]
+    assert figures.exports["int8"].bytes == len(package.files[MODEL_FILE])
+    for digit, share in figures.digits.items():
+        assert share.share == package.metrics[f"accuracy_{digit}"]
 
 
-def test_every_set_of_others_is_tried(found: Study) -> None:
-    sets = found.figures["rejection"]["sets"]
-    assert sets.keys() == {*non_digits.REPORTED, "<pairs>"}
-    assert sets["<pairs>"]["rejected"]["of"] == 10
-    assert found.scores["<pairs>"][0] == -np.inf
-    threshold = found.figures["rejection"]["threshold"]
-    assert sets["blank"]["rejected"]["share"] == np.mean(
-        found.scores["blank"] < threshold
-    )
+def test_the_figures_agree_with_each_other(study: Study, test: Examples) -> None:
+    figures = study.figures
+    accuracy = figures.accuracy
+    assert accuracy.low < accuracy.share < accuracy.high
+    assert np.sum(figures.confusion) == len(test)
+    assert np.trace(figures.confusion) == round(accuracy.share * len(test))
+    assert sum(group.count for group in figures.calibration.bins) == len(test)
 
 
-def test_what_is_damaged_more_is_read_less(found: Study) -> None:
-    accuracy = np.array(list(found.figures["corruptions"]["accuracy"].values()))
+def test_every_set_of_non_digits_is_measured(study: Study) -> None:
+    rejection = study.figures.rejection
+    assert rejection.sets.keys() == {*non_digits.REPORTED, "<pairs>"}
+    assert rejection.sets["<pairs>"].rejected.of == 10
+    scores = study.predictions.non_digit_scores
+    assert scores["<pairs>"][0] == -np.inf
+    rejected = np.mean(scores["blank"] < rejection.threshold)
+    assert rejection.sets["blank"].rejected.share == rejected
+
+
+def test_severe_corruptions_are_read_less_accurately(study: Study) -> None:
+    corruptions = study.figures.corruptions
+    accuracy = np.array(list(corruptions.accuracy.values()))
     assert accuracy.shape == (15, 5)
     assert accuracy[:, 0].mean() > accuracy[:, -1].mean()
-    assert found.figures["corruptions"]["mean"] == pytest.approx(accuracy.mean())
+    assert corruptions.mean == pytest.approx(accuracy.mean())
 
 
-def test_a_study_is_the_same_each_time_but_for_what_is_timed(
-    reported: dict[str, bytes],
-    found: Study,
-    manifest: Manifest,
-    report_on: ReportOn,
-    file_store: Store,
+def test_a_second_study_differs_only_in_what_is_timed(
+    short_study: Study, study_in: StudyIn, manifest: Manifest, file_store: Store
 ) -> None:
-    first, again = (
-        json.loads(files[METRICS_FILE])
-        for files in (reported, report_on(file_store, manifest))
-    )
-    for figures in (first, again):
-        assert figures.pop("exports").keys() == {"int8", "float32"}
-    assert first == again
-    assert first["confusion"] == found.figures["confusion"]
+    again = study_in(file_store, manifest).figures
+    assert again.exports.keys() == {"int8", "float32"}
+    assert replace(again, exports=short_study.figures.exports) == short_study.figures
+
+
+def test_metrics_json_keeps_its_fields(metrics: dict[str, Any]) -> None:
+    assert list(metrics) == [
+        "version",
+        "accuracy",
+        "loss",
+        "digits",
+        "confusion",
+        "calibration",
+        "rejection",
+        "corruptions",
+        "pictures",
+        "exports",
+        "comparisons",
+    ]
+    assert metrics["accuracy"].keys() == SHARE
+    assert metrics["digits"]["7"].keys() == SHARE
+    assert metrics["calibration"].keys() == {"error", "bins"}
+    first_bin = metrics["calibration"]["bins"][0]
+    assert first_bin.keys() == {"count", "confidence", "accuracy"}
+    rejection = metrics["rejection"]
+    assert rejection.keys() == {"threshold", "kept", "sets"}
+    assert rejection["kept"].keys() == SHARE
+    letters = rejection["sets"]["letters"]
+    assert letters.keys() == {"rejected", "auroc", "fpr_at_95_tpr"}
+    assert letters["rejected"].keys() == SHARE
+    assert metrics["corruptions"].keys() == {"digits", "mean", "accuracy"}
+    assert len(metrics["corruptions"]["accuracy"]["fog"]) == 5
+    assert metrics["pictures"].keys() == {"digits", "right", "accepted", "kinds"}
+    assert metrics["pictures"]["kinds"]["scan"].keys() == {"right", "accepted"}
+    assert metrics["exports"]["int8"].keys() == {"bytes", "milliseconds"}
+
+
+def test_metrics_json_keeps_the_fields_of_a_comparison(
+    package: Package, manifest: Manifest, study_in: StudyIn, file_store: Store
+) -> None:
+    publish_and_release(file_store, manifest, package)
+    candidate = replace(manifest, version="another")
+    report = make_report(candidate, study_in(file_store, candidate))
+    comparison = json.loads(report[METRICS_FILE])["comparisons"]["the live model"]
+    assert comparison.keys() == {"version", "accuracy", "only_this", "only_that", "p"}
+    assert comparison["accuracy"].keys() == SHARE
+
+
+def test_metrics_json_is_read_back(study: Study, manifest: Manifest) -> None:
+    data = make_report(manifest, study)[METRICS_FILE]
+    assert documents.parse_document(data, Figures, METRICS_FILE) == study.figures
+
+
+def test_equal_figures_give_equal_bytes(study: Study, manifest: Manifest) -> None:
+    assert make_report(manifest, study) == make_report(manifest, study)
 
 
 def test_the_report_is_one_file_that_shows_the_mistakes(
-    found: Study, manifest: Manifest
+    study: Study, manifest: Manifest
 ) -> None:
-    files = report.files(manifest, found)
-    page = files[REPORT_FILE].decode()
+    page = make_report(manifest, study)[REPORT_FILE].decode()
     assert page.count("src=") == page.count('src="data:image/')
     assert "href=" not in page
-    wrong = len(found.test) - round(
-        found.figures["accuracy"]["share"] * len(found.test)
+    mistakes = len(study.test) - round(study.figures.accuracy.share * len(study.test))
+    assert f"{mistakes:,} mistakes" in page
+    assert page.count("image/png") == min(mistakes, 30)
+
+
+def test_the_report_escapes_names(study: Study, manifest: Manifest) -> None:
+    hostile = "<script>alert('1 & 2')</script>"
+    names = replace(
+        manifest,
+        version=hostile,
+        dataset=hostile,
+        dataset_version=hostile,
+        code_revision=hostile,
+        parameters={hostile: hostile},
     )
-    assert f"{wrong:,} mistakes" in page
-    assert page.count("image/png") == min(wrong, 30)
+    page = make_report(names, study)[REPORT_FILE].decode()
+    assert page.count("&lt;script&gt;alert(&#39;1 &amp; 2&#39;)&lt;/script&gt;") == 7
+    assert "<script" not in page
     assert "&lt;pairs&gt;" in page
     assert "<pairs>" not in page
-    assert json.loads(files[METRICS_FILE])["version"] == manifest.version
 
 
-def test_a_model_is_compared_with_the_live_one_and_the_labs(
-    package: Package, manifest: Manifest, report_on: ReportOn, file_store: Store
+def publish_and_release(store: Store, manifest: Manifest, package: Package) -> None:
+    manifests.publish(store, manifest, package.files)
+    releases.release(store, manifest.version, "by hand")
+
+
+def test_a_model_is_compared_with_the_live_model_and_the_labs_network(
+    package: Package, manifest: Manifest, study_in: StudyIn, file_store: Store
 ) -> None:
-    manifests.publish(file_store, manifest, package.files)
-    releases.release(file_store, manifest.version, "try")
-    candidate = replace(
-        manifest, version=manifests.version_name(CREATED, {"another": b""})
-    )
-    figures = json.loads(report_on(file_store, candidate)[METRICS_FILE])
-    assert {name: it["version"] for name, it in figures["comparisons"].items()} == {
-        "the live model": manifest.version,
-        "the lab's network": manifest.version,
-    }
-    assert {
-        (it["only_this"], it["only_that"], it["p"])
-        for it in figures["comparisons"].values()
-    } == {(0, 0, 1.0)}
-    assert baselines.find(file_store, manifest) == {}
+    publish_and_release(file_store, manifest, package)
+    candidate = replace(manifest, version="another")
+    comparisons = study_in(file_store, candidate).figures.comparisons
+    assert comparisons.keys() == {"the live model", "the lab's network"}
+    for comparison in comparisons.values():
+        assert comparison.version == manifest.version
+        assert (comparison.only_this, comparison.only_that) == (0, 0)
+        assert comparison.p == 1
 
 
-def test_a_damaged_model_is_no_rival(
+def test_a_model_is_not_compared_with_itself(
     package: Package, manifest: Manifest, file_store: Store
 ) -> None:
-    manifests.publish(file_store, manifest, package.files)
-    releases.release(file_store, manifest.version, "try")
+    publish_and_release(file_store, manifest, package)
+    assert load_baselines(file_store, manifest) == {}
+
+
+def test_a_damaged_model_is_no_baseline(
+    package: Package, manifest: Manifest, file_store: Store
+) -> None:
+    publish_and_release(file_store, manifest, package)
     file_store.write(f"models/{manifest.version}/{MODEL_FILE}", b"no graph")
-    assert baselines.find(file_store, replace(manifest, version="another")) == {}
+    assert load_baselines(file_store, replace(manifest, version="another")) == {}
 
 
-def test_a_short_study_says_so(reported: dict[str, bytes], found: Study) -> None:
-    page = reported[REPORT_FILE].decode()
-    assert (
-        "the test split has 200 examples, so 4 of its digits were corrupted and rendered in each way"
-        in page
-    )
+def test_a_short_study_says_so(short_study: Study, manifest: Manifest) -> None:
+    page = make_report(manifest, short_study)[REPORT_FILE].decode()
+    assert "the test split has 200 examples, so 4 of its" in page
     assert "From 5,000 examples on, 200 are." in page
-    assert found.figures["rejection"]["sets"]["blank"]["rejected"]["of"] == 100
+    assert short_study.figures.rejection.sets["blank"].rejected.of == 100
 
 
-def test_a_grey_picture_is_found_as_its_png_is() -> None:
-    pictures = [
-        picture
-        for family in non_digits.REPORTED
-        for picture in non_digits.draw_reported(family, 5, seed=1)
-    ]
-    for picture in pictures:
-        direct, by_png = (
-            serving.preprocess(picture),
-            serving.preprocess_png(serving.encode_png(Image.fromarray(picture))),
-        )
+@pytest.mark.parametrize("family", non_digits.REPORTED)
+def test_a_grey_picture_is_preprocessed_as_its_png(family: str) -> None:
+    for picture in non_digits.draw_reported(family, 5, seed=1):
+        png = serving.encode_png(Image.fromarray(picture))
+        direct, by_png = serving.preprocess(picture), serving.preprocess_png(png)
         assert direct.is_refused == by_png.is_refused
         np.testing.assert_array_equal(direct.digit, by_png.digit)

@@ -1,4 +1,4 @@
-"""Weights files: ours, those of Keras 2, and other people's."""
+"""Weights files of Keras 3 and of Keras 2, and files that hold other things."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +23,8 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-# tf-keras is Keras 2, kept going: its own code writes the files.
 def legacy_model(arrays: list[Floats]) -> tf_keras.Model:
-    """The lab's network as Keras 2 has it, with these weights."""
+    """The lab's network in Keras 2, of which tf-keras is the maintained form."""
     layers = tf_keras.layers
     model = tf_keras.Sequential(
         [
@@ -49,11 +48,10 @@ def legacy_file(path: Path, arrays: list[Floats]) -> Path:
 
 
 def channels_first(model: keras.Model) -> list[Floats]:
-    """The weights of the network that flattens (64, 12, 12) pictures where ours flattens (12, 12, 64)."""
+    """The weights of the network that flattens (64, 12, 12) maps where ours flattens (12, 12, 64)."""
     arrays: list[Floats] = model.get_weights()
-    arrays[4] = (
-        arrays[4].reshape(12, 12, 64, 128).transpose(2, 0, 1, 3).reshape(9216, 128)
-    )
+    maps = arrays[4].reshape(12, 12, 64, 128)
+    arrays[4] = maps.transpose(2, 0, 1, 3).reshape(9216, 128)
     return arrays
 
 
@@ -66,7 +64,7 @@ def test_published_weights_are_read_whatever_the_files_name(
     assert_same_weights(weights.load(path, "lab"), fitted.model)
 
 
-def test_published_weights_come_without_the_optimisers_state(package: Package) -> None:
+def test_published_weights_lack_the_optimisers_state(package: Package) -> None:
     assert len(package.files[WEIGHTS_FILE]) < 5e6
 
 
@@ -125,24 +123,22 @@ def write_another_network(path: Path) -> None:
         write_another_network,
     ],
 )
-def test_other_files_are_refused(
+def test_a_file_without_the_networks_weights_is_refused(
     tmp_path: Path, write: Callable[[Path], object]
 ) -> None:
     write(tmp_path / "weights.h5")
-    with pytest.raises(
-        InvalidWeightsError, match=r"Expected weights\.h5 to hold weights"
-    ):
+    with pytest.raises(InvalidWeightsError, match=r"weights\.h5 does not hold weights"):
         weights.load(tmp_path / "weights.h5", "lab")
 
 
-def test_an_error_without_a_message_is_named(
+def test_an_error_without_a_message_is_named_by_its_class(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError
 
     monkeypatch.setattr(h5py, "File", fail)
-    with pytest.raises(InvalidWeightsError, match=r"as HDF5\. OSError"):
+    with pytest.raises(InvalidWeightsError, match=r"as HDF5: OSError"):
         weights.load(tmp_path / "weights.h5", "lab")
 
 

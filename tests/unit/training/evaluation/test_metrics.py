@@ -1,85 +1,101 @@
-"""Figures of merit, held against slow and direct calculations, or against published examples."""
-
-import itertools
-import math
+"""Metrics agree with scikit-learn, with direct calculations, or with published examples."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import log_loss, roc_auc_score, roc_curve
 
 from digits.arrays import Floats, Mask
 from training.evaluation import metrics
+from training.evaluation.figures import Bin
 
+# Whole numbers, so that ties are frequent.
 scores = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30).map(np.array)
-flags = arrays(np.bool_, 40)
+masks = arrays(np.bool_, 40)
 
 
-def test_the_wilson_interval_is_that_of_a_published_example() -> None:
-    # Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I.
-    for successes, trials, low, high in [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0, 0.1611),
-    ]:
-        assert metrics.wilson_interval(successes, trials) == pytest.approx(
-            (low, high), abs=5e-5
-        )
+# Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I.
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611)],
+)
+def test_a_share_has_the_wilson_interval_of_a_published_example(
+    successes: int, trials: int, low: float, high: float
+) -> None:
+    share = metrics.true_share(np.arange(trials) < successes)
+    assert (share.share, share.of) == (successes / trials, trials)
+    assert (share.low, share.high) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_a_share_of_all_or_nothing_has_an_interval_within_0_and_1() -> None:
+    assert metrics.true_share(np.ones(95, np.bool_)).high == 1
+    assert metrics.true_share(np.zeros(95, np.bool_)).low == 0
 
 
 @given(scores, scores)
-def test_auroc_counts_pairs(positives: Floats, negatives: Floats) -> None:
-    pairs = [(p > n) + (p == n) / 2 for p, n in itertools.product(positives, negatives)]
-    assert metrics.auroc(positives, negatives) == pytest.approx(np.mean(pairs))
+def test_auroc_is_that_of_scikit_learn(positives: Floats, negatives: Floats) -> None:
+    labels = np.repeat([1, 0], [len(positives), len(negatives)])
+    expected = roc_auc_score(labels, np.concatenate([positives, negatives]))
+    assert metrics.auroc(positives, negatives) == pytest.approx(expected)
+
+
+def test_auroc_takes_refused_pictures_as_the_lowest() -> None:
+    assert metrics.auroc(np.array([1.0, 2.0]), np.array([-np.inf, -np.inf])) == 1
 
 
 @given(scores, scores)
-def test_95_percent_of_the_positives_pass_where_the_false_positives_are_counted(
+def test_false_positives_are_counted_where_95_percent_of_the_positives_pass(
     positives: Floats, negatives: Floats
 ) -> None:
-    thresholds = [t for t in positives if np.mean(positives >= t) >= 0.95]
-    assert metrics.fpr_at_95_tpr(positives, negatives) == np.mean(
-        negatives >= max(thresholds)
+    labels = np.repeat([1, 0], [len(positives), len(negatives)])
+    fpr, tpr, _ = roc_curve(
+        labels, np.concatenate([positives, negatives]), drop_intermediate=False
     )
+    expected = fpr[tpr >= 0.95].min()
+    assert metrics.fpr_at_95_tpr(positives, negatives) == pytest.approx(expected)
 
 
-def test_calibration_is_exact_where_it_is_known() -> None:
+def test_the_calibration_error_is_the_mean_distance_of_confidence_from_accuracy() -> (
+    None
+):
     confidences = np.array([0.95] * 10 + [0.55] * 10)
-    right = np.array([True] * 9 + [False] + [True] * 7 + [False] * 3)
-    assert metrics.expected_calibration_error(confidences, right) == pytest.approx(
-        (0.05 + 0.15) / 2
-    )
-    bins = [
-        (b.count, b.confidence, b.accuracy)
-        for b in metrics.reliability(confidences, right)
-    ]
-    np.testing.assert_allclose(bins, [(10, 0.55, 0.7), (10, 0.95, 0.9)])
+    correct = np.array([True] * 9 + [False] + [True] * 7 + [False] * 3)
+    error = metrics.expected_calibration_error(confidences, correct)
+    assert error == pytest.approx((0.05 + 0.15) / 2)
+    low, high = metrics.reliability(confidences, correct)
+    assert (low.count, high.count) == (10, 10)
+    assert (low.confidence, low.accuracy) == pytest.approx((0.55, 0.7))
+    assert (high.confidence, high.accuracy) == pytest.approx((0.95, 0.9))
 
 
 def test_full_confidence_is_in_the_last_bin() -> None:
-    assert metrics.reliability(np.array([1.0, 0.97]), np.array([True, True])) == [
-        metrics.Bin(2, 0.985, 1.0)
-    ]
+    bins = metrics.reliability(np.array([1.0, 0.97]), np.array([True, True]))
+    assert bins == [Bin(count=2, confidence=0.985, accuracy=1.0)]
 
 
 @given(st.floats(0.3, 3), st.integers(0, 1000))
-def test_the_temperature_that_spoilt_logits_is_found_again(
+def test_the_temperature_of_distorted_logits_is_recovered(
     temperature: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (500, 10))
     labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    once = metrics.fit_temperature(logits, labels)
-    assert metrics.fit_temperature(logits * temperature, labels) == pytest.approx(
-        once * temperature, rel=1e-3
-    )
-    nearby = [
-        metrics.cross_entropy(logits / (once * factor), labels)
-        for factor in (0.98, 1.0, 1.02)
-    ]
-    assert nearby[1] == min(nearby)
-    assert once == pytest.approx(1, abs=0.35)
+    fitted = metrics.fit_temperature(logits, labels)
+    assert fitted == pytest.approx(1, abs=0.35)
+    distorted = metrics.fit_temperature(logits * temperature, labels)
+    assert distorted == pytest.approx(fitted * temperature, rel=1e-3)
+
+
+def test_the_temperature_has_the_least_cross_entropy() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (500, 10))
+    labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    fitted = metrics.fit_temperature(logits, labels)
+    least = metrics.cross_entropy(logits / fitted, labels)
+    assert least < metrics.cross_entropy(logits / (0.98 * fitted), labels)
+    assert least < metrics.cross_entropy(logits / (1.02 * fitted), labels)
 
 
 def test_mcnemar_is_the_binomial_test_of_the_differences() -> None:
@@ -88,35 +104,39 @@ def test_mcnemar_is_the_binomial_test_of_the_differences() -> None:
     assert metrics.mcnemar(first, second) == pytest.approx(2 * (1 + 10 + 45) / 1024)
 
 
-@given(flags, flags)
-def test_mcnemar_is_a_probability_and_knows_no_order(first: Mask, second: Mask) -> None:
-    assert 0 < metrics.mcnemar(first, second) <= 1
-    assert metrics.mcnemar(first, second) == metrics.mcnemar(second, first)
-    assert metrics.mcnemar(first, first) == 1
+@given(masks, masks)
+def test_mcnemar_is_a_symmetric_probability(first: Mask, second: Mask) -> None:
+    p = metrics.mcnemar(first, second)
+    assert 0 < p <= 1
+    assert p == pytest.approx(metrics.mcnemar(second, first))
 
 
-def test_worse_needs_more_than_chance() -> None:
-    live = np.ones(1000)
-    few, many = np.ones(1000), np.ones(1000)
-    few[:3], many[:20] = 0, 0
-    assert not metrics.worse(live, live)
-    assert not metrics.worse(live, few)
-    assert metrics.worse(live, many)
-    assert not metrics.worse(many, live)
+def test_mcnemar_of_equal_models_is_1() -> None:
+    assert metrics.mcnemar(np.array([True, False]), np.array([True, False])) == 1
 
 
-def test_probabilities_of_huge_logits_are_finite() -> None:
-    logarithms = metrics.log_softmax(np.array([[1e4, -1e4]], np.float32))
-    np.testing.assert_array_equal(logarithms, [[0, -2e4]])
+@pytest.mark.parametrize(
+    ("live_errors", "candidate_errors", "is_lower"),
+    [(0, 0, False), (0, 3, False), (0, 20, True), (20, 0, False)],
+)
+def test_a_mean_is_lower_only_beyond_what_chance_explains(
+    live_errors: int, candidate_errors: int, *, is_lower: bool
+) -> None:
+    pictures = np.arange(1000)
+    live, candidate = pictures >= live_errors, pictures >= candidate_errors
+    assert metrics.is_lower(candidate, live) == is_lower
 
 
-def test_cross_entropy_is_that_of_the_definition() -> None:
+def test_cross_entropy_is_that_of_scikit_learn() -> None:
     logits = np.array([[5, 0, 0], [0, 0, 3], [1, 2, 0]], np.float32)
-    chances = [
-        math.exp(5) / (math.exp(5) + 2),
-        1 / (2 + math.exp(3)),
-        math.exp(2) / (math.e + math.exp(2) + 1),
-    ]
-    assert metrics.cross_entropy(logits, np.array([0, 1, 1])) == pytest.approx(
-        -np.log(chances).mean()
-    )
+    exponentials = np.exp(logits)
+    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    labels = np.array([0, 1, 1])
+    expected = log_loss(labels, probabilities, labels=[0, 1, 2])
+    assert metrics.cross_entropy(logits, labels) == pytest.approx(expected)
+
+
+def test_cross_entropy_of_huge_logits_is_finite() -> None:
+    logits = np.array([[1e4, -1e4]], np.float32)
+    assert metrics.cross_entropy(logits, np.array([1])) == 2e4
+    assert metrics.cross_entropy(logits, np.array([0])) == 0
