@@ -46,18 +46,19 @@ def main() -> None:
 def train() -> None:
     """Convert the data present, train on its TFRecords and write weights.h5."""
     require_tensorflow()
-    from training.fitting import expected
-    from training.fitting.progress import Phases, display
+    from training.fitting.expected import expected_seconds
+    from training.fitting.phases import Phases
+    from training.fitting.progress import display
 
     store, data = open_store(), npz()
     print(f"Converting {data.name} to TFRecords", flush=True)
     dataset = datasets.convert(store, data.stem, data)
     parameters = Parameters(architecture=ARCHITECTURE)
-    phases = Phases(expected.seconds(dataset.counts, parameters, report=False))
+    phases = Phases(expected_seconds(dataset.counts, parameters, report=False))
     with display(phases):
         phases.enter("fetching")
         # They load TensorFlow, which takes seconds.
-        from training.evaluation.answers import evaluate, keras_answers
+        from training.evaluation.predictions import evaluate, keras_predictions
         from training.fitting import fit
         from training.input import fetch
         from training.packaging import weights
@@ -65,7 +66,7 @@ def train() -> None:
         fitted = fit.train(fetch(store, dataset, "train"), parameters, phases=phases)
         phases.enter("evaluating")
         test = fetch(store, dataset, "test")
-        result = evaluate(keras_answers(fitted.model, test.images).logits, test.labels)
+        result = evaluate(keras_predictions(fitted.model, test.images).logits, test.labels)
     partial = WEIGHTS.with_suffix(".part")
     partial.write_bytes(weights.dump(fitted.model, ARCHITECTURE))
     partial.replace(WEIGHTS)

@@ -1,4 +1,7 @@
-"""What the network is fed: TFRecord shards, read once into memory, then served in seeded batches."""
+"""What a network is fed.
+
+TFRecord shards are read into memory once, and then served in seeded batches.
+"""
 
 import math
 import tempfile
@@ -17,24 +20,24 @@ from digits.digit import SIDE
 from digits.errors import DamagedObjectError
 from digits.store import Store
 
-# One image in so many is held out for validation.
+# One image in 20 is held out for validation.
 VALIDATION_BUCKETS = 20
 _SHARDS_AT_ONCE = 4
 _PARSE_BATCH = 1024
 _EVALUATION_BATCH = 512
-# Never tf.data.AUTOTUNE: its thread sleeps in ever longer steps, and the end of a
-# training waits until it wakes up.
+# Never tf.data.AUTOTUNE: its thread sleeps longer and longer, and the end of a training
+# waits for that thread.
 _PARALLEL = 4
 _PREFETCH = 2
-# The same upload would be taken for done.
+# Without deleting, the same upload would count as converted already.
 _REMEDY = "Delete this version from the store and upload the dataset again."
 _FEATURES = {
     "image": tf.io.FixedLenFeature([], tf.string),
     "label": tf.io.FixedLenFeature([], tf.int64),
 }
 
-
-# Changes (n, 28, 28, 1) float32 images in [0, 1] at random; the (2,) integers decide how.
+# Changes (n, 28, 28, 1) float32 images in [0, 1] at random. The second argument is the
+# seed, (2,) integers.
 Change = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -58,50 +61,67 @@ class Examples:
         return Examples(self.images[mask], self.labels[mask])
 
 
+@dataclass(frozen=True)
+class TargetedImages:
+    """Images in memory, with the targets of a loss.
+
+    Attributes:
+        images: (n, 28, 28) uint8, light ink on dark.
+        targets: (n, ...) int64, what the loss compares the network's answers with.
+    """
+
+    images: Pixels
+    targets: Integers
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
 def fetch(store: Store, dataset: DatasetVersion, split: Split) -> Examples:
     """All examples of a split, from the store.
 
     Raises:
         DamagedObjectError: a shard fails its checksums or its format, or examples are missing.
-        MissingObjectError: a shard is not there.
+        MissingObjectError: a shard is missing.
     """
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for key in shard_keys(store, dataset, split):
-            paths.append(Path(folder) / key.rsplit("/", 1)[-1])
-            with paths[-1].open("wb") as file:
+            path = Path(folder) / key.rsplit("/", 1)[-1]
+            with path.open("wb") as file:
                 store.download(key, file)
-        examples = read(paths)
-    if len(examples) != dataset.counts[split]:
+            paths.append(path)
+        examples = read_examples(paths)
+    expected = dataset.counts[split]
+    if len(examples) != expected:
         raise DamagedObjectError(
-            f"Expected {dataset.counts[split]} {split} examples in {dataset.name} {dataset.version}. "
-            f"Received {len(examples)}. {_REMEDY}"
+            f"{dataset.name} {dataset.version} has {len(examples)} {split} examples"
+            f" instead of {expected}. {_REMEDY}"
         )
     return examples
 
 
-def read(paths: Sequence[Path]) -> Examples:
-    """All examples of some shards. Their order is the same at every reading.
+def read_examples(paths: Sequence[Path]) -> Examples:
+    """All examples of some shards, in the same order at every reading.
 
     Raises:
         DamagedObjectError: a record fails its checksum, or is no 28x28 image with a label.
     """
+    images = [np.empty((0, SIDE, SIDE), np.uint8)]
+    labels = [np.empty(0, np.int64)]
     try:
-        batches = list(parse(paths).as_numpy_iterator())
+        for image_batch, label_batch in parse_shards(paths).as_numpy_iterator():
+            images.append(image_batch)
+            labels.append(label_batch)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         names = ", ".join(path.name for path in paths)
         raise DamagedObjectError(
-            f"A record is damaged, or no 28x28 image, in {names}. {_REMEDY}"
+            f"A record is damaged, or is no 28x28 image, in {names}. {_REMEDY}"
         ) from error
-    images, labels = (
-        zip(*batches, strict=True)
-        if batches
-        else ([np.empty((0, SIDE, SIDE), np.uint8)], [np.empty(0)])
-    )
-    return Examples(np.concatenate(images), np.concatenate(labels).astype(np.int64))
+    return Examples(np.concatenate(images), np.concatenate(labels))
 
 
-def parse(paths: Sequence[Path]) -> tf.data.Dataset:
+def parse_shards(paths: Sequence[Path]) -> tf.data.Dataset:
     """The shards' examples in batches: (b, 28, 28) uint8 images, (b,) int64 labels."""
     files = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
     records = files.interleave(
@@ -111,64 +131,68 @@ def parse(paths: Sequence[Path]) -> tf.data.Dataset:
         num_parallel_calls=_SHARDS_AT_ONCE,
         deterministic=True,
     )
-    # Batches are parsed some 10 times faster than single examples.
-    return (
-        records.batch(_PARSE_BATCH)
-        .map(_parse_batch, _PARALLEL, deterministic=True)
-        .prefetch(_PREFETCH)
-    )
+    # Parsing batches is about 10 times faster than parsing single examples.
+    batches = records.batch(_PARSE_BATCH)
+    parsed = batches.map(_parse_batch, _PARALLEL, deterministic=True)
+    return parsed.prefetch(_PREFETCH)
 
 
 def hold_out(examples: Examples) -> tuple[Examples, Examples]:
-    """Split into training and validation by a hash of the pixels, so that equal images end up on the same side."""
+    """Split examples into training and validation.
+
+    A hash of the pixels decides, so that equal images end up on the same side.
+    """
     pixels = [image.tobytes() for image in examples.images]
     held_out = tf.strings.to_hash_bucket_fast(pixels, VALIDATION_BUCKETS).numpy() == 0
     return examples.where(~held_out), examples.where(held_out)
 
 
 def training_batches(
-    examples: Examples,
+    examples: TargetedImages,
     batch_size: int,
     seed: int,
     epochs: range,
     change: Change | None = None,
 ) -> tf.data.Dataset:
-    """Batches for `epochs`, one epoch after the other: (b, 28, 28, 1) float32 pixels in [0, 1], (b,) int64 labels.
+    """Batches for `epochs`, one epoch after the other.
 
-    Each epoch is shuffled as a whole. Its order and the changes depend on the seed and
-    its number only, so a training that resumes sees what it would have seen.
+    Each epoch is shuffled as a whole. The order of an epoch and the changes depend on
+    the seed and the epoch's number only, so a training that resumes sees the same
+    batches as a training that was never interrupted.
+
+    Returns:
+        (b, 28, 28, 1) float32 pixels in [0, 1], and (b, ...) int64 targets.
     """
-    images, labels = tf.constant(examples.images), tf.constant(examples.labels)
-    steps = math.ceil(len(examples) / batch_size)
+    images, targets = tf.constant(examples.images), tf.constant(examples.targets)
+    steps_per_epoch = math.ceil(len(examples) / batch_size)
 
-    def shuffled(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(examples)), seed=(seed, epoch)
-        )
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    def shuffle(epoch: tf.Tensor) -> tf.data.Dataset:
+        indices = tf.range(len(examples))
+        shuffled = tf.random.experimental.stateless_shuffle(indices, seed=(seed, epoch))
+        return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
 
     def gather(step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         pixels = scale(tf.gather(images, indices))
-        return change(pixels, tf.stack([seed, step])) if change else pixels, tf.gather(
-            labels, indices
-        )
+        if change:
+            pixels = change(pixels, tf.stack([seed, step]))
+        return pixels, tf.gather(targets, indices)
 
-    order = (
-        tf.data.Dataset.range(epochs.start, epochs.stop)
-        .flat_map(shuffled)
-        .enumerate(epochs.start * steps)
-    )
-    # In one thread, ahead of the training: determinism forbids more, and it is faster
-    # than any network here.
-    return order.map(gather).prefetch(_PREFETCH)
+    batches = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(shuffle)
+    numbered = batches.enumerate(epochs.start * steps_per_epoch)
+    # One thread gathers, ahead of the training: determinism forbids more threads, and one
+    # is faster than any network here.
+    return numbered.map(gather).prefetch(_PREFETCH)
 
 
-def evaluation_batches(examples: Examples) -> tf.data.Dataset:
+def evaluation_batches(examples: TargetedImages) -> tf.data.Dataset:
     """All examples once, in their order, as `training_batches` gives them."""
-    pairs = tf.data.Dataset.from_tensor_slices(
-        (examples.images, examples.labels)
-    ).batch(_EVALUATION_BATCH)
-    return pairs.map(lambda images, labels: (scale(images), labels)).prefetch(_PREFETCH)
+    pairs = tf.data.Dataset.from_tensor_slices((examples.images, examples.targets))
+    batches = pairs.batch(_EVALUATION_BATCH)
+
+    def scale_images(images: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return scale(images), targets
+
+    return batches.map(scale_images).prefetch(_PREFETCH)
 
 
 def scale(images: Pixels | tf.Tensor) -> tf.Tensor:
@@ -178,7 +202,7 @@ def scale(images: Pixels | tf.Tensor) -> tf.Tensor:
 
 def _parse_batch(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     parsed = tf.io.parse_example(records, _FEATURES)
-    pixels = tf.ensure_shape(
-        tf.io.decode_raw(parsed["image"], tf.uint8), (None, SIDE * SIDE)
-    )
+    pixels = tf.io.decode_raw(parsed["image"], tf.uint8)
+    # Raises InvalidArgumentError for images of another size.
+    pixels = tf.ensure_shape(pixels, (None, SIDE * SIDE))
     return tf.reshape(pixels, (-1, SIDE, SIDE)), parsed["label"]

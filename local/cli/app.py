@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 import digits
 from digits import datasets, jobs
+from digits.architectures import describe_architectures
 from digits.datasets import DatasetVersion
 from digits.errors import DigitsError, InvalidParameterError
 from digits.jobs import Request
@@ -123,7 +124,7 @@ def train(  # noqa: PLR0913, PLR0917  one option a parameter
         typer.Option(help="A dataset in the store; the data present without it"),
     ] = None,
     architecture: Annotated[
-        str | None, typer.Option(help="lite, or the lab's: lab")
+        str | None, typer.Option(help=f"The network. {describe_architectures()}")
     ] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
@@ -217,9 +218,11 @@ def _new_job(store: Store, parameters: Parameters) -> str:
         Its id.
     """
     name = parameters.dataset
-    found = datasets.latest(store, name) if name else _convert(store, npz(), None)
+    found = (
+        datasets.latest_version(store, name) if name else _convert(store, npz(), None)
+    )
     job_id = str(uuid.uuid4())
-    jobs.create(store, Request.new(job_id, found, parameters))
+    jobs.create_job(store, Request.new(job_id, found, parameters))
     typer.echo(
         f"Job {job_id} trains on {found.name} {found.version}. Stopped, it goes on with"
     )

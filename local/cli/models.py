@@ -3,20 +3,21 @@
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from digits import datasets, documents
+from digits.architectures import ArchitectureName
 from digits.errors import DamagedObjectError
 from digits.models import releases
+from digits.models.catalogue import CatalogueEntry
 from digits.models.manifests import MANIFEST_FILE, MODEL_FILE, Manifest
 from local.aws_batch import container
 from local.checkout import npz, open_store
 from local.cli import catalogue
-from local.cli.catalogue import CatalogueEntry
 
 app = typer.Typer(
     no_args_is_help=True, help="List, show, release, import and export models."
@@ -95,17 +96,17 @@ def import_weights(
         str | None, typer.Option(help="Measure it on this dataset in the store")
     ] = None,
     architecture: Annotated[
-        Literal["lab", "lite"], typer.Option(help="The network that the weights are of")
+        ArchitectureName, typer.Option(help="The network that the weights are of")
     ] = "lab",
 ) -> None:
     """Make a model of a weights file: exported, measured, published, and not released."""
     path.open("rb").close()  # Say at once if that cannot be done.
     container.require_tensorflow()
     store = open_store()
-    found = datasets.latest(store, dataset or npz().stem)
+    found = datasets.latest_version(store, dataset or npz().stem)
     from training.packaging import importing  # noqa: PLC0415  it loads TensorFlow
 
-    manifest = importing.publish(store, path, architecture, found)
+    manifest = importing.import_weights(store, path, architecture, found)
     accuracy = manifest.metrics["accuracy"]
     typer.echo(
         f"{manifest.version}: accuracy {accuracy:.4f}. Release it: digits models release {manifest.version}"

@@ -1,7 +1,6 @@
-"""`python -m training` in a second: all is real but the network, for which the bundled one is taken.
+"""`python -m training` in a second: all is real except the network, which is the bundled model.
 
-To import TensorFlow and to fit take longer than all that can go wrong with a store.
-Some rounds do that, too.
+Faults of a store need no fitting, which takes much longer. Some rounds fit, too.
 """
 
 import os
@@ -18,29 +17,33 @@ from digits.models.manifests import MANIFEST_FILE, MODEL_FILE, WEIGHTS_FILE, Man
 from digits.store import Store
 from tests.conftest import ROOT
 from training.__main__ import main
-from training.fitting.progress import Phases
+from training.fitting.phases import Phases
 
 BUNDLED = ROOT / "functions" / "predict" / "model"
 CHECKPOINTS = 3
+CHECKPOINT_SECONDS = 0.2
+# The gate blocks one of this number of models.
+BLOCKED_OF = 4
 
 
 @dataclass(frozen=True)
-class Made:
-    """As `training.pipeline.Made`."""
+class TrainedModel:
+    """Stands in for `training.pipeline.TrainedModel`."""
 
     manifest: Manifest
     files: dict[str, bytes]
-    objections: list[str]
+    release_blockers: list[str]
 
 
-def make(
+def train_model(
     store: Store, request: Request, dataset: DatasetVersion, phases: Phases
-) -> Made:
-    """As `training.pipeline.make`: reports progress, keeps checkpoints, and makes a model of its own."""
+) -> TrainedModel:
+    """Stands in for `training.pipeline.train_model`: reports progress, keeps checkpoints, and makes a new model."""
     phases.enter("fitting")
     for _ in range(CHECKPOINTS):
         store.write(jobs.checkpoint_key(request.job_id), os.urandom(1 << 16))
-        time.sleep(0.2)  # To be killed, or cancelled, in between.
+        # A kill or a cancellation may come here.
+        time.sleep(CHECKPOINT_SECONDS)
     phases.enter("exporting")
     files = {
         MODEL_FILE: (BUNDLED / MODEL_FILE).read_bytes(),
@@ -54,13 +57,12 @@ def make(
         dataset_version=dataset.version,
         files={name: manifests.file_info(data) for name, data in files.items()},
     )
-    return Made(
-        manifest, files, ["it is worse"] if request.parameters["seed"] % 4 == 0 else []
-    )
+    is_blocked = request.parameters["seed"] % BLOCKED_OF == 0
+    return TrainedModel(manifest, files, ["it is worse"] if is_blocked else [])
 
 
 if __name__ == "__main__":
     pipeline = types.ModuleType("training.pipeline")
-    vars(pipeline)["make"] = make
+    vars(pipeline)["train_model"] = train_model
     sys.modules[pipeline.__name__] = pipeline
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""A job's last kept epoch in the store, `jobs/<job_id>/checkpoint.keras`: the weights and the optimiser's state."""
+"""The last kept epoch of a job: its weights and the optimiser's state, in the store."""
 
 import logging
 import tempfile
@@ -8,43 +8,45 @@ from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 from digits.errors import MissingObjectError
+from digits.jobs import checkpoint_key
 from digits.store import Store
 
-# Loading it takes seconds, and forgetting a checkpoint needs none of it.
+# Importing Keras takes seconds, and deleting a checkpoint does not need Keras.
 if TYPE_CHECKING:
     import keras
 
-# From one save to the next, in the time that the first took: so that saving is a
-# twentieth of a training at most.
+# From one save to the next, in multiples of what the first save took: so that a training
+# spends a twentieth of its time on saving at most.
 _INTERVAL = 20
-# In seconds: a save may have waited for a store that did not answer.
-_LONGEST = 300.0
+# Seconds. A save may have waited for a store that did not answer.
+_LONGEST_INTERVAL = 300.0
 
 logger = logging.getLogger(__name__)
 
 
 class Checkpoint:
-    """The checkpoint of one job. One object, so that it is there whole or not at all."""
+    """The checkpoint of one job: one object, so that a reader finds all of it or nothing."""
 
     def __init__(self, store: Store, job_id: str) -> None:
         self._store = store
-        self._key = f"jobs/{job_id}/checkpoint.keras"
-        self._next = time.monotonic()
+        self._key = checkpoint_key(job_id)
+        self._next_save = time.monotonic()
 
     def save(self, model: "keras.Model") -> None:
-        """Keep the model as it is now, in place of what was kept before; unless that was a moment ago."""
+        """Replace the kept model, unless the last save was a moment ago."""
         began = time.monotonic()
-        if began < self._next:
+        if began < self._next_save:
             return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "checkpoint.keras"
             model.save(path)
             self._store.write(self._key, path.read_bytes())
         ended = time.monotonic()
-        self._next = ended + min(_INTERVAL * (ended - began), _LONGEST)
+        interval = min(_INTERVAL * (ended - began), _LONGEST_INTERVAL)
+        self._next_save = ended + interval
 
     def load(self) -> "keras.Model | None":
-        """The compiled model that was kept; None when there is none, or none that can be read."""
+        """The compiled model that was kept; None without a checkpoint that can be read."""
         from keras.saving import load_model  # noqa: PLC0415
 
         with tempfile.TemporaryDirectory() as folder:
@@ -57,11 +59,10 @@ class Checkpoint:
                 return None
             except (BadZipFile, KeyError, OSError, ValueError) as error:
                 logger.warning(
-                    "The checkpoint cannot be read, so the training starts over: %s",
-                    error,
+                    "The checkpoint cannot be read. The training starts over. %s", error
                 )
                 return None
 
     def delete(self) -> None:
-        """Forget it."""
+        """Delete the checkpoint."""
         self._store.delete(self._key)

@@ -1,31 +1,32 @@
-"""How long a training is expected to take, phase by phase, before there is anything to extrapolate from.
+"""How long each phase of a training is expected to take, before there is a measure.
 
-Each phase takes some seconds whatever it works on, and more for each example, step or
-picture. The rates were measured on two cores of a server without a GPU; they need to be
-right within a factor of 3 or so. Once the network is fitted step by step,
-`training.fitting.progress` goes by the steps.
+Each phase takes some seconds whatever the data are, and more per example, step or image.
+The rates were measured on two cores of a server without a GPU. The rates need to be right
+within a factor of 3 or so: once the network is fitted step by step,
+`training.fitting.phases` goes by the steps.
 """
 
 from collections.abc import Mapping
 
+from digits.architectures import ARCHITECTURES
 from digits.datasets.tfds import Split
 from digits.jobs import Phase
 from digits.parameters import Parameters
-from training.evaluation import samples
+from training.evaluation import sample_sizes
 
-# TensorFlow's import, and then reading and parsing.
+# All in seconds. Importing TensorFlow, and reading and parsing an example.
 _IMPORT = 3.0
 _FETCHED = 1e-5
-# Digits are rendered and damaged, and non-digits drawn, for `lite`. It is shown half as
-# many again as there are.
-_PREPARED = {"lab": 1e-5, "lite": 4e-3}
-_SHOWN = {"lab": 1.0, "lite": 1.5}
-# The graphs of the training and of the validation are built in the first epoch, and
-# each epoch is kept and validated.
+# Splitting off the validation examples, per example; and rendering, damaging or drawing
+# an image that the recipe adds.
+_SPLIT = 1e-5
+_ADDED = 8e-3
+# The first epoch builds the graphs of the training and of the validation. Each epoch is
+# kept and validated.
 _GRAPHS = 4.0
 _EPOCH = 0.05
 _FITTED = 6e-4
-# Two conversions, and the answers of three networks to each test digit.
+# Two conversions, and the answers of three networks per test digit.
 _CONVERSIONS = 3.0
 _EXPORTED = 3e-4
 # A digit corrupted in each way and severity, a digit rendered in each way, a non-digit
@@ -36,34 +37,33 @@ _ANSWERED = 4e-4
 _PUBLISHED = 1.0
 
 
-def seconds(
+def expected_seconds(
     counts: Mapping[Split, int], parameters: Parameters, *, report: bool = True
 ) -> dict[Phase, float]:
-    """How long each phase is expected to take.
+    """How long each phase is expected to take, in seconds.
 
     Args:
-        counts: how many examples each split has.
+        counts: examples per split.
         parameters: what the training is asked to do.
-        report: whether there is a report on the model, and so an export of it.
+        report: whether the model is exported and reported on.
     """
-    architecture, shown = (
-        parameters.architecture,
-        _SHOWN[parameters.architecture] * counts["train"],
-    )
+    examples, test = counts["train"], counts["test"]
+    shown = ARCHITECTURES[parameters.architecture].examples_shown * examples
     expected: dict[Phase, float] = {
-        "fetching": _IMPORT + _FETCHED * sum(counts.values()),
-        "preparing": _PREPARED[architecture] * counts["train"],
+        "fetching": _IMPORT + _FETCHED * (examples + test),
+        "preparing": _SPLIT * examples + _ADDED * (shown - examples),
         "fitting": _GRAPHS + parameters.epochs * (_EPOCH + _FITTED * shown),
-        "evaluating": _ANSWERED * counts["test"],
+        "evaluating": _ANSWERED * test,
         "publishing": _PUBLISHED,
     }
     if report:
-        expected["exporting"] = _CONVERSIONS + _EXPORTED * counts["test"]
-        expected["evaluating"] += _REPORT + _pictures(counts["test"])
+        expected["exporting"] = _CONVERSIONS + _EXPORTED * test
+        expected["evaluating"] += _REPORT + _study_seconds(test)
     return expected
 
 
-def _pictures(test: int) -> float:
-    """What the gate and the report try a model on, besides the test split."""
-    digits = samples.digits(test)
-    return digits * (_CORRUPTED + _RENDERED) + samples.negatives(digits) * _NEGATIVES
+def _study_seconds(test: int) -> float:
+    """What the gate and the report take for images beside the test split."""
+    digits = sample_sizes.digits_per_condition(test)
+    non_digits = sample_sizes.non_digits_per_family(digits)
+    return digits * (_CORRUPTED + _RENDERED) + non_digits * _NEGATIVES

@@ -1,28 +1,37 @@
-"""Fitting: the same seed on the same machine gives the same weights, bit for bit, interrupted or not."""
+"""Fits a network. The same seed on the same machine gives the same weights, bit for bit.
+
+That holds for a training that was interrupted and resumed, too.
+"""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from digits.digit import CLASSES
-from digits.errors import InvalidDatasetError, InvalidParameterError
+from digits.errors import InvalidDatasetError
 from digits.parameters import Parameters
 from training import networks
-from training.evaluation.answers import keras_answers
 from training.evaluation.metrics import fit_temperature
+from training.evaluation.predictions import keras_predictions
 from training.fitting import objective
+from training.fitting.callbacks import (
+    KeepCheckpoint,
+    RefuseDivergence,
+    ReportSteps,
+    ReseedDropout,
+)
 from training.fitting.checkpoint import Checkpoint
-from training.fitting.progress import Figures, Phases
-from training.fitting.recipes import RECIPES, Recipe
-from training.input import Examples, evaluation_batches, hold_out, training_batches
-from training.pictures import negatives
-from training.pictures.damage import damaged
-from training.pictures.variants import rendered
+from training.fitting.phases import Phases
+from training.fitting.training_set import make_training_set, make_validation_set
+from training.input import (
+    Examples,
+    TargetedImages,
+    evaluation_batches,
+    hold_out,
+    training_batches,
+)
+from training.networks.network import Network, Schedule
 
 
 @dataclass(frozen=True)
@@ -30,10 +39,10 @@ class Fitted:
     """A trained network, and how it got there.
 
     Attributes:
-        model: takes pixels in [0, 1], (n, 28, 28, 1), and gives (n, 10) logits.
-        history: one figure an epoch, of the epochs run by this process: `loss`,
-            `accuracy` and, where there is anything to validate on, `val_loss`,
-            `val_accuracy`.
+        model: takes pixels in [0, 1], (n, 28, 28, 1), and gives (n, 10) or (n, 11)
+            logits.
+        history: a figure per epoch that this process ran: `loss`, `accuracy` and, where
+            there is anything to validate on, `val_loss`, `val_accuracy`.
     """
 
     model: keras.Model
@@ -51,157 +60,105 @@ def train(
 
     Args:
         examples: the whole training split.
-        parameters: `dataset` is not looked at.
-        phases: hears that the examples are prepared, that the network is fitted, and of each step.
-        checkpoint: where to keep finished epochs, and to go on from.
+        parameters: all but `dataset` count.
+        phases: learns when the examples are prepared, when the network is fitted, and of
+            each step.
+        checkpoint: where finished epochs are kept, and where the training goes on from.
 
     Raises:
         InvalidDatasetError: no examples are left to train on.
         InvalidParameterError: the training diverged.
     """
-    if phases:
-        phases.enter("preparing")
     # About 2 % slower, and the reason why a figure can be reproduced.
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(parameters.seed)
+    if phases:
+        phases.enter("preparing")
+    training, validation = _split(examples)
+    recipe = networks.find_network(parameters.architecture).recipe
+    training_set = make_training_set(training, recipe, parameters.seed)
+    if phases:
+        phases.enter("fitting")
+    fitted = _fit(training_set, validation, parameters, phases, checkpoint)
+    if len(validation):
+        _calibrate(fitted.model, validation)
+    return fitted
+
+
+def _split(examples: Examples) -> tuple[Examples, Examples]:
     training, validation = hold_out(examples)
     if not len(training):
         raise InvalidDatasetError(
-            "Expected examples to train on. Received none, or copies of one image."
+            "There are no examples to train on, or all examples are copies of one image."
+            " Upload a dataset with different images."
         )
-    recipe = RECIPES[parameters.architecture]
-    shown = _shown(training, recipe, parameters.seed)
-    steps = math.ceil(len(shown) / parameters.batch_size)
-    if phases:
-        phases.enter("fitting")
-    model = (checkpoint.load() if checkpoint else None) or _compiled(parameters, steps)
-    finished = int(model.optimizer.iterations.numpy()) // steps
-    fitted = model.fit(
-        training_batches(
-            shown,
-            parameters.batch_size,
-            parameters.seed,
-            range(finished, parameters.epochs),
-            recipe.change,
-        ),
-        initial_epoch=finished,
+    return training, validation
+
+
+def _fit(
+    training_set: TargetedImages,
+    validation: Examples,
+    parameters: Parameters,
+    phases: Phases | None,
+    checkpoint: Checkpoint | None,
+) -> Fitted:
+    """Fit a network for the epochs that are left of a training."""
+    network = networks.find_network(parameters.architecture)
+    steps_per_epoch = math.ceil(len(training_set) / parameters.batch_size)
+    model = checkpoint.load() if checkpoint else None
+    if model is None:
+        schedule = Schedule(
+            parameters.learning_rate, parameters.epochs, steps_per_epoch
+        )
+        model = _compile(network, schedule)
+    epochs_done = int(model.optimizer.iterations.numpy()) // steps_per_epoch
+    batches = training_batches(
+        training_set,
+        parameters.batch_size,
+        parameters.seed,
+        range(epochs_done, parameters.epochs),
+        network.recipe.change,
+    )
+    validation_batches = None
+    if len(validation):
+        validation_batches = evaluation_batches(make_validation_set(validation))
+    history = model.fit(
+        batches,
+        initial_epoch=epochs_done,
         epochs=parameters.epochs,
-        steps_per_epoch=steps,
-        validation_data=evaluation_batches(validation) if len(validation) else None,
-        callbacks=[
-            _Epochs(parameters.seed, checkpoint),
-            *([_Steps(phases)] if phases else []),
-        ],
+        steps_per_epoch=steps_per_epoch,
+        validation_data=validation_batches,
+        callbacks=_make_callbacks(parameters.seed, phases, checkpoint),
         shuffle=False,
         verbose=0,
     )
-    if len(validation):
-        answers = keras_answers(model, validation.images)
-        networks.soften(model, fit_temperature(answers.logits, validation.labels))
-    return Fitted(model, fitted.history)
+    return Fitted(model, history.history)
 
 
-def _compiled(parameters: Parameters, steps: int) -> keras.Model:
-    model = networks.build(parameters.architecture)
+def _compile(network: Network, schedule: Schedule) -> keras.Model:
+    """The network with fresh weights, ready to be fitted."""
+    model = network.build()
     model.compile(
-        optimizer=RECIPES[parameters.architecture].optimizer(parameters, steps),
+        optimizer=network.recipe.optimizer(schedule),
         loss=objective.loss,
         metrics=[objective.accuracy],
     )
     return model
 
 
-def _shown(examples: Examples, recipe: Recipe, seed: int) -> Examples:
-    """Examples, some of them as people send them, some damaged, and pictures of no digits as an eleventh class."""
-    parts = [examples]
-    if count := round(recipe.rendered * len(examples)):
-        parts.append(rendered(count, seed, examples))
-    if count := round(recipe.damaged * len(examples)):
-        digits = damaged(count, seed, examples)
-        parts.append(Examples(digits.images, digits.labels + objective.DAMAGED))
-    if count := round(recipe.negatives * len(examples)):
-        parts.append(
-            Examples(
-                negatives.fitted(count, seed, examples.images), np.full(count, CLASSES)
-            )
-        )
-    return Examples(
-        np.concatenate([part.images for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-    )
+def _make_callbacks(
+    seed: int, phases: Phases | None, checkpoint: Checkpoint | None
+) -> list[keras.callbacks.Callback]:
+    callbacks = [ReseedDropout(seed), RefuseDivergence()]
+    if checkpoint:
+        callbacks.append(KeepCheckpoint(checkpoint))
+    if phases:
+        callbacks.append(ReportSteps(phases))
+    return callbacks
 
 
-class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Begins each epoch from a random state of its own, refuses a diverged model, and keeps a good one."""
-
-    def __init__(self, seed: int, checkpoint: Checkpoint | None) -> None:
-        super().__init__()
-        self._seed = seed
-        self._checkpoint = checkpoint
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        # Keras does not save what dropout draws from, so a training that resumes could
-        # not go on with it.
-        states = [
-            variable
-            for variable in self.model.variables
-            if variable.path.endswith("seed_generator_state")
-        ]
-        for index, state in enumerate(states):
-            state.assign(
-                [
-                    *np.random.SeedSequence([self._seed, epoch, index]).generate_state(
-                        1
-                    ),
-                    0,
-                ]
-            )
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
-        if not math.isfinite(logs["loss"]):
-            raise InvalidParameterError(
-                f"The training diverged: the loss is {logs['loss']} after epoch {epoch + 1}. Lower learning_rate."
-            )
-        if self._checkpoint:
-            self._checkpoint.save(self.model)
-
-
-class _Steps(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Tells of each step."""
-
-    def __init__(self, phases: Phases) -> None:
-        super().__init__()
-        self._phases = phases
-        self._validation_accuracy: float | None = None
-        self._epoch = 0
-
-    def on_epoch_begin(
-        self,
-        epoch: int,
-        logs: Mapping[str, float] | None = None,  # noqa: ARG002
-    ) -> None:
-        self._epoch = epoch + 1
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, float]) -> None:
-        # The last one is left to `on_epoch_end`, which knows more.
-        if batch + 1 < self.params["steps"]:
-            self._tell(batch + 1, logs)
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:  # noqa: ARG002
-        self._validation_accuracy = logs.get("val_accuracy")
-        self._tell(self.params["steps"], logs)
-
-    def _tell(self, step: int, logs: Mapping[str, float]) -> None:
-        if not math.isfinite(logs["loss"]):
-            return  # JSON has no such number, and `_Epochs` is about to end the training.
-        self._phases.step(
-            Figures(
-                epoch=self._epoch,
-                epochs=self.params["epochs"],
-                step=step,
-                steps=self.params["steps"],
-                loss=float(logs["loss"]),
-                accuracy=float(logs["accuracy"]),
-                validation_accuracy=self._validation_accuracy,
-            )
-        )
+def _calibrate(model: keras.Model, validation: Examples) -> None:
+    """Divide the temperature that fits the validation examples out of the last layer."""
+    predictions = keras_predictions(model, validation.images)
+    temperature = fit_temperature(predictions.logits, validation.labels)
+    networks.soften(model, temperature)

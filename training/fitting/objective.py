@@ -1,41 +1,66 @@
-"""What a network learns to answer: which digit an image shows and, unless it is damaged, whether it shows one at all.
+"""What a network learns to answer.
 
-The label of a digit is the digit, of a picture of none `CLASSES`, of a damaged digit
-`DAMAGED` and the digit.
+A network learns which digit an image shows and, unless the digit is damaged, whether the
+image shows a digit at all. A network that learns to accept damaged digits as digits also
+accepts garments as digits (docs/performance.md).
+
+The targets of n images are (n, 2) integers. Column 0 is the label: the digit, or `CLASSES`
+for a non-digit. Column 1 is 1 for a damaged digit, else 0.
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from digits.arrays import Integers
 from digits.digit import CLASSES
 
-DAMAGED = CLASSES + 1
-# As good as never.
-_UNLIKELY = 1e4
+# Subtracted from a logit, it leaves a class a probability of 0 in float32.
+_IMPOSSIBLE = 1e4
+
+
+def make_targets(labels: Integers, *, is_damaged: bool = False) -> Integers:
+    """Targets, (n, 2) int64, of n images that are all damaged digits, or all not.
+
+    Args:
+        labels: (n,) digits, or `CLASSES` for a non-digit.
+        is_damaged: whether the images are damaged digits.
+    """
+    flags = np.full(len(labels), is_damaged)
+    return np.stack([labels, flags], axis=1, dtype=np.int64)
 
 
 @keras.saving.register_keras_serializable("digits")  # type: ignore[untyped-decorator]  # Keras has no types
-def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy in nats, (n,), of (n,) or (n, 1) labels and (n, 10) or (n, 11) logits."""
-    labels, logits = _asked(labels, logits)
+def loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy in nats, (n,), of (n, 2) targets and (n, 10) or (n, 11) logits."""
     return keras.losses.sparse_categorical_crossentropy(
-        labels, logits, from_logits=True
+        _labels(targets), _without_damaged_non_digits(targets, logits), from_logits=True
     )
 
 
 @keras.saving.register_keras_serializable("digits")  # type: ignore[untyped-decorator]  # Keras has no types
-def accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+def accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """1 where the likeliest answer is right, (n,), else 0."""
-    return keras.metrics.sparse_categorical_accuracy(*_asked(labels, logits))
+    return keras.metrics.sparse_categorical_accuracy(
+        _labels(targets), _without_damaged_non_digits(targets, logits)
+    )
 
 
-def _asked(labels: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Labels from 0 to `CLASSES`, and logits that do not tell whether a damaged digit is one."""
-    labels = tf.reshape(tf.cast(labels, tf.int32), (-1,))
-    is_damaged = labels >= DAMAGED
-    if logits.shape[1] > CLASSES:
-        unlikely = _UNLIKELY * tf.cast(is_damaged, logits.dtype)[:, tf.newaxis]
-        logits = tf.concat(
-            [logits[:, :CLASSES], logits[:, CLASSES:] - unlikely], axis=1
-        )
-    return tf.where(is_damaged, labels - DAMAGED, labels), logits
+def _labels(targets: tf.Tensor) -> tf.Tensor:
+    return tf.cast(targets[:, 0], tf.int32)
+
+
+def _is_damaged(targets: tf.Tensor) -> tf.Tensor:
+    return targets[:, 1]
+
+
+def _without_damaged_non_digits(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Logits by which no damaged digit is a non-digit.
+
+    So neither the loss nor its gradient depends on a damaged digit's eleventh logit.
+    """
+    if logits.shape[1] == CLASSES:
+        return logits
+    is_damaged = tf.cast(_is_damaged(targets), logits.dtype)[:, tf.newaxis]
+    digits, non_digit = logits[:, :CLASSES], logits[:, CLASSES:]
+    return tf.concat([digits, non_digit - _IMPOSSIBLE * is_damaged], axis=1)

@@ -1,4 +1,4 @@
-"""Networks, and what becomes of one while it is fitted and measured."""
+"""Fitting: the same weights every time, interrupted or not, and what is reported of it."""
 
 import math
 
@@ -18,12 +18,12 @@ from tests.integration.training.conftest import (
     assert_same_weights,
 )
 from training import networks
-from training.evaluation.answers import evaluate
-from training.evaluation.metrics import log_softmax
+from training.evaluation.predictions import evaluate
 from training.fitting import fit
 from training.fitting.checkpoint import Checkpoint
 from training.fitting.fit import Fitted
-from training.fitting.progress import Phases
+from training.fitting.objective import make_targets
+from training.fitting.phases import Phases
 from training.input import Examples, hold_out, scale
 
 # Keras' own, with this NumPy.
@@ -43,23 +43,42 @@ def test_lab_is_trained_as_the_lab_did(fitted: Fitted) -> None:
     assert float(fitted.model.optimizer.learning_rate) == 1.0
 
 
-def test_logits_with_this_loss_are_the_labs_softmax_with_its(
-    fitted: Fitted, test: Examples
-) -> None:
+def test_the_loss_is_the_labs_loss(fitted: Fitted, test: Examples) -> None:
     logits = fitted.model(scale(test.images))
-    labs = keras.losses.CategoricalCrossentropy()(
+    loss = fitted.model.loss(tf.constant(make_targets(test.labels)), logits)
+    labs_loss = keras.losses.CategoricalCrossentropy()(
         keras.utils.to_categorical(test.labels, 10), tf.nn.softmax(logits)
     )
-    assert float(
-        tf.reduce_mean(fitted.model.loss(test.labels, logits))
-    ) == pytest.approx(float(labs), rel=1e-5)
+    assert loss.numpy().mean() == pytest.approx(float(labs_loss), rel=1e-5)
 
 
 def test_another_architecture_is_refused() -> None:
-    with pytest.raises(
-        InvalidParameterError, match=r"to be one of lab, lite\. Received 'gpt'"
-    ):
+    with pytest.raises(InvalidParameterError, match=r"'gpt'\. Use one of: lab, lite\."):
         networks.build("gpt")
+
+
+def test_a_network_without_an_entry_for_the_api_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(networks.NETWORKS, "gpt", networks.NETWORKS["lab"])
+    with pytest.raises(RuntimeError, match=r"architectures\.py lacks \['gpt'\]"):
+        networks.check_agreement()
+
+
+def test_an_architecture_without_a_network_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(networks.NETWORKS, "lite")
+    with pytest.raises(RuntimeError, match=r"NETWORKS .* lacks \['lite'\]"):
+        networks.check_agreement()
+
+
+def test_a_recipe_that_shows_other_numbers_of_examples_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(networks.NETWORKS, "lite", networks.NETWORKS["lab"])
+    with pytest.raises(RuntimeError, match=r"Write 1\.0 as its examples_shown"):
+        networks.check_agreement()
 
 
 def test_a_training_that_was_interrupted_gives_the_same_weights(
@@ -74,21 +93,21 @@ def test_a_training_that_was_interrupted_gives_the_same_weights(
     assert_same_weights(resumed.model, fitted.model)
 
 
-def test_a_damaged_checkpoint_is_no_obstacle(
+def test_a_training_with_a_damaged_checkpoint_starts_over(
     fitted: Fitted, training: Examples, file_store: Store
 ) -> None:
     file_store.write(checkpoint_key("job"), b"PK, but no more")
-    started_anew = fit.train(
-        training, PARAMETERS, checkpoint=Checkpoint(file_store, "job")
-    )
-    assert_same_weights(started_anew.model, fitted.model)
+    checkpoint = Checkpoint(file_store, "job")
+    started_over = fit.train(training, PARAMETERS, checkpoint=checkpoint)
+    assert_same_weights(started_over.model, fitted.model)
 
 
 def test_another_seed_gives_other_weights(fitted: Fitted, training: Examples) -> None:
-    other = fit.train(
-        training, PARAMETERS.model_copy(update={"seed": 1, "epochs": 1})
-    ).model
-    assert not np.array_equal(other.get_weights()[0], fitted.model.get_weights()[0])
+    parameters = PARAMETERS.model_copy(update={"seed": 1, "epochs": 1})
+    other = fit.train(training, parameters)
+    first, *_ = fitted.model.get_weights()
+    other_first, *_ = other.model.get_weights()
+    assert not np.array_equal(other_first, first)
 
 
 def test_training_learns(fitted: Fitted) -> None:
@@ -97,52 +116,44 @@ def test_training_learns(fitted: Fitted) -> None:
     assert last < first
 
 
-def test_each_epochs_end_is_told(fitted: Fitted, reports: list[Progress]) -> None:
-    assert [report.phase for report in reports] == [
-        "preparing",
-        "fitting",
-        "fitting",
-        "fitting",
-    ]
+def test_the_end_of_each_epoch_is_reported(
+    fitted: Fitted, reports: list[Progress]
+) -> None:
+    phases = [report.phase for report in reports]
+    assert phases == ["preparing", "fitting", "fitting", "fitting"]
     ends = [report for report in reports if report.epoch is not None]
     assert [report.epoch for report in ends] == [1, 2]
-    assert {(report.epochs, report.step, report.steps) for report in ends} == {
-        (2, 9, 9)
-    }
-    assert [report.loss for report in ends] == pytest.approx(fitted.history["loss"])
-    assert [report.validation_accuracy for report in ends] == pytest.approx(
-        fitted.history["val_accuracy"]
-    )
-    # What comes after the fitting is left at its end.
+    for report in ends:
+        assert (report.epochs, report.step, report.steps) == (2, 9, 9)
+    losses = [report.loss for report in ends]
+    assert losses == pytest.approx(fitted.history["loss"])
+    accuracies = [report.validation_accuracy for report in ends]
+    assert accuracies == pytest.approx(fitted.history["val_accuracy"])
+    # The phases after the fitting are left.
     assert ends[-1].eta_seconds
     assert ends[-1].eta_seconds > 4.9
 
 
-def test_too_few_images_to_validate_on_are_no_obstacle(training: Examples) -> None:
+def test_a_training_without_validation_examples_succeeds(training: Examples) -> None:
     few, _ = hold_out(training)
-    assert set(fit.train(few.where(np.arange(len(few)) < 3), PARAMETERS).history) == {
-        "loss",
-        "accuracy",
-    }
+    three = few.where(np.arange(len(few)) < 3)
+    assert set(fit.train(three, PARAMETERS).history) == {"loss", "accuracy"}
 
 
-def test_nothing_to_train_on_is_an_error() -> None:
-    nothing = Examples(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64))
-    with pytest.raises(InvalidDatasetError, match="Expected examples to train on"):
-        fit.train(nothing, PARAMETERS)
+def test_a_training_without_examples_is_refused() -> None:
+    empty = Examples(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64))
+    with pytest.raises(InvalidDatasetError, match="no examples to train on"):
+        fit.train(empty, PARAMETERS)
 
 
 def test_a_training_that_diverges_says_what_to_change(training: Examples) -> None:
-    told: list[Progress] = []
+    reports: list[Progress] = []
     phases = Phases({"fitting": 10.0})
-    phases.listen(told.append)
+    phases.listen(reports.append)
+    parameters = PARAMETERS.model_copy(update={"learning_rate": 1e20})
     with pytest.raises(InvalidParameterError, match="Lower learning_rate"):
-        fit.train(
-            training,
-            PARAMETERS.model_copy(update={"learning_rate": 1e20}),
-            phases=phases,
-        )
-    assert [report.phase for report in told] == ["preparing", "fitting"]
+        fit.train(training, parameters, phases=phases)
+    assert [report.phase for report in reports] == ["preparing", "fitting"]
     assert phases.now().loss is None or math.isfinite(phases.now().loss or 0.0)
 
 
@@ -160,8 +171,3 @@ def test_figures_are_those_of_the_definition() -> None:
     assert found.class_accuracies == {0: 1.0, 1: 0.5}
     assert found.confusion[1, 2] == found.confusion[1, 1] == found.confusion[0, 0] == 1
     assert found.confusion.sum() == 3
-
-
-def test_probabilities_of_huge_logits_are_finite() -> None:
-    logarithms = log_softmax(np.array([[1e4, -1e4]], np.float32))
-    np.testing.assert_array_equal(logarithms, [[0, -2e4]])

@@ -19,14 +19,14 @@ from tests.integration.training.conftest import (
     assert_same_weights,
 )
 from training import networks
-from training.evaluation.answers import keras_answers
 from training.evaluation.metrics import auroc
+from training.evaluation.predictions import keras_predictions
 from training.fitting import fit
 from training.fitting.checkpoint import Checkpoint
 from training.fitting.fit import Fitted
 from training.input import Examples
 from training.packaging import weights
-from training.packaging.package import Package, describe, pack
+from training.packaging.package import Package, make_manifest, pack
 from training.pictures import non_digits
 
 pytestmark = [
@@ -84,8 +84,8 @@ def test_a_training_that_was_interrupted_ends_as_if_it_had_not_been(
 def test_scores_tell_digits_from_other_pictures(lite: Fitted, test: Examples) -> None:
     pictures = non_digits.draw_fitted(100, 1, test.images)
     digits, others = (
-        keras_answers(lite.model, test.images).scores,
-        keras_answers(lite.model, pictures).scores,
+        keras_predictions(lite.model, test.images).scores,
+        keras_predictions(lite.model, pictures).scores,
     )
     assert auroc(digits, others) > 0.8
 
@@ -93,7 +93,7 @@ def test_scores_tell_digits_from_other_pictures(lite: Fitted, test: Examples) ->
 def test_the_predict_function_gets_the_score_and_its_threshold(
     packed: Package, lite: Fitted, test: Examples
 ) -> None:
-    manifest = describe(
+    manifest = make_manifest(
         packed,
         DatasetVersion("tiny", "1.0.0", {"train": 600, "test": 200}, "0" * 64),
         {},
@@ -103,7 +103,7 @@ def test_the_predict_function_gets_the_score_and_its_threshold(
     assert classifier.threshold == packed.thresholds[SCORE]
     stripes = np.tile(np.array([0, 0, 255, 255], np.uint8), (1, 28, 7))
     pictures = np.concatenate([test.images[:50], stripes])
-    expected = keras_answers(lite.model, pictures).scores
+    expected = keras_predictions(lite.model, pictures).scores
     found = np.array([classifier.classify(picture).score for picture in pictures])
     np.testing.assert_allclose(found, expected, atol=float(np.ptp(expected)) / 4)
 
@@ -119,8 +119,8 @@ def test_its_weights_can_be_imported(
 
 def test_a_temperature_changes_no_answer_but_its_confidence(test: Examples) -> None:
     model = networks.build("lite")
-    before = keras_answers(model, test.images)
+    before = keras_predictions(model, test.images)
     networks.soften(model, 2.0)
-    after = keras_answers(model, test.images)
+    after = keras_predictions(model, test.images)
     np.testing.assert_allclose(after.logits * 2, before.logits, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(after.scores * 2, before.scores, rtol=1e-4, atol=1e-5)

@@ -1,4 +1,4 @@
-"""What is told of a training: its phase, and the time to go."""
+"""What people see of a training: its progress in the store, on a terminal or in a log."""
 
 import logging
 import time
@@ -13,116 +13,25 @@ from digits.jobs import Phase, Progress
 from digits.store import Store
 from tests.faults import Fault, FaultProxy
 from training.fitting import progress
-from training.fitting.progress import Figures, Phases
+from training.fitting.phases import Figures, Phases
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 EXPECTED: dict[Phase, float] = dict.fromkeys(PHASES, 10.0)
 
 
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(progress, "time", clock)
-    return clock
-
-
-def figures(step: int, epoch: int = 1) -> Figures:
-    return Figures(epoch, 2, step, 50, loss=0.5, accuracy=0.8, validation_accuracy=None)
-
-
-def eta(phases: Phases) -> float:
-    left = phases.now().eta_seconds
-    assert left is not None
-    return left
-
-
-def test_the_time_to_go_is_that_of_all_phases(clock: Clock) -> None:
-    phases = Phases(EXPECTED)
-    for number, phase in enumerate(PHASES):
-        phases.enter(phase)
-        assert eta(phases) == 10 * (len(PHASES) - number)
-        clock.now += 4
-        assert eta(phases) == 10 * (len(PHASES) - number) - 4
-
-
-def test_a_phase_that_takes_longer_than_expected_is_not_taken_for_over(
-    clock: Clock,
-) -> None:
-    phases = Phases({"publishing": 1.0})
-    phases.enter("publishing")
-    clock.now += 60
-    assert eta(phases) == pytest.approx(6.0)
-
-
-def test_fitting_goes_by_its_own_pace(clock: Clock) -> None:
-    phases = Phases(EXPECTED)
-    phases.enter("fitting")
-    clock.now += 30  # The first step builds the graphs, and is no measure.
-    phases.step(figures(1))
-    assert eta(phases) == pytest.approx(30 + 9.9)
-    for epoch in (1, 2):
-        for step in range(2 if epoch == 1 else 1, 51):
-            clock.now += 1
-            phases.step(figures(step, epoch))
-    # A step of 1 s where 0.1 s were expected: what follows takes about 10 times as long, too.
-    assert phases.now().epoch == 2
-    assert 8 * 30 < eta(phases) < 10 * 30
-    phases.enter("exporting")
-    assert 8 * 30 < eta(phases) < 10 * 30
-
-
-def test_a_fast_fitting_makes_nothing_else_faster(clock: Clock) -> None:
-    phases = Phases(EXPECTED)
-    phases.enter("fitting")
-    for step in range(1, 51):
-        clock.now += 0.001
-        phases.step(figures(step, 2))
-    assert eta(phases) == 30
-
-
-def test_what_is_told_while_it_fits_is_forgotten_afterwards() -> None:
-    phases = Phases(EXPECTED)
-    phases.enter("fitting")
-    phases.step(figures(3))
-    assert (phases.now().phase, phases.now().step, phases.now().loss) == (
-        "fitting",
-        3,
-        0.5,
-    )
-    phases.enter("exporting")
-    assert (phases.now().phase, phases.now().step, phases.now().loss) == (
-        "exporting",
-        None,
-        None,
+def figures(step: int) -> Figures:
+    return Figures(
+        epoch=1,
+        epochs=2,
+        step=step,
+        steps=50,
+        loss=0.5,
+        accuracy=0.8,
+        validation_accuracy=None,
     )
 
 
-def test_a_listener_hears_of_phases_and_of_epochs() -> None:
-    told: list[Progress] = []
-    phases = Phases(EXPECTED)
-    phases.listen(told.append)
-    phases.enter("fitting")
-    phases.step(figures(49))
-    phases.step(figures(50))
-    phases.enter("exporting")
-    assert [(it.phase, it.step) for it in told] == [
-        ("fitting", None),
-        ("fitting", 50),
-        ("exporting", None),
-    ]
-
-
-def test_elsewhere_each_phase_and_each_epoch_is_a_line(
+def test_a_log_has_a_line_per_phase_and_per_epoch(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     phases = Phases(EXPECTED | {"publishing": 200.0})
@@ -138,7 +47,7 @@ def test_elsewhere_each_phase_and_each_epoch_is_a_line(
     ]
 
 
-def test_a_terminal_shows_the_phase_from_the_beginning(
+def test_a_terminal_shows_the_phase_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
@@ -148,54 +57,50 @@ def test_a_terminal_shows_the_phase_from_the_beginning(
         assert "Fetching the examples" in capsys.readouterr().err
         phases.enter("fitting")
         phases.step(figures(50))
-    assert progress.describe(phases.now()) in capsys.readouterr().err
+    assert progress.describe_progress(phases.now()) in capsys.readouterr().err
 
 
-def phase_of(store: Store) -> str | None:
-    found = jobs.load_progress(store, "job")
-    return found.phase if found else None
+def phase_in(store: Store) -> str | None:
+    stored = jobs.load_progress(store, "job")
+    return stored.phase if stored else None
 
 
-def test_progress_that_cannot_be_written_is_told_of_once_and_written_when_it_can(
+def test_progress_that_cannot_be_written_is_logged_once_and_written_later(
     faulty_store: Store,
     faults: FaultProxy,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(progress, "REPORT_SECONDS", 0.01)
-    written = jobs.save_progress
+    save_progress = jobs.save_progress
     failures: list[StoreError] = []
 
-    def count(store: Store, job_id: str, found: Progress) -> None:
+    def save_and_count(store: Store, job_id: str, current: Progress) -> None:
         try:
-            written(store, job_id, found)
+            save_progress(store, job_id, current)
         except StoreError as error:
             failures.append(error)
             raise
 
-    monkeypatch.setattr(jobs, "save_progress", count)
-    # What no client tries again.
+    monkeypatch.setattr(jobs, "save_progress", save_and_count)
+    # A fault that no client retries.
     rule = faults.add(Fault.PRECONDITION_FAILED, key="progress.json")
     phases = Phases(EXPECTED)
     with progress.published(faulty_store, "job", phases):
         wait_until(lambda: len(failures) > 2)
         phases.enter("fitting")
         faults.clear()
-        wait_until(
-            lambda: phase_of(faulty_store) == "fitting"
-        )  # After the last one of before, perhaps.
+        # The first write that succeeds may be of the phase before.
+        wait_until(lambda: phase_in(faulty_store) == "fitting")
     assert rule.hits > 2
-    (told,) = [
-        record.getMessage()
-        for record in caplog.records
-        if record.name == progress.__name__
-    ]
-    assert told.startswith(
-        "The progress cannot be written; the training goes on: The object store could not serve"
+    records = [record for record in caplog.records if record.name == progress.__name__]
+    (record,) = records
+    assert record.getMessage().startswith(
+        "The progress cannot be written. The training continues. The object store could not"
     )
 
 
-def test_a_store_that_hangs_does_not_hold_the_training(
+def test_a_store_that_hangs_does_not_stop_the_training(
     faulty_store: Store, faults: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "_LAST_WRITE_SECONDS", 0.1)
@@ -205,7 +110,7 @@ def test_a_store_that_hangs_does_not_hold_the_training(
     with progress.published(faulty_store, "job", phases):
         for phase in PHASES:
             phases.enter(phase)
-    # The store itself is patient for 10 s.
+    # The store waits for 10 s.
     assert time.monotonic() - started < 5
 
 
