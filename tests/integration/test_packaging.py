@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from digits import __version__
 from tests.conftest import ROOT
 from tests.integration.local.conftest import eventually
 
@@ -85,7 +86,7 @@ def test_it_keeps_data_in_the_users_folder(
 def test_it_holds_no_more_than_it_uses(installed: Path) -> None:
     assert {path.name for path in installed.iterdir() if path.is_dir()} == {
         "digits_app",
-        "digits-0.1.0.dist-info",
+        f"digits-{__version__}.dist-info",
     }
     assert not list(installed.rglob("Dockerfile"))
     assert not list(installed.rglob("mnist.npz"))

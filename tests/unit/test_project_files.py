@@ -28,6 +28,11 @@ YAML_FILES = sorted(
 JSON_FILES = sorted(
     [*(ROOT / ".vscode").glob("*.json"), *(ROOT / ".devcontainer").glob("*.json")]
 )
+REQUIREMENTS = [
+    path
+    for path in sorted((ROOT / "requirements").glob("*.in"))
+    if path.with_suffix(".txt").exists()
+]
 PYTHONS = ["3.11", "3.12", "3.13"]
 
 
@@ -125,6 +130,15 @@ def test_a_target_that_help_lists_is_phony() -> None:
     listed = re.findall(r"(?m)^([a-z0-9-]+):.*##", MAKEFILE)
     phony = re.findall(r"(?m)^\.PHONY: (.+)$", MAKEFILE)
     assert {*listed} <= {name for names in phony for name in names.split()}
+
+
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.name)
+def test_each_requirement_is_locked(path: Path) -> None:
+    # Installers write all names alike: https://peps.python.org/pep-0503/#normalized-names
+    locked = path.with_suffix(".txt").read_text()
+    for name in re.findall(r"(?m)^([A-Za-z][\w.-]*)", path.read_text()):
+        normalised = re.sub(r"[-_.]+", "-", name).lower()
+        assert re.search(rf"(?m)^{normalised}(\[.+\])?==", locked), name
 
 
 def test_the_newest_version_of_the_changelog_is_the_codes() -> None:

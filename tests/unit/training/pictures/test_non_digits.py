@@ -61,6 +61,15 @@ def test_a_family_is_either_fitted_or_reported() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_each_function_that_draws_is_registered() -> None:
+    registered = (ROOT / "training" / "pictures" / "non_digits.py").read_text()
+    for path in (ROOT / "training" / "pictures" / "families").glob("*.py"):
+        # The canvas has what several families draw with.
+        if path.stem != "canvas":
+            for name in re.findall(r"(?m)^def (draw_\w+)", path.read_text()):
+                assert f"{path.stem}.{name}" in registered
+
+
 def test_families_are_drawn_by_weight(
     digits: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
