@@ -75,7 +75,7 @@ lint: setup types lint-template ## Check style, types, import directions and the
 	@$(BIN)/lint-imports
 
 types: setup ## Check the types
-	@$(BIN)/mypy layers/shared cloud local training main.py tests bench/*.py
+	@$(BIN)/mypy layers/shared cloud local training main.py tests bench/*.py research
 	@for name in $(FUNCTIONS); do MYPYPATH=layers/shared:functions/$$name $(BIN)/mypy functions/$$name || exit 1; done
 
 docs-check: setup ## Check the links in the documents

@@ -11,7 +11,7 @@ from PIL import Image
 from digits.arrays import Pixels
 from training.pictures.families.canvas import SMALLEST_SIDE
 
-FOLDER = Path(__file__).parents[1] / "photographs"
+_FOLDER = Path(__file__).parents[1] / "photographs"
 
 # In pixels.
 _LARGEST_CROP = 224
@@ -46,7 +46,11 @@ def _cut_square(rng: Generator, smallest: int, largest: int) -> Pixels:
     return np.ascontiguousarray(turned)
 
 
+def find_photographs() -> list[Path]:
+    """The files of the photographs, in the order of their names."""
+    return sorted(_FOLDER.glob("*.jpg"))
+
+
 @cache
 def _load_photographs() -> list[Pixels]:
-    paths = sorted(FOLDER.glob("*.jpg"))
-    return [np.asarray(Image.open(path)) for path in paths]
+    return [np.asarray(Image.open(path)) for path in find_photographs()]
