@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any, get_args
 
 import httpx
@@ -40,7 +41,7 @@ def list_by(name: str, key: str, answer: httpx.Response) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def trained(service: Service, tiny_npz: Any) -> dict[str, Any]:
+def trained(service: Service, tiny_npz: Path) -> dict[str, Any]:
     """The answer to a training that the client waited for. The model is released by hand."""
     service.upload("tiny", tiny_npz)
     service.wait(lambda: bool(service.dataset("tiny").get("versions")), 30)
@@ -92,7 +93,7 @@ def test_a_damaged_model_is_listed_with_its_problem(
     store = Store(service.store_url)
     store.write(f"models/{damaged}/manifest.json", b'{"schema_version": 0}')
     models = list_by("models", "version", service.client.get("/models"))
-    assert "schema version 0" in models[damaged]["problem"]
+    assert "schema version is 0" in models[damaged]["problem"]
     model = models[trained["model_version"]]
     assert model["metrics"]["accuracy"] == trained["accuracy"]
 
@@ -206,7 +207,7 @@ def test_a_worse_model_is_released_only_by_hand(
     answer = service.client.post("/train", json=parameters, headers=WAIT)
     state = answer.raise_for_status().json()
     assert (state["status"], state["released"]) == ("SUCCEEDED", False)
-    assert "it does not read the examples of 0" in state["reason"]
+    assert "the model misreads the example images of 0" in state["reason"]
     assert "lower than the live model's" in state["reason"]
     assert state["model_version"] != live
     assert service.client.get("/models").json()["live"] == live

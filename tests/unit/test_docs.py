@@ -1,4 +1,4 @@
-"""What README.md and docs/ name exists: variables, targets of make, the command's subcommands, routes of the API."""
+"""README.md and docs/ name only existing variables, targets of make, subcommands and routes."""
 
 import re
 from typing import Any
@@ -10,16 +10,14 @@ from cloud.sam import read_template
 from local import template
 from local.cli import app
 from tests.conftest import ROOT
-from tests.docs import blocks
+from tests.docs import Block, blocks
 
-DOCUMENTS = sorted(
-    str(path.relative_to(ROOT))
-    for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
-)
-# In the order in which they are read.
+PATHS = [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in PATHS)
+# In the order in which a reader follows them.
 ON_AWS = ["docs/deploy.md", "docs/operations.md"]
-# Set by the shell, by whoever runs containers, and by `aws configure export-credentials`.
-KNOWN = {
+# The shell, the user of a container, and `aws configure export-credentials` set these variables.
+PREDEFINED = {
     "PATH",
     "PWD",
     "PORT",
@@ -35,81 +33,69 @@ VARIABLE = re.compile(r"\$\{?([A-Z_]+)")
 ASSIGNED = re.compile(r"\b([A-Z_]+)=")
 TARGETS = re.compile(r"^([a-z0-9-]+(?: [a-z0-9-]+)*):", re.MULTILINE)
 MAKE = re.compile(r"\bmake ((?:[a-z][a-z0-9-]* ?)+)")
-# Not the container of this name.
+# The command `digits`, and not the container of the same name.
 DIGITS = re.compile(
     r"(?<![\w/.-])(?<!exec )(?:\.venv/bin/)?digits ([a-z]+)(?: ([a-z]+))?"
 )
 ROUTE = re.compile(r"\b(GET|POST|PUT|DELETE) (/[\w{}/.]*)")
 
 
-def found(wanted: re.Pattern[str]) -> set[Any]:
-    """What the documents name, in code and not in comments."""
-    pieces = [
-        piece
-        for document in DOCUMENTS
-        for piece in CODE.findall((ROOT / document).read_text())
-    ]
-    return {
-        match for piece in pieces for match in wanted.findall(COMMENT.sub("", piece))
-    }
+def names_in_code(pattern: re.Pattern[str]) -> set[Any]:
+    """The names that match in the documents' code. Comments do not count."""
+    names: set[Any] = set()
+    for document in DOCUMENTS:
+        for code in CODE.findall((ROOT / document).read_text()):
+            names.update(pattern.findall(COMMENT.sub("", code)))
+    return names
 
 
-def printed_by_make_url() -> set[str]:
+def variables_of_make_url() -> set[str]:
+    """The variables that `make url` prints."""
     outputs = read_template(ROOT / "template.yaml")["Outputs"].keys() - {"Curl"}
-    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper() for name in outputs} | {
-        "STACK",
-        "AWS_REGION",
-    }
+    variables = {"STACK", "AWS_REGION"}
+    for name in outputs:
+        variables.add(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper())
+    return variables
 
 
 @pytest.mark.parametrize("document", ["README.md", *ON_AWS])
-def test_code_is_in_fences_which_say_what_it_is(document: str) -> None:
-    assert (
-        re.findall(r"(?m)^ {4,}.*", FENCED.sub("", (ROOT / document).read_text())) == []
-    )
+def test_code_is_fenced(document: str) -> None:
+    text = FENCED.sub("", (ROOT / document).read_text())
+    assert re.findall(r"(?m)^ {4,}.*", text) == []
 
 
 @pytest.mark.parametrize("document", ON_AWS)
-def test_a_block_uses_what_a_block_before_it_sets(document: str) -> None:
-    known = set(KNOWN)
-    # Its first lines ask for what the steps of the other one set.
-    before = [
-        block
-        for earlier in ON_AWS[: ON_AWS.index(document)]
-        for block in blocks(earlier)
-    ]
-    for block in before + blocks(document):
-        for line in block.text.splitlines():
-            if "make url" in line:
-                known |= printed_by_make_url()
-            known |= set(ASSIGNED.findall(line))
-            assert set(VARIABLE.findall(line)) <= known, line
+def test_a_block_uses_only_variables_that_were_set_before(document: str) -> None:
+    known = set(PREDEFINED)
+    # A document continues the earlier documents.
+    for name in ON_AWS[: ON_AWS.index(document) + 1]:
+        for block in blocks(name):
+            for line in block.text.splitlines():
+                if "make url" in line:
+                    known |= variables_of_make_url()
+                known |= set(ASSIGNED.findall(line))
+                assert set(VARIABLE.findall(line)) <= known, line
 
 
-def test_variables_in_the_text_are_those_of_a_block() -> None:
-    assigned = {
-        name
-        for document in DOCUMENTS
-        for block in blocks(document)
-        for name in ASSIGNED.findall(block.text)
-    }
-    assert found(VARIABLE) <= KNOWN | printed_by_make_url() | assigned
+def test_a_block_sets_the_variables_of_the_text() -> None:
+    known = PREDEFINED | variables_of_make_url()
+    for document in DOCUMENTS:
+        for block in blocks(document):
+            known.update(ASSIGNED.findall(block.text))
+    assert names_in_code(VARIABLE) <= known
 
 
 def test_targets_of_make_exist() -> None:
-    targets = {
-        name
-        for line in TARGETS.findall((ROOT / "Makefile").read_text())
-        for name in line.split()
-    }
-    named = {name for line in found(MAKE) for name in line.split()}
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(" ".join(TARGETS.findall(makefile)).split())
+    named = set(" ".join(names_in_code(MAKE)).split())
     assert len(named) > 10
     assert named <= targets
 
 
 def test_subcommands_of_digits_exist() -> None:
     command: Any = typer.main.get_command(app.app)
-    named = found(DIGITS)
+    named = names_in_code(DIGITS)
     assert len(named) > 3
     for name, second in named:
         assert name in command.commands
@@ -119,30 +105,26 @@ def test_subcommands_of_digits_exist() -> None:
 
 def test_routes_of_the_api_exist() -> None:
     routes = [
-        (it.method, re.sub(r"\{\w+\}", r"[^/]+", it.path))
-        for it in template.read_template(ROOT / "template.yaml").routes
+        (route.method, re.sub(r"\{\w+\}", r"[^/]+", route.path))
+        for route in template.read_template(ROOT / "template.yaml").routes
     ]
-    named = found(ROUTE)
+    named = names_in_code(ROUTE)
     assert len(named) > 10
     for method, path in named:
-        fitting = [known for known, pattern in routes if re.fullmatch(pattern, path)]
-        assert {method, "ANY"} & set(fitting), f"{method} {path}"
+        methods = {known for known, pattern in routes if re.fullmatch(pattern, path)}
+        assert {method, "ANY"} & methods, f"{method} {path}"
 
 
-def test_the_readme_starts_the_container_as_the_page_that_is_tried() -> None:
-    """tests/e2e/test_docs.py runs the page's commands."""
-    tried = {
-        command
-        for block in blocks("docs/self-hosting.md")
-        for command, _ in block.commands()
-    }
-    (started,) = [
-        block for block in blocks("README.md") if block.section == IN_CONTAINER
-    ]
-    assert {_bare(command) for command, _ in started.commands()} <= {
-        _bare(command) for command in tried
-    }
+def test_the_readme_repeats_commands_for_a_container_that_are_tested() -> None:
+    """tests/e2e/test_docs.py runs the commands of docs/self-hosting.md."""
+    tested: set[str] = set()
+    for block in blocks("docs/self-hosting.md"):
+        tested |= commands_of(block)
+    readme = blocks("README.md")
+    (repeated,) = [block for block in readme if block.section == IN_CONTAINER]
+    assert commands_of(repeated) <= tested
 
 
-def _bare(command: str) -> str:
-    return command.partition("#")[0].strip()
+def commands_of(block: Block) -> set[str]:
+    """The commands of a session, without comments."""
+    return {command.text.partition("#")[0].strip() for command in block.commands()}

@@ -1,9 +1,9 @@
-"""S3 and Batch behind a gate that knows roles: a request that its role may not make is answered as AWS would."""
+"""S3 and Batch behind a gate that checks roles. A request without permission is refused as AWS refuses it."""
 
 import re
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 import httpx
@@ -21,7 +21,7 @@ from local.aws_batch.job_queue import JobQueue
 from tests.integration.permissions.iam import Call, Role, to_calls
 
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
-# Of one connection.
+# Headers of one connection, and headers that the gate's server adds itself.
 HOP_BY_HOP = {
     "connection",
     "content-encoding",
@@ -34,15 +34,17 @@ START_SECONDS = 10
 
 
 class Gate:
-    """A server on a free port of 127.0.0.1. Whose access key is a role's name acts as this role.
+    """A server on a free port of 127.0.0.1. A client acts as the role that its access key names.
 
     Args:
         roles: by name.
-        s3_url: where S3 is.
-        jobs: what Batch takes.
+        s3_url: the S3 behind the gate.
+        jobs: the queue of Batch.
 
     Attributes:
-        denied: each call that was not allowed, with the role's name.
+        denied: the refused calls, with the role's name.
+        url: S3 and Batch behind the gate.
+        batch_url: the endpoint for Batch.
     """
 
     def __init__(self, roles: dict[str, Role], s3_url: str, jobs: JobQueue) -> None:
@@ -65,9 +67,8 @@ class Gate:
         while not self._server.started:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        self.url = (
-            f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
-        )
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
         self.batch_url = self.url + batch_api.PATH
 
     def stop(self) -> None:
@@ -80,48 +81,41 @@ class Gate:
     ) -> Response:
         name = _access_key(request)
         role = self._roles.get(name, Role([]))
-        calls = to_calls(
-            request.method,
-            request.url.path,
-            dict(request.query_params),
-            await request.body(),
-        )
-        refused = [(name, call) for call in calls if not role.allows(call)]
-        self.denied += refused
-        if refused:
-            return _refusal(str(refused))
+        body, query = await request.body(), dict(request.query_params)
+        calls = to_calls(request.method, request.url.path, query, body)
+        denied = [(name, call) for call in calls if not role.allows(call)]
+        self.denied += denied
+        if denied:
+            return _refusal(str(denied))
         answer = await call_next(request)
-        if answer.status_code == HTTPStatus.NOT_FOUND and not role.may_list(
-            calls[0].resource.partition("/")[0]
-        ):
-            return _refusal("There may be no such object.")
+        bucket = calls[0].resource.partition("/")[0]
+        if answer.status_code == HTTPStatus.NOT_FOUND and not role.may_list(bucket):
+            return _refusal("The object may be missing.")
         return answer
 
     async def _pass_on(self, request: Request) -> Response:
-        headers = {
-            name: value
-            for name, value in request.headers.items()
-            if name not in HOP_BY_HOP
-        }
-        url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        body = await request.body()
+        url = f"{request.url.path}?{request.url.query}".rstrip("?")
         answer = await run_in_threadpool(
-            self._s3.request, request.method, url, headers=headers, content=body
+            self._s3.request,
+            request.method,
+            url,
+            headers=_end_to_end(request.headers),
+            content=await request.body(),
         )
-        kept = {
-            name: value
-            for name, value in answer.headers.items()
-            if name not in HOP_BY_HOP
-        }
-        return Response(answer.content, answer.status_code, kept)
+        headers = _end_to_end(answer.headers)
+        return Response(answer.content, answer.status_code, headers)
+
+
+def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that a proxy passes on."""
+    return {name: headers[name] for name in headers if name not in HOP_BY_HOP}
 
 
 def _access_key(request: Request) -> str:
-    """Of a signed request, or of a signed URL."""
-    signed = (
-        request.headers.get("authorization", "")
-        or f"Credential={request.query_params['X-Amz-Credential']}"
-    )
+    """The access key of a signed request, or of a signed URL."""
+    signed = request.headers.get("authorization", "")
+    if not signed:
+        signed = f"Credential={request.query_params['X-Amz-Credential']}"
     match = re.search(r"Credential=(\w+)/", signed)
     assert match
     return match[1]

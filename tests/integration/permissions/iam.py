@@ -1,26 +1,27 @@
-"""IAM, as far as the stack's roles need it: which actions a request is, and which of a role's statements allow it."""
+"""The part of IAM that the stack's roles need: the actions of a request, and the statements that allow them."""
 
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from cloud.transform import REGION
 from local.aws_batch.batch_api import PATH
 
-# Of a request to an object, by its method and what its query says it is about.
+# The actions of a request for an object, by its method and the operation in its query.
 OBJECT_ACTIONS = {
     ("GET",): ["s3:GetObject"],
     ("HEAD",): ["s3:GetObject"],
     ("PUT",): ["s3:PutObject"],
-    # Who begins an upload in parts must be able to break it off, which no part of ours
-    # does unless S3 fails.
+    # A client that starts a multipart upload must be able to abort the upload, which our
+    # code does only after a failure.
     ("POST", "uploads"): ["s3:PutObject", "s3:AbortMultipartUpload"],
     ("PUT", "uploadId"): ["s3:PutObject"],
     ("POST", "uploadId"): ["s3:PutObject"],
 }
-# What a query may say beside what it is about.
+# Parameters of a query that do not name the operation.
 REFINEMENTS = {
     "prefix",
     "delimiter",
@@ -31,9 +32,13 @@ REFINEMENTS = {
 }
 
 
+# An action, and a pattern of resources.
+Permission = tuple[str, str]
+
+
 @dataclass(frozen=True)
 class Call:
-    """An action on a resource, and what IAM knows of the circumstances."""
+    """An action on a resource, with IAM's condition keys."""
 
     action: str
     resource: str
@@ -41,86 +46,74 @@ class Call:
 
 
 class Role:
-    """What a role may do, and what of it was used.
+    """The permissions of a role, and the permissions that were used.
 
     Attributes:
-        permissions: each pair of an action and a pattern of resources.
-        used: those that allowed a call.
+        permissions: pairs of an action and a pattern of resources.
+        used: the permissions that allowed a call.
     """
 
     def __init__(self, statements: list[dict[str, Any]]) -> None:
         self._statements = statements
-        self.permissions = {
-            (action, it)
-            for st in statements
-            for action in st["Action"]
-            for it in st["Resource"]
-        }
-        self.used: set[tuple[str, str]] = set()
+        self.permissions: set[Permission] = set()
+        for statement in statements:
+            self.permissions.update(product(statement["Action"], statement["Resource"]))
+        self.used: set[Permission] = set()
 
     def allows(self, call: Call) -> bool:
-        """Whether the role may do this, which counts as use."""
-        fitting = self._fitting(call)
-        self.used |= fitting
-        return bool(fitting)
+        """Whether a permission allows the call. Records the use."""
+        allowing = self._allowing(call)
+        self.used |= allowing
+        return bool(allowing)
 
     def may_list(self, bucket: str) -> bool:
-        """Whether S3 tells the role that an object is not there."""
-        return bool(self._fitting(Call("s3:ListBucket", bucket)))
+        """Whether S3 tells the role that an object is missing."""
+        return bool(self._allowing(Call("s3:ListBucket", bucket)))
 
-    def _fitting(self, call: Call) -> set[tuple[str, str]]:
-        return {
-            (call.action, pattern)
-            for statement in self._statements
-            if call.action in statement["Action"]
-            and _holds(statement.get("Condition", {}), call.context)
-            for pattern in statement["Resource"]
-            if _is_like(pattern, call.resource)
-        }
+    def _allowing(self, call: Call) -> set[Permission]:
+        allowing = set()
+        for statement in self._statements:
+            condition = statement.get("Condition", {})
+            if call.action in statement["Action"] and _holds(condition, call.context):
+                for pattern in statement["Resource"]:
+                    if _is_like(pattern, call.resource):
+                        allowing.add((call.action, pattern))
+        return allowing
 
 
 def to_calls(
     method: str, path: str, query: Mapping[str, str], body: bytes
 ) -> list[Call]:
-    """What a request to S3 (with the bucket in its path) or Batch asks for, all of which must be allowed.
+    """The calls of a request to S3 (with the bucket in its path) or Batch. All calls must be allowed.
 
-    One that is not known here is an action that no role is allowed.
+    An unknown request becomes an action that no role has.
     """
     if path.startswith(PATH):
         return _batch_calls(path.rpartition("/")[2], json.loads(body))
     bucket, _, key = path.removeprefix("/").partition("/")
     arn = f"arn:aws:s3:::{bucket}"
-    operation = {name for name in query if not name.startswith("X-Amz-")} - REFINEMENTS
+    parameters = {name for name in query if not name.startswith("X-Amz-")}
+    operation = parameters - REFINEMENTS
     if key:
         actions = OBJECT_ACTIONS.get((method, *operation), [f"{method} {operation}"])
         return [Call(action, f"{arn}/{key}") for action in actions]
     if (method, *operation) == ("POST", "delete"):
-        return [
-            Call("s3:DeleteObject", f"{arn}/{key}")
-            for key in re.findall(r"<Key>(.+?)</Key>", body.decode())
-        ]
-    action = (
-        "s3:ListBucket"
-        if (method, *operation) == ("GET", "list-type")
-        else f"{method} {operation}"
-    )
+        keys = re.findall(r"<Key>(.+?)</Key>", body.decode())
+        return [Call("s3:DeleteObject", f"{arn}/{key}") for key in keys]
+    action = f"{method} {operation}"
+    if (method, *operation) == ("GET", "list-type"):
+        action = "s3:ListBucket"
     return [Call(action, arn, {"s3:prefix": query.get("prefix", "")})]
 
 
 def _batch_calls(operation: str, body: dict[str, Any]) -> list[Call]:
     match operation:
         case "submitjob":
-            return [
-                Call("batch:SubmitJob", body[part])
-                for part in ("jobQueue", "jobDefinition")
-            ]
+            resources = body["jobQueue"], body["jobDefinition"]
+            return [Call("batch:SubmitJob", resource) for resource in resources]
         case "terminatejob":
-            return [
-                Call(
-                    "batch:TerminateJob",
-                    f"arn:aws:batch:{REGION}:123456789012:job/{body['jobId']}",
-                )
-            ]
+            job = f"arn:aws:batch:{REGION}:123456789012:job/{body['jobId']}"
+            return [Call("batch:TerminateJob", job)]
         case "describejobs":
             return [Call("batch:DescribeJobs", "*")]
         case "listjobs":
@@ -131,14 +124,14 @@ def _batch_calls(operation: str, body: dict[str, Any]) -> list[Call]:
 def _holds(condition: dict[str, dict[str, str]], context: Mapping[str, str]) -> bool:
     if condition.keys() - {"StringLike"}:
         raise NotImplementedError(condition)
-    wanted = condition.get("StringLike", {})
+    patterns = condition.get("StringLike", {})
     return all(
         key in context and _is_like(pattern, context[key])
-        for key, pattern in wanted.items()
+        for key, pattern in patterns.items()
     )
 
 
 def _is_like(pattern: str, text: str) -> bool:
-    return bool(
-        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text)
-    )
+    """Whether IAM's wildcards `*` and `?` match the text."""
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return bool(re.fullmatch(expression, text))
