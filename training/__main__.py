@@ -17,8 +17,7 @@ from digits.settings import Settings
 from digits.store import Store
 from training import interruption, job
 
-# Nobody waits for an answer, and what has been trained for hours is not lost to an
-# outage of minutes.
+# No client waits for a training, and hours of training should survive an outage of minutes.
 PATIENCE = timedelta(minutes=5)
 
 logger = logging.getLogger(__name__)
@@ -28,8 +27,8 @@ def main() -> int:
     """Do one job.
 
     Returns:
-        The exit code: 0 when the job is done or was over before, 1 when it failed, 75
-            (`EX_TEMPFAIL`) when the store does not answer, so that it should be run
+        The exit code: 0 if the job succeeded or was over before, 1 if the job failed,
+            75 (`EX_TEMPFAIL`) if the store does not answer and the job should be run
             again.
     """
     interruption.install()
@@ -39,24 +38,26 @@ def main() -> int:
     parser.add_argument(
         "--job-id",
         default=os.environ.get("DIGITS_JOB_ID"),
-        help="without it, DIGITS_JOB_ID",
+        help="the job to do; DIGITS_JOB_ID by default",
     )
     job_id = parser.parse_args().job_id
     if not job_id:
-        parser.error("give --job-id, or set DIGITS_JOB_ID")
+        parser.error("pass --job-id, or set DIGITS_JOB_ID")
+    store = Store(Settings.from_environment().store, patience=PATIENCE)
     try:
-        return _run(Store(Settings.from_environment().store, patience=PATIENCE), job_id)
+        return _run(store, job_id)
     except (DamagedObjectError, MissingObjectError, UnknownError) as error:
-        logger.error("Job %s cannot end. %s", job_id, error.detail)  # noqa: TRY400  the message says it all
+        logger.error("Job %s: %s", job_id, error.detail)  # noqa: TRY400  the message says it all
         return 1
     except StoreError as error:
-        logger.error("Job %s goes on when it is run again. %s", job_id, error.detail)  # noqa: TRY400
+        logger.error("Job %s: %s Run the job again.", job_id, error.detail)  # noqa: TRY400
         return os.EX_TEMPFAIL
 
 
 def _run(store: Store, job_id: str) -> int:
     was_over = outcomes.resume_end(store, job_id) is not None
-    return 0 if job.run(store, job_id).status == "SUCCEEDED" or was_over else 1
+    result = job.run(store, job_id)
+    return 0 if was_over or result.status == "SUCCEEDED" else 1
 
 
 if __name__ == "__main__":

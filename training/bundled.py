@@ -1,6 +1,6 @@
-"""The model that comes with the predict function. It is live until there is a release, and again if one names it."""
+"""The model bundled with the predict function: live until there is a release, or while a release names it."""
 
 from pathlib import Path
 
-# The same in a checkout and in the training image.
+# A checkout and the training image have the same layout.
 FOLDER = Path(__file__).parents[1] / "functions" / "predict" / "model"

@@ -1,6 +1,6 @@
-"""SIGTERM ends the process, whatever it does at that moment: a Spot reclaim or a cancellation.
+"""Ends the process on SIGTERM, whatever the process does: on a Spot reclaim or a cancellation.
 
-The job has no result then, so that it can be run again.
+The job then has no result, so that it can be run again.
 """
 
 import os
@@ -11,24 +11,24 @@ from threading import Thread
 from types import FrameType
 from typing import NoReturn
 
-# 128 + SIGTERM, what a shell reports.
+# What a shell reports of a process that SIGTERM ended: 128 + 15.
 EXIT_CODE = 143
-# To leave without temporary files. AWS Batch gives 30 s, and a machine of one's own 10.
+# Time to delete temporary files. AWS Batch kills the process after 30 s, `local` after 10 s.
 _GRACE_SECONDS = 5.0
 
 
 def install() -> None:
-    """Handle SIGTERM from now on. To be called before TensorFlow is imported, which takes seconds.
+    """Handle SIGTERM from now on. Call this before importing TensorFlow, which takes seconds.
 
-    As process 1 of a container nothing else would end this one. Python runs a handler
-    between two steps of the main thread, which may be in a request to a store that does
-    not answer for minutes, or where a library swallows what the handler raises. So
-    another thread ends the process when the main thread has not.
+    Process 1 of a container has no default handler. Python runs a handler between two
+    steps of the main thread, which may wait minutes for a store, or may run library
+    code that catches what the handler raises. So another thread ends the process if the
+    main thread does not.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.signal(signal.SIGTERM, _leave)
-    # The interpreter writes each signal's number there, at once.
+    # The interpreter writes each signal's number to the pipe at once.
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     Thread(target=_watch, args=(reading,), daemon=True).start()
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def revision() -> str | None:
-    """`DIGITS_REVISION`, or the commit that is checked out; None where neither is known."""
-    given = os.environ.get("DIGITS_REVISION")
-    if given:
-        return given
+    """`DIGITS_REVISION`, or the commit that is checked out; None if neither is known."""
+    configured = os.environ.get("DIGITS_REVISION")
+    if configured:
+        return configured
     command = ["git", "rev-parse", "--short", "HEAD"]
     try:
-        asked = subprocess.run(
+        completed = subprocess.run(
             command,
             cwd=Path(__file__).parent,
             capture_output=True,
@@ -21,4 +21,4 @@ def revision() -> str | None:
         )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return asked.stdout.strip()
+    return completed.stdout.strip()

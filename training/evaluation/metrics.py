@@ -1,9 +1,6 @@
 """Metrics of predictions, by the formulas of the papers that are named."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 # Without its parts: SciPy loads each part when it is first used, and a training begins sooner.
 import scipy
@@ -12,7 +9,7 @@ from digits.arrays import Floats, Integers, Mask
 from training.evaluation.figures import Bin, Share
 
 _BINS = 15
-# Between 1/7 and 7: far beyond the temperature of any network that was trained.
+# Temperatures from 1/7 to 7. Trained networks are well within.
 _LOG_TEMPERATURES = (-2.0, 2.0)
 
 
@@ -40,7 +37,7 @@ def fit_temperature(logits: Floats, labels: Integers) -> float:
 
 def true_share(mask: Mask) -> Share:
     """The share of true elements, with the interval of Wilson, 1927; n at least 1."""
-    successes, trials = int(mask.sum()), len(mask)
+    successes, trials = np.count_nonzero(mask), len(mask)
     test = scipy.stats.binomtest(successes, trials)
     interval = test.proportion_ci(confidence_level=0.95, method="wilson")
     return Share(
@@ -59,7 +56,7 @@ def reliability(confidences: Floats, correct: Mask) -> list[Bin]:
         members = numbers == number
         confidence = float(confidences[members].mean())
         accuracy = float(correct[members].mean())
-        bins.append(Bin(int(members.sum()), confidence, accuracy))
+        bins.append(Bin(np.count_nonzero(members), confidence, accuracy))
     return bins
 
 
@@ -89,25 +86,26 @@ def fpr_at_95_tpr(positives: Floats, negatives: Floats) -> float:
 
 
 def mcnemar(first: Mask, second: Mask) -> float:
-    """The exact two-sided p-value of McNemar, 1947, that two models are equally accurate.
+    """The exact two-sided p-value of McNemar's test that two models are equally accurate.
 
     Args:
         first: (n,) which examples one model reads right.
         second: (n,) which examples the other model reads right.
     """
-    only_first = int((first & ~second).sum())
-    only_second = int((second & ~first).sum())
+    only_first = np.count_nonzero(first & ~second)
+    only_second = np.count_nonzero(second & ~first)
     if not only_first and not only_second:
         return 1.0
-    return float(scipy.stats.binomtest(only_first, only_first + only_second).pvalue)
+    test = scipy.stats.binomtest(only_first, only_first + only_second)
+    return float(test.pvalue)
 
 
-def is_lower(candidate: npt.NDArray[Any], live: npt.NDArray[Any]) -> bool:
-    """Whether the candidate's mean is below the live model's, beyond the 95 % interval of their difference.
+def is_lower(candidate: Mask, live: Mask) -> bool:
+    """Whether a candidate's share is lower than the live model's, beyond the 95 % interval.
 
     Args:
-        candidate: (n,) values, one per picture.
-        live: (n,) values of the same pictures.
+        candidate: (n,) a result per picture.
+        live: (n,) the live model's results for the same pictures.
     """
     differences = live.astype(np.float64) - candidate
     standard_error = differences.std() / np.sqrt(len(differences))

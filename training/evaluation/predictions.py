@@ -118,7 +118,7 @@ def litert_predictions(model: bytes, images: Pixels) -> Predictions:
     logits = np.empty((len(images), CLASSES), np.float32)
     scores = np.empty(len(images), np.float32)
     for index, image in enumerate(images):
-        logits[index], scores[index] = litert.answer(image)
+        logits[index], scores[index] = litert.predict(image)
     return Predictions(logits, scores)
 
 

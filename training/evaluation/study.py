@@ -217,7 +217,7 @@ def _time_prediction(tflite: bytes) -> float:
     seconds = []
     for _ in range(_TIMED_PREDICTIONS):
         start = time.perf_counter()
-        litert.answer(image)
+        litert.predict(image)
         seconds.append(time.perf_counter() - start)
     return 1000 * statistics.median(seconds)
 
@@ -232,8 +232,8 @@ def _compare(
         comparisons[name] = Comparison(
             version=baseline.version,
             accuracy=true_share(baseline_correct),
-            only_this=int((correct & ~baseline_correct).sum()),
-            only_that=int((baseline_correct & ~correct).sum()),
+            only_this=np.count_nonzero(correct & ~baseline_correct),
+            only_that=np.count_nonzero(baseline_correct & ~correct),
             p=mcnemar(correct, baseline_correct),
         )
     return comparisons

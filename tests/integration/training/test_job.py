@@ -247,10 +247,12 @@ def test_a_failure_is_recorded_once_and_ends_in_exit_code_1(
     assert jobs.load_result(trainings.store, "doomed") == result
 
 
-def test_without_a_job_it_says_what_to_give(start: Start) -> None:
+def test_without_a_job_id_the_usage_names_the_option_and_the_variable(
+    start: Start,
+) -> None:
     container = start("")
     assert container.wait() == 2
-    assert "give --job-id, or set DIGITS_JOB_ID" in container.log
+    assert "pass --job-id, or set DIGITS_JOB_ID" in container.log
 
 
 def flip_a_byte(data: bytes) -> bytes:
