@@ -53,7 +53,7 @@ app.configure_openapi(
     servers=[Server(url=".")],
 )
 app.enable_swagger(path="/docs")
-problems.install(app, logger)
+problems.install_handlers(app, logger)
 
 settings = Settings.from_environment()
 store = Store(settings.store)
@@ -128,8 +128,8 @@ def answer_invalid_request(error: RequestValidationError) -> Response[str]:
     if any(each["loc"][0] == "path" for each in error.errors()):
         return problems.to_response(
             UnknownError(
-                "No name is like the name in this path. Names have at most 64 letters,"
-                " digits, hyphens and underscores.",
+                "The name in the path is not valid."
+                " Names have 1 to 64 letters, digits, hyphens and underscores.",
                 errors=errors,
             )
         )

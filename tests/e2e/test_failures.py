@@ -74,7 +74,7 @@ def test_a_deleted_dataset_is_named(cloud: Cloud, starter: str) -> None:
     assert failed["status"] == "FAILED"
     assert (
         failed["reason"]
-        == f"There is no dataset '{starter}' 1.0.0. List the datasets with GET /datasets."
+        == f"There is no dataset '{starter}' 1.0.0. List datasets with GET /datasets."
     )
 
 

@@ -31,6 +31,6 @@ def test_the_bundled_model_reads_each_kind_of_picture(
     for digit, label, rng in zip(starter.images, starter.labels, rngs, strict=True):
         picture = render(kind, digit, rng)
         with suppress(NotADigitError):
-            logits, _ = model.answer(read_digit(picture))
+            logits, _ = model.predict(read_digit(picture))
             correct += logits.argmax() == label
     assert correct > 90

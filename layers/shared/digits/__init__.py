@@ -1,3 +1,3 @@
-"""What the functions and the training container share. Never imports TensorFlow."""
+"""Code that the functions and the training container share, without TensorFlow."""
 
 __version__ = "0.1.0"

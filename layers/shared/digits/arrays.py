@@ -1,4 +1,4 @@
-"""The arrays that pass between rooms, by the type of their elements; docstrings say what they hold."""
+"""The array types of the code, by element type. Docstrings give shapes and meanings."""
 
 import numpy as np
 import numpy.typing as npt

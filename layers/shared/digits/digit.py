@@ -1,5 +1,5 @@
-"""What a digit is to networks and datasets: MNIST's, white on black."""
+"""The format of a digit for networks and datasets, which is MNIST's: white on black."""
 
-# Pixels.
+# In pixels.
 SIDE = 28
 CLASSES = 10

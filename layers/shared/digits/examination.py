@@ -53,7 +53,7 @@ class Examination:
             return None
 
     def names(self, folder: str) -> list[str]:
-        """Names of the files and folders directly in a folder, without indexes, which begin with a dot."""
+        """Names directly in a folder, without indexes, which begin with a dot."""
         names = set()
         for entry in self.under(folder):
             name, _, _ = entry.key.removeprefix(f"{folder}/").partition("/")

@@ -326,7 +326,7 @@ def _load(
 
 
 def _unknown_job(job_id: str) -> UnknownError:
-    return UnknownError(f"There is no job {job_id!r}. List the jobs with GET /train.")
+    return UnknownError(f"There is no job {job_id!r}. List jobs with GET /train.")
 
 
 def _folder(store: Store) -> Folder:

@@ -1,4 +1,4 @@
-"""How a training ends: one atomic claim decides, then the model is released, then the result is recorded.
+"""The end of a training: a claim decides, the model is released, the result is recorded.
 
 A training, a cancellation and the news of a failure may all try to end a job at the
 same time, and each may die at any step. The first to create claim.json decides.

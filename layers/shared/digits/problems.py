@@ -9,21 +9,20 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from digits.errors import PROBLEM_JSON, DigitsError, UnknownError, to_answer
 
 
-def install(app: APIGatewayRestResolver, logger: Logger) -> None:
+def install_handlers(app: APIGatewayRestResolver, logger: Logger) -> None:
     """Make `app` answer every error with a problem document, by `errors.to_answer`."""
 
-    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools has no type for it
+    # Powertools' decorator has no type.
+    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
     def answer_problem(error: Exception) -> Response[str]:
         return to_response(to_answer(error, logger))
 
     @app.not_found
     def answer_unknown_route(_: Exception) -> Response[str]:
         event = app.current_event
-        return to_response(
-            UnknownError(
-                f"There is no route {event.http_method} {event.path}. See GET /docs."
-            )
-        )
+        route = f"{event.http_method} {event.path}"
+        error = UnknownError(f"There is no route {route}. See GET /docs.")
+        return to_response(error)
 
 
 def to_response(error: DigitsError) -> Response[str]:

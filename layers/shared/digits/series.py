@@ -1,4 +1,4 @@
-"""Numbered objects, 1, 2, 3, … without a gap. Two requests find the newest, however many there are.
+"""Numbered objects, 1, 2, 3, … without a gap, of which two requests find the newest.
 
 A hint beside the objects is a copy of one of the newest objects. The search begins at
 the hint's number, and tries the next numbers until an object is missing. The hint may

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """What the functions and the training container are told about where they run.
+    """Settings of the functions and the training container.
 
     Attributes:
         store: URL of the object store (`DIGITS_STORE`).
-        release_ttl: seconds for which a warm predict function trusts the release it
-            knows (`DIGITS_RELEASE_TTL`).
-        job_queue: Batch queue that trainings go to (`DIGITS_JOB_QUEUE`).
-        job_definition: Batch job definition of the training container (`DIGITS_JOB_DEFINITION`).
-        max_wait: the longest `Prefer: wait`, in seconds; API Gateway itself gives up
-            after 29 (`DIGITS_MAX_WAIT`).
-        upload_path: where uploads go when the store cannot presign, as a folder cannot
-            (`DIGITS_UPLOAD_PATH`).
+        release_ttl: seconds between two searches of a warm predict function for a newer
+            release (`DIGITS_RELEASE_TTL`).
+        job_queue: Batch queue of the trainings (`DIGITS_JOB_QUEUE`).
+        job_definition: Batch job definition of the training container
+            (`DIGITS_JOB_DEFINITION`).
+        max_wait: the longest `Prefer: wait`, in seconds; API Gateway gives up after 29
+            (`DIGITS_MAX_WAIT`).
+        upload_path: the path for uploads to a store that cannot presign, which is a
+            folder (`DIGITS_UPLOAD_PATH`).
     """
 
     store: str
@@ -34,8 +35,8 @@ class Settings:
         Raises:
             KeyError: `DIGITS_STORE` is not set.
         """
-        # Empty in the cloud, where it only declares that `sam local` may set it;
-        # clients would take it for a URL.
+        # In the cloud the variable is empty: the template only declares the variable, so
+        # that `sam local` may set a value. Clients would take an empty value for a URL.
         if not os.environ.get("AWS_ENDPOINT_URL"):
             os.environ.pop("AWS_ENDPOINT_URL", None)
         return cls(

@@ -1,6 +1,6 @@
-"""The object store: a folder (`file:///folder`) or S3 (`s3://bucket/prefix`), behind one small interface.
+"""The object store: a folder (`file:///folder`) or S3 (`s3://bucket/prefix`), behind one interface.
 
-Every write is whole or absent: no reader sees part of an object, on S3 or in a folder.
+Every write is atomic: no reader sees part of an object, on S3 or in a folder.
 """
 
 import hashlib
@@ -30,26 +30,34 @@ from digits.errors import (
 if TYPE_CHECKING:
     from obstore import ObjectMeta
 
-# A request must fail while its caller still waits: API Gateway gives up after 29 s.
+# A request must fail while its caller is waiting: API Gateway gives up after 29 s.
 PATIENCE = timedelta(seconds=10)
 _CONNECT_TIMEOUT = timedelta(seconds=3)
-# One try may stand still for this share of the patience, so that there is time for a second one.
+# The share of the patience for which a try may receive no bytes. The rest is time for a
+# second try.
 _STANDSTILL = 0.4
-# Of a whole try. An upload of 512 MiB may take long, as long as it goes on.
+# For a whole try. An upload of 512 MiB may take long, if bytes keep moving.
 _TIMEOUT = timedelta(minutes=15)
-# Patience alone decides: fast failures, such as 503, would use up a small number of
-# tries in half a second.
+# High enough that only the patience ends the tries. Fast failures, such as 503, would
+# use up a small number of tries in half a second.
 _MAX_RETRIES = 1000
-# The first and the longest pause between two tries, as shares of the patience: so that
-# they are many.
+# The first and the longest pause between two tries, as shares of the patience.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
-_CHUNK = 1000
-# What object_store writes in a folder before it renames it.
+# Entries per page of a listing: S3 lists at most 1,000 per request.
+_ENTRIES_PER_PAGE = 1000
+# object_store writes a file under such a name, and then renames the file.
 _STAGED = re.compile(r".+#[0-9]+")
 
 
 class Entry(NamedTuple):
-    """One object in a listing: its key, its size in bytes, when it was written (UTC) and its entity tag."""
+    """One object in a listing.
+
+    Attributes:
+        key: of the object.
+        size: in bytes.
+        modified: when the object was written, in UTC.
+        etag: the entity tag, which changes with the content.
+    """
 
     key: str
     size: int
@@ -61,15 +69,14 @@ class Store:
     """Objects under one URL.
 
     Args:
-        url: `s3://bucket/prefix` or `file:///folder`. For S3 the usual AWS variables
-            count, `AWS_ENDPOINT_URL` among them. A folder is made when it does not
-            exist.
-        patience: how long to try again while S3 does not answer.
+        url: `s3://bucket/prefix` or `file:///folder`. S3 uses the usual AWS variables,
+            such as `AWS_ENDPOINT_URL`. A missing folder is created.
+        patience: how long to retry while S3 does not answer.
 
     Raises:
         StoreError: from every method, when the store does not answer. `read`,
-            `read_json`, `entry` and `download` raise `MissingObjectError` for a key
-            that is not there.
+            `read_json`, `entry` and `download` raise `MissingObjectError` for a missing
+            key.
     """
 
     def __init__(self, url: str, patience: timedelta = PATIENCE) -> None:
@@ -82,15 +89,15 @@ class Store:
                 self._store = _open_s3(url, patience)
 
     def read(self, key: str) -> bytes:
-        """The object's bytes."""
+        """Read an object."""
         with _store_errors(key):
             return bytes(obstore.get(self._store, key).bytes())
 
     def read_json(self, key: str) -> dict[str, Any]:
-        """The object, which must be a JSON object.
+        """Read a JSON object.
 
         Raises:
-            DamagedObjectError: it is something else.
+            DamagedObjectError: the stored object is not a JSON object.
         """
         try:
             document = json.loads(self.read(key))
@@ -103,39 +110,39 @@ class Store:
         return document
 
     def write(self, key: str, data: bytes) -> None:
-        """Put the object, replacing what was there."""
+        """Write an object, replacing an earlier object."""
         with _store_errors(key):
             obstore.put(self._store, key, data)
 
     def write_json(self, key: str, document: dict[str, Any]) -> None:
-        """Put the document as JSON, replacing what was there."""
+        """Write a document as JSON, replacing an earlier object."""
         self.write(key, _to_json(document))
 
     def create(self, key: str, data: bytes) -> None:
-        """Put the object where there is none.
+        """Write an object, unless the key is taken.
 
-        A put whose answer was lost is tried again and finds its own object, so the same
-        bytes count as one's own. Two callers that must not be taken for each other
-        write something that tells them apart.
+        A retry after a lost reply finds the object that the first try wrote. So an
+        object with the same bytes counts as the caller's own. Callers that must exclude
+        each other write different bytes.
 
         Raises:
-            ConflictError: the key is taken by other bytes. Of several that create it at
-                once, one succeeds.
+            ConflictError: the key is taken by other bytes. Of several callers that
+                create the key at the same time, one succeeds.
         """
         for is_last in self._tries():
             try:
                 with _store_errors(key):
                     obstore.put(self._store, key, data, mode="create")
             except ConflictError:
-                found = self._read_if_any(key)
-                if found == data:
+                stored = self._read_if_any(key)
+                if stored == data:
                     return
-                # Where nothing is, S3 answers so beside another write (409
-                # ConditionalRequestConflict).
-                if found is not None or is_last:
+                # While another write is going on, S3 reports a conflict on a free key
+                # (409 ConditionalRequestConflict).
+                if stored is not None or is_last:
                     raise
             except StoreError as error:
-                # obstore tries again what may be done twice, and this may not.
+                # obstore does not retry a create, because a create is not idempotent.
                 if is_last or not isinstance(error.__cause__, GenericError):
                     raise
             else:
@@ -148,7 +155,7 @@ class Store:
             return None
 
     def _tries(self) -> Iterator[bool]:
-        """One turn for each try, with growing pauses between them, until patience ends: whether it is the last."""
+        """Pause between tries, until the patience ends; yields whether a try is the last."""
         if isinstance(self._store, LocalStore):
             yield True
             return
@@ -158,15 +165,16 @@ class Store:
             yield is_last
             if is_last:
                 return
-            sleep(self._patience * min(_FIRST_PAUSE * 2**tries, _LONGEST_PAUSE))
+            pause = min(_FIRST_PAUSE * 2**tries, _LONGEST_PAUSE)
+            sleep(self._patience * pause)
 
     def entry(self, key: str) -> Entry:
-        """What a listing would say of the object."""
+        """The entry of an object in a listing."""
         with _store_errors(key):
             return _to_entry(obstore.head(self._store, key))
 
     def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """Whether the key is in the store."""
         try:
             self.entry(key)
         except MissingObjectError:
@@ -174,32 +182,35 @@ class Store:
         return True
 
     def entries(self, prefix: str) -> list[Entry]:
-        """Every object under the folder `prefix`, in the order of the keys."""
+        """List every object under the folder `prefix`, by key."""
         return list(self.walk(prefix))
 
     def walk(self, prefix: str, after: str | None = None) -> Iterator[Entry]:
-        """The objects under the folder `prefix` in the order of the keys, listed as far as they are asked for.
+        """List the objects under the folder `prefix` by key, a page at a time on demand.
 
         Args:
             prefix: the folder.
-            after: a key. Objects up to it are left out, without being listed.
+            after: a key to start after. The listing skips objects up to this key.
         """
         with _store_errors(prefix):
-            listed = obstore.list(self._store, prefix, offset=after, chunk_size=_CHUNK)
-            if isinstance(self._store, LocalStore):  # It lists in any order.
-                yield from sorted(map(_to_entry, listed.collect()))
+            listing = obstore.list(
+                self._store, prefix, offset=after, chunk_size=_ENTRIES_PER_PAGE
+            )
+            if isinstance(self._store, LocalStore):
+                # A folder's listing is unordered.
+                yield from sorted(map(_to_entry, listing.collect()))
                 return
-            for batch in listed:
-                yield from map(_to_entry, batch)
+            for page in listing:
+                yield from map(_to_entry, page)
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly under the folder `prefix`, sorted."""
         with _store_errors(prefix):
-            found = obstore.list_with_delimiter(self._store, prefix)["common_prefixes"]
-        return sorted(path.rsplit("/", 1)[-1] for path in found)
+            listing = obstore.list_with_delimiter(self._store, prefix)
+        return sorted(path.rpartition("/")[2] for path in listing["common_prefixes"])
 
     def delete(self, key: str) -> None:
-        """Delete the object; nothing happens where there is none."""
+        """Delete an object. Deleting a missing object does nothing."""
         try:
             with _store_errors(key):
                 obstore.delete(self._store, key)
@@ -208,9 +219,10 @@ class Store:
 
     @contextmanager
     def writer(self, key: str) -> Iterator[Callable[[bytes], None]]:
-        """Write a large object piece by piece, in bounded memory: the block gets the function that takes a piece.
+        """Write a large object piece by piece, in bounded memory.
 
-        The object appears when the block ends without an error, and not before.
+        The block gets a function that takes a piece. The object appears when the block
+        ends without an error, and not before.
         """
         with _store_errors(key):
             writable = obstore.open_writer(self._store, key)
@@ -224,7 +236,7 @@ class Store:
             writable.close()
 
     def download(self, key: str, file: IO[bytes]) -> str:
-        """Copy the object into a local file in bounded memory.
+        """Copy an object into a local file, in bounded memory.
 
         Returns:
             The sha256 of the bytes, in hexadecimal.
@@ -246,22 +258,27 @@ class Store:
             yield bytes(chunk)
 
     def leftovers(self, age: timedelta) -> list[Path]:
-        """What killed writers left in a folder at least so long ago: files that no reader sees and no write removes.
+        """Temporary files of killed writers in a folder, which no reader sees and no write removes.
 
-        S3 has its own: the bucket's lifecycle ends uploads that were broken off.
+        On S3 the bucket's lifecycle rule ends unfinished uploads.
+
+        Args:
+            age: how old a file must be, because a younger file's writer may be alive.
         """
         if not isinstance(self._store, LocalStore):
             return []
         before = time() - age.total_seconds()
-        found = []
-        for path in Path(unquote(urlsplit(self.url).path)).rglob("*#*"):
-            with suppress(FileNotFoundError):  # Its writer may end at this moment.
+        folder = Path(unquote(urlsplit(self.url).path))
+        leftovers = []
+        for path in folder.rglob("*#*"):
+            # A living writer may rename the file at this moment.
+            with suppress(FileNotFoundError):
                 if _STAGED.fullmatch(path.name) and path.stat().st_mtime < before:
-                    found.append(path)
-        return found
+                    leftovers.append(path)
+        return leftovers
 
     def presigned_put(self, key: str, expires_in: timedelta) -> str | None:
-        """A URL that anyone may PUT this one object to; None for a folder, which has nobody to ask."""
+        """A URL to which anyone may PUT this object; None for a folder, which cannot presign."""
         if not isinstance(self._store, S3Store):
             return None
         with _store_errors(key):
@@ -273,10 +290,11 @@ def _to_entry(item: "ObjectMeta") -> Entry:
 
 
 def _open_s3(url: str, patience: timedelta) -> S3Store:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     store = from_url(
         url,
         client_options={
-            "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+            "allow_http": endpoint.startswith("http://"),
             "connect_timeout": _CONNECT_TIMEOUT,
             "read_timeout": patience * _STANDSTILL,
             "timeout": _TIMEOUT,
@@ -292,7 +310,7 @@ def _open_s3(url: str, patience: timedelta) -> S3Store:
     )
     if not isinstance(store, S3Store):
         raise StoreError(
-            f"DIGITS_STORE is {url!r}: give s3://bucket/prefix or file:///folder."
+            f"DIGITS_STORE is {url!r}. Give s3://bucket/prefix or file:///folder."
         )
     return store
 
@@ -306,10 +324,12 @@ def _store_errors(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        # S3 answers 404 for a missing bucket too, and nothing would ever be found in that.
+        # S3 also answers 404 for a missing bucket, which no caller can handle as a
+        # missing object.
         if "NoSuchBucket" in str(error):
             raise StoreError(
-                "The object store's bucket does not exist. Set DIGITS_STORE to one that does."
+                "The object store's bucket does not exist. "
+                "Set DIGITS_STORE to an existing bucket."
             ) from error
         raise MissingObjectError(f"{key} is not in the store.") from error
     except AlreadyExistsError as error:

@@ -1,4 +1,4 @@
-"""Datasets in the store: uploads at `raw/<name>.npz`, and TFRecords for TFDS at `datasets/<name>/<version>/`."""
+"""Datasets in the store: uploads, `raw/<name>.npz`, and versions, `datasets/<name>/<n>.0.0/`."""
 
 import hashlib
 import re

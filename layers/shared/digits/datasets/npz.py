@@ -1,4 +1,4 @@
-"""Uploaded npz files, which may come from anyone: unpacked without pickle, and checked before use."""
+"""Uploaded npz files, which anyone may have written: checked, and unpacked without pickle."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""Writes a dataset version: its TFRecord files, and the JSON files with which TFDS reads them."""
+"""Writes the files of a dataset version: TFRecords, and JSON files for TFDS."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice

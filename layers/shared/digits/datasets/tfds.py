@@ -1,4 +1,4 @@
-"""The layout that TensorFlow Datasets reads (`tfds.builder_from_directory`), written down without importing it.
+"""The layout that `tfds.builder_from_directory` of TensorFlow Datasets reads.
 
 https://www.tensorflow.org/datasets/external_tfrecord
 """

@@ -1,4 +1,6 @@
-"""TFRecords of `tf.train.Example`, without TensorFlow: `image` holds the raw pixels, `label` the digit.
+"""TFRecords of `tf.train.Example`, without TensorFlow.
+
+The feature `image` holds the raw pixels, and `label` the digit.
 
 All records have one length, and differ only in pixels, label and checksum. So protobuf
 serialises one example, and NumPy fills in copies of that example: about ten times

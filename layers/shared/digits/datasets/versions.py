@@ -105,7 +105,7 @@ def find_version(store: Store, name: str, version: str) -> DatasetVersion:
     if number and is_complete(store, name, number):
         return load_version(store, name, number)
     raise UnknownError(
-        f"There is no dataset {name!r} {version}. List the datasets with GET /datasets."
+        f"There is no dataset {name!r} {version}. List datasets with GET /datasets."
     )
 
 

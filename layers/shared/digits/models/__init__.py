@@ -1,1 +1,1 @@
-"""Models in the store, what is live, and what they answer."""
+"""Models: in the store, live, and loaded."""

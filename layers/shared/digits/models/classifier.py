@@ -10,13 +10,13 @@ from digits.models.manifests import MODEL_FILE, SCORE, Manifest
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model makes of an image.
+class Prediction:
+    """A model's output for an image.
 
     Attributes:
-        probabilities: of the ten digits, if it is one.
-        score: the higher, the more it looks like a digit; below the classifier's
-            threshold it is taken for none.
+        probabilities: of the ten digits, given that the image shows a digit.
+        score: how digit-like the image is. An image with a score below the classifier's
+            threshold is a non-digit.
     """
 
     probabilities: list[float]
@@ -24,27 +24,27 @@ class Answer:
 
     @property
     def digit(self) -> int:
-        """The likeliest."""
+        """The most probable digit."""
         return self.probabilities.index(self.confidence)
 
     @property
     def confidence(self) -> float:
-        """Its probability."""
+        """The probability of the most probable digit."""
         return max(self.probabilities)
 
 
 class Classifier:
-    """A model and its manifest. For one thread at a time.
+    """A model and its manifest, for one thread at a time.
 
     Args:
-        manifest: says what the model must hash to.
-        model: the bytes of its `model.tflite`.
+        manifest: describes the model.
+        model: the bytes of `model.tflite`.
 
     Attributes:
         threshold: the lowest score of a digit.
 
     Raises:
-        DamagedObjectError: the bytes are not those of the manifest, or not a model of digits.
+        DamagedObjectError: the bytes do not match the manifest, or are not a model of digits.
     """
 
     def __init__(self, manifest: Manifest, model: bytes) -> None:
@@ -57,15 +57,15 @@ class Classifier:
                 f"Model {manifest.version} cannot be used: {error}."
             ) from error
 
-    def classify(self, digit: Pixels) -> Answer:
-        """Read a digit, (28, 28) uint8, light ink on dark.
+    def classify(self, digit: Pixels) -> Prediction:
+        """Classify a digit, white on black, uint8 of shape (28, 28).
 
-        The softmax is in floating point, because the steps of an int8 softmax are
-        1/256; and in Python, which does ten numbers before NumPy has begun.
+        The softmax is in floating point, because an int8 softmax has steps of 1/256.
+        The softmax is in Python, because ten numbers take less time than a call of NumPy.
         """
-        logits, score = self._model.answer(digit)
+        logits, score = self._model.predict(digit)
         levels = logits.tolist()
         highest = max(levels)
         weights = [math.exp(level - highest) for level in levels]
         total = sum(weights)
-        return Answer([weight / total for weight in weights], score)
+        return Prediction([weight / total for weight in weights], score)

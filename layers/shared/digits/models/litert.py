@@ -6,15 +6,19 @@ from ai_edge_litert.interpreter import Interpreter
 from digits.arrays import Floats, Pixels
 from digits.digit import CLASSES, SIDE
 
+_INPUT_SHAPE = (1, SIDE, SIDE)
+_LOGITS_SHAPE = (1, CLASSES)
+_SCORE_SHAPE = (1, 1)
+
 
 class LiteRT:
-    """A model in LiteRT's format, on one core. For one thread at a time.
+    """A model in LiteRT's format, on one core, for one thread at a time.
 
     Args:
         model: the bytes of a `model.tflite`.
 
     Raises:
-        ValueError: LiteRT cannot load them, or the model takes or gives something else.
+        ValueError: LiteRT cannot load the model, or the model has other inputs or outputs.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -23,39 +27,33 @@ class LiteRT:
             self._interpreter.allocate_tensors()
         except RuntimeError as error:
             raise ValueError(str(error)) from error
-        inputs, outputs = (
-            self._interpreter.get_input_details(),
-            self._interpreter.get_output_details(),
-        )
-        # By shape: the order of the outputs is the converter's choice.
-        found = {(*tensor["shape"],): tensor["index"] for tensor in outputs}
-        expected_input = [((1, SIDE, SIDE), np.uint8)]
-        if [
-            ((*tensor["shape"],), tensor["dtype"]) for tensor in inputs
-        ] != expected_input or found.keys() != {
-            (1, CLASSES),
-            (1, 1),
-        }:
+        inputs = self._interpreter.get_input_details()
+        shapes = [(tuple(tensor["shape"]), tensor["dtype"]) for tensor in inputs]
+        # By shape, because the converter chooses the order of the outputs.
+        outputs = {}
+        for tensor in self._interpreter.get_output_details():
+            outputs[tuple(tensor["shape"])] = tensor["index"]
+        is_expected = shapes == [(_INPUT_SHAPE, np.uint8)]
+        if not is_expected or outputs.keys() != {_LOGITS_SHAPE, _SCORE_SHAPE}:
             raise ValueError(
-                "it does not take 28x28 pixels, or does not give ten logits and a score"
+                "the model does not take 28x28 pixels, or does not give ten logits and a score"
             )
-        self._input, self._logits, self._score = (
-            inputs[0]["index"],
-            found[1, CLASSES],
-            found[1, 1],
-        )
+        self._input = inputs[0]["index"]
+        self._logits = outputs[_LOGITS_SHAPE]
+        self._score = outputs[_SCORE_SHAPE]
 
-    def answer(self, digit: Pixels) -> tuple[Floats, float]:
-        """What the model makes of an image.
+    def predict(self, digit: Pixels) -> tuple[Floats, float]:
+        """Run the model.
 
         Args:
-            digit: (28, 28) uint8, light ink on dark.
+            digit: white on black, uint8 of shape (28, 28).
 
         Returns:
-            The logits, (10,) float32, and the score: the higher, the more the image
-            looks like a digit.
+            The logits, float32 of shape (10,), and the score: the higher, the more
+            digit-like the image.
         """
         self._interpreter.set_tensor(self._input, digit[np.newaxis])
         self._interpreter.invoke()
         logits: Floats = self._interpreter.get_tensor(self._logits)[0]
-        return logits, float(self._interpreter.get_tensor(self._score)[0, 0])
+        score = self._interpreter.get_tensor(self._score)[0, 0]
+        return logits, float(score)

@@ -1,4 +1,4 @@
-"""The model to answer with: the live release of the store, or the one bundled with the code."""
+"""The model to answer with: the live release's, or the model bundled with the code."""
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -15,37 +15,38 @@ from digits.models.manifests import MANIFEST_FILE, MODEL_FILE
 from digits.models.releases import Served
 from digits.store import Store
 
-# How long a request may wait for a look. The first does longer: a cold start may take a
-# second, and an old model is a pity. S3 answers in some 30 ms, and Lambda stops a
-# process between two requests, its looks and all. So most looks end within the request
-# that begins them, and the others within the next ones.
+# Seconds that a request waits for a search. The first request waits longer: a cold start
+# may take a second, and should not answer with an old model. S3 answers in about 30 ms,
+# and Lambda freezes a process between two requests. So most searches end within the
+# request that begins the search, and the others within the next requests.
 FIRST_PATIENCE, PATIENCE = 1.0, 0.05
-# How many requests wait for one look: a store that hangs is soon waited for no more.
+# The number of requests that wait for one search, because a store may hang.
 _WAITS = 3
-# A look that takes longer is a problem to tell of. It goes on, and counts if it succeeds.
+# Seconds after which a running search is reported as a problem. The search continues, and
+# counts if it succeeds.
 DEADLINE = 10.0
-# From a failed look to the next one: a second, then twice as long each time.
+# Seconds from a failed search to the next search. The pause doubles with every failure.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
 class LiveModel:
-    """Holds the loaded classifier, and swaps it when a newer release is there.
+    """Holds the loaded classifier, and swaps the classifier when there is a newer release.
 
-    It looks for one beside the requests, one look at a time. A release that cannot be
-    loaded, or a store that does not answer, leaves the loaded model in place. For one
-    request at a time.
+    A thread searches for newer releases, one search at a time. The loaded model stays in
+    place if a release cannot be loaded, or the store does not answer. For one request at
+    a time.
 
     Args:
-        store: where the releases are.
-        bundled: the folder of the model that answers until there is a release.
-        ttl: seconds after a look until the next one begins.
-        logger: hears of every swap, and of every one that failed.
-        first_look: finds the live release, and has begun to.
+        store: has the releases.
+        bundled: the folder of the model that answers before the first release.
+        ttl: seconds from the beginning of a search to the next search.
+        logger: logs every swap, and every failed search.
+        first_search: a search that has begun.
 
     Attributes:
-        release: the number of the release that answers; None before the first.
-        problem: why the live release may be another than the one that answers; None if all is well.
-        checked: when a look last succeeded; None before the first.
+        release: the number of the loaded release; None before the first.
+        problem: why the loaded model may not be the live model; None without a problem.
+        checked: when a search last succeeded; None before the first success.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class LiveModel:
         bundled: Path,
         ttl: float,
         logger: Logger | logging.Logger,
-        first_look: Future[Served | None] | None = None,
+        first_search: Future[Served | None] | None = None,
     ) -> None:
         self._store = store
         self._ttl = ttl
@@ -62,9 +63,9 @@ class LiveModel:
         self._bundled = load_folder(bundled)
         self._classifier = self._bundled
         self._thread = ThreadPoolExecutor(1)
-        self._look = first_look
+        self._search = first_search
         self._began = monotonic()
-        self._next_look = float("-inf")
+        self._next_search = float("-inf")
         self._patience = FIRST_PATIENCE
         self._waits = _WAITS
         self._pause = _FIRST_PAUSE
@@ -74,39 +75,40 @@ class LiveModel:
 
     def current(self) -> Classifier:
         """The classifier to use now."""
-        self._take()
-        if self._look is None and monotonic() >= self._next_look:
-            self._look = self._thread.submit(
+        self._take_result()
+        if self._search is None and monotonic() >= self._next_search:
+            self._search = self._thread.submit(
                 releases.find_newer, self._store, self.release
             )
             self._began = monotonic()
             self._waits = _WAITS
-        if self._look and self._waits:
+        if self._search and self._waits:
             self._waits -= 1
-            wait([self._look], self._patience)
+            wait([self._search], self._patience)
             self._patience = PATIENCE
-            self._take()
+            self._take_result()
         return self._classifier
 
-    def _take(self) -> None:
-        """Use what a look found, if it has ended."""
-        look = self._look
-        if look is None:
+    def _take_result(self) -> None:
+        """Use the result of the search, if the search has ended."""
+        search = self._search
+        if search is None:
             return
-        if not look.done():
+        if not search.done():
             if not self._waits and monotonic() - self._began > DEADLINE:
                 self.problem = (
                     f"The object store has not answered for {DEADLINE:.0f} s."
                 )
             return
-        self._look = None
+        self._search = None
         try:
-            self._swap(look.result())
-        except Exception as error:  # noqa: BLE001  whatever is wrong with a release, the loaded model goes on
+            self._swap(search.result())
+        # Whatever is wrong with a release, the loaded model continues to answer.
+        except Exception as error:  # noqa: BLE001
             self._note_failure(error)
         else:
             self._pause = _FIRST_PAUSE
-            self._next_look = self._began + self._ttl
+            self._next_search = self._began + self._ttl
             self.problem = None
             self.checked = datetime.now(UTC)
 
@@ -115,40 +117,37 @@ class LiveModel:
             return
         self._classifier = Classifier(*served.model) if served.model else self._bundled
         self.release = served.number
-        self._logger.info(
-            "Release %d: model %s answers now",
-            served.number,
-            self._classifier.manifest.version,
-        )
+        version = self._classifier.manifest.version
+        self._logger.info("Release %d: model %s is live", served.number, version)
 
     def _note_failure(self, error: Exception) -> None:
-        self.problem = (
-            error.detail
-            if isinstance(error, DigitsError)
-            else f"{type(error).__name__}: {error}"
-        )
+        if isinstance(error, DigitsError):
+            self.problem = error.detail
+        else:
+            self.problem = f"{type(error).__name__}: {error}"
         self._logger.warning(
-            "The live release cannot be loaded, so the loaded model goes on: %s",
+            "The live release cannot be loaded. The loaded model continues to answer: %s",
             self.problem,
         )
-        self._next_look = monotonic() + max(self._ttl, self._pause)
+        self._next_search = monotonic() + max(self._ttl, self._pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
 
 def load_live(store: Store, bundled: Path) -> Classifier:
-    """The live model, looked for at once and however long it takes.
+    """Load the live model, without a limit on the time.
 
     Raises:
         DamagedObjectError: the live release cannot be loaded.
         StoreError: the store does not answer.
     """
     served = releases.find_newer(store, None)
-    return (
-        Classifier(*served.model) if served and served.model else load_folder(bundled)
-    )
+    if served and served.model:
+        return Classifier(*served.model)
+    return load_folder(bundled)
 
 
 def load_folder(folder: Path) -> Classifier:
-    """The model in a folder, such as the bundled one."""
+    """Load the model in a folder, such as the bundled model."""
     manifest = manifests.parse_manifest((folder / MANIFEST_FILE).read_bytes())
-    return Classifier(manifest, (folder / MODEL_FILE).read_bytes())
+    model = (folder / MODEL_FILE).read_bytes()
+    return Classifier(manifest, model)

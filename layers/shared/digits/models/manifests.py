@@ -1,4 +1,7 @@
-"""Trained models in the store: immutable versions under `models/<version>/`, complete once `manifest.json` is there."""
+"""Trained models in the store, immutable versions at `models/<version>/`.
+
+A version is complete once `manifest.json` is there.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,19 +22,20 @@ SCHEMA_VERSION = 2
 MODEL_FILE = "model.tflite"
 WEIGHTS_FILE = "model.weights.h5"
 MANIFEST_FILE = "manifest.json"
-# How good it is, for programs and for people. Not in the manifest: what is timed differs each time.
+# Evaluation results, for programs and for people. The manifest does not describe these
+# files, because timings differ from run to run.
 METRICS_FILE = "metrics.json"
 REPORT_FILE = "report.html"
-# In a manifest's thresholds: the lowest score of a digit.
+# The key in a manifest's thresholds for the lowest score of a digit.
 SCORE = "score"
-# The model that comes with the predict function: live until there is a release, and
-# again if a release names it.
+# The model that comes with the predict function. It is live before the first release,
+# and while the newest release names it.
 BUNDLED = "bundled"
 
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a file must be: its size in bytes and its sha256 in hexadecimal."""
+    """The size of a file in bytes, and its sha256 in hexadecimal."""
 
     size: int
     sha256: str
@@ -39,7 +43,7 @@ class FileInfo:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Where a model came from, how good it is, and what its files must hash to."""
+    """The origin and quality of a model, and the checksums of its files."""
 
     version: str
     dataset: str
@@ -52,10 +56,13 @@ class Manifest:
     schema_version: int = SCHEMA_VERSION
 
     def check(self, name: str, data: bytes) -> bytes:
-        """`data`, which must be the file `name` that this manifest speaks of.
+        """Check that `data` is the file `name` that this manifest describes.
+
+        Returns:
+            `data`.
 
         Raises:
-            DamagedObjectError: it is another file, or not whole.
+            DamagedObjectError: `data` is damaged, or the manifest has no such file.
         """
         expected = self.files.get(name)
         if expected is None or expected != file_info(data):
@@ -66,12 +73,16 @@ class Manifest:
 
 
 def file_info(data: bytes) -> FileInfo:
-    """Size and checksum of a file's content."""
+    """The size and checksum of a file's content."""
     return FileInfo(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def version_name(created: datetime, files: dict[str, bytes]) -> str:
-    """`<UTC time>-<8 hex of content>`, such as `20260131T101500Z-1a2b3c4d`: the same time and files, the same name."""
+    """The name of a version: `<UTC time>-<8 hex of content>`.
+
+    The same time and files always give the same name, such as
+    `20260131T101500Z-1a2b3c4d`.
+    """
     content = hashlib.sha256()
     for name in sorted(files):
         content.update(hashlib.sha256(files[name]).digest())
@@ -79,93 +90,98 @@ def version_name(created: datetime, files: dict[str, bytes]) -> str:
 
 
 def publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> None:
-    """Write a model's files, and its manifest last. Publishing the same version again changes none that it describes.
+    """Write a model's files, and the manifest last.
+
+    A repeated call changes no file that the manifest describes.
 
     Args:
         store: where the model goes.
-        manifest: describes it.
-        files: content by name, of each that the manifest describes, and of others.
+        manifest: describes the model.
+        files: content by name, of every file that the manifest describes, and of other
+            files.
 
     Raises:
-        DamagedObjectError: a file is not as the manifest describes it.
+        DamagedObjectError: a file does not match the manifest.
     """
     for name in manifest.files:
         manifest.check(name, files[name])
     for name, data in files.items():
         store.write(_key(manifest.version, name), data)
     _folder(store).add(manifest.version, _created(manifest.version))
+    key = _key(manifest.version, MANIFEST_FILE)
     try:
-        store.create(
-            _key(manifest.version, MANIFEST_FILE), documents.to_bytes(manifest)
-        )
+        store.create(key, documents.to_bytes(manifest))
     except ConflictError:
         load_manifest(store, manifest.version)
 
 
 def load_manifest(store: Store, version: str) -> Manifest:
-    """The manifest of a version.
+    """Load the manifest of a version.
 
     Raises:
-        UnknownError: there is no such version, or it is not complete.
+        UnknownError: there is no such version, or the version is incomplete.
         DamagedObjectError: the stored manifest cannot be trusted.
     """
     try:
         data = store.read(_key(version, MANIFEST_FILE))
     except MissingObjectError as error:
         raise UnknownError(
-            f"There is no model {version!r}. List the models with GET /models."
+            f"There is no model {version!r}. List models with GET /models."
         ) from error
     manifest = parse_manifest(data, f"The manifest of model {version}")
     if manifest.version != version:
         raise DamagedObjectError(
-            f"The manifest of model {version} speaks of {manifest.version}."
+            f"The manifest of model {version} names the model {manifest.version}."
         )
     return manifest
 
 
 def load_file(store: Store, manifest: Manifest, name: str) -> bytes:
-    """A file of a model, checked against its manifest.
+    """Load a file of a model, and check the file against the manifest.
 
     Raises:
-        DamagedObjectError: the stored file is gone, or not the one that was published.
+        DamagedObjectError: the file is missing, or does not match the manifest.
     """
     try:
         data = store.read(_key(manifest.version, name))
     except MissingObjectError as error:
         raise DamagedObjectError(
-            f"{name} of model {manifest.version} is gone."
+            f"{name} of model {manifest.version} is missing."
         ) from error
     return manifest.check(name, data)
 
 
 def load_report(store: Store, version: str) -> bytes:
-    """The HTML report on a model.
+    """Load the HTML report on a model.
 
     Raises:
-        UnknownError: there is no such version, or none was written.
+        UnknownError: there is no such version, or the version has no report.
     """
     try:
         return store.read(_key(version, REPORT_FILE))
     except MissingObjectError as error:
         raise UnknownError(
-            f"There is no report on a model {version!r}. List the models with GET /models."
+            f"There is no report on model {version!r}. List models with GET /models."
         ) from error
 
 
 def parse_manifest(data: bytes, name: str = "The manifest") -> Manifest:
-    """A manifest from the bytes of its file.
+    """Parse the bytes of a manifest.json.
 
     Raises:
-        DamagedObjectError: they are not a manifest, or name no threshold.
+        DamagedObjectError: the bytes are not a manifest, or lack the threshold.
     """
     manifest = documents.parse_document(data, Manifest, name)
     if SCORE not in manifest.thresholds:
-        raise DamagedObjectError(f"{name} names no lowest score of a digit.")
+        raise DamagedObjectError(f"{name} has no threshold {SCORE!r}.")
     return manifest
 
 
 def list_versions(store: Store, after: str | None = None) -> Page:
-    """Versions, newest first. One may not be complete yet: `load_manifest` knows none then."""
+    """List the versions, newest first.
+
+    A version may be incomplete; `load_manifest` then raises `UnknownError`.
+    """
     return _folder(store).page(after)
 
 
@@ -174,10 +190,9 @@ def _folder(store: Store) -> Folder:
 
 
 def _created(version: str) -> datetime:
-    """When a version was made, by its name."""
-    return datetime.strptime(version.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(
-        tzinfo=UTC
-    )
+    """The time in the name of a version."""
+    time, _, _ = version.partition("-")
+    return datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def _key(version: str, name: str) -> str:

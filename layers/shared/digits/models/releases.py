@@ -1,4 +1,7 @@
-"""Which model is live: an append-only log, `releases/<n>.json`. The highest `n` counts; a rollback is a new entry."""
+"""Which model is live, as an append-only log: `releases/<n>.json`.
+
+The model of the highest `n` is live. A rollback is a new entry.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

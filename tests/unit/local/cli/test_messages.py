@@ -32,11 +32,11 @@ def test_no_message_of_the_shared_code_speaks_of_routes_at_a_shell() -> None:
 
 def test_a_hint_names_the_command() -> None:
     told = explain_error(
-        UnknownError("There is no model 'x'. List the models with GET /models.")
+        UnknownError("There is no model 'x'. List models with GET /models.")
     )
     assert (
         told
-        == "Not found: There is no model 'x'. List the models with `digits models list`."
+        == "Not found: There is no model 'x'. List models with `digits models list`."
     )
     assert (
         for_shell("It can be: POST /models/v1/release")
