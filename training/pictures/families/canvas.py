@@ -10,6 +10,8 @@ from training.pictures.noise import power_law_noise
 # In pixels: a picture to learn from is at least as large as the network's input.
 SMALLEST_SIDE = 28
 _LARGEST_SIDE = 96
+# In sides of a picture.
+_INSIDE = 0.1, 0.9
 # From nearly white noise to smoother than a natural image, whose decay is about 1.
 _DECAYS = 0.3, 2.5
 
@@ -38,6 +40,16 @@ class Canvas:
 def draw_side(rng: Generator) -> int:
     """Draw the side of a picture to learn from, in pixels."""
     return int(rng.integers(SMALLEST_SIDE, _LARGEST_SIDE + 1))
+
+
+def draw_shade(rng: Generator, darkest: int = 0) -> int:
+    """Draw a shade from the darkest to white, 255."""
+    return int(rng.integers(darkest, 256))
+
+
+def draw_place(rng: Generator, side: int) -> Floats:
+    """Draw x and y of a place inside a picture, off its edges."""
+    return rng.uniform(*_INSIDE, 2) * side
 
 
 def draw_decay(rng: Generator) -> float:

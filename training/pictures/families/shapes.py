@@ -8,6 +8,8 @@ from digits.arrays import Floats, Pixels
 from training.pictures.families.canvas import (
     Canvas,
     Point,
+    draw_place,
+    draw_shade,
     draw_texture,
     to_points,
 )
@@ -17,7 +19,10 @@ _CIRCLE_CORNERS = 30
 _CORNERS = [3, 4, 5, 6, 8, _CIRCLE_CORNERS]
 # Two sticks alone could be a digit's strokes, so two sticks are thick.
 _FEWEST_STICKS = 2
-_THICK, _THIN = 0.1, 0.02
+# Half widths of a stick's ends, in sides of the picture.
+_BROAD, _THICK, _THIN = 0.2, 0.1, 0.02
+# The darkest shade of a shape on black.
+_LIGHT = 100
 
 
 def draw_leaves(rng: Generator) -> Pixels:
@@ -28,12 +33,11 @@ def draw_leaves(rng: Generator) -> Pixels:
     """
     canvas = Canvas(rng)
     side = canvas.side
-    background = int(rng.integers(256))
-    canvas.image.paste(background, (0, 0, side, side))
+    canvas.image.paste(draw_shade(rng), (0, 0, side, side))
     leaves = int(rng.choice([4, 10, 30, 60]))
     for largest in np.geomspace(0.8, 0.1, leaves):
         outline = _draw_outline(rng, side, largest)
-        canvas.draw.polygon(outline, fill=int(rng.integers(256)))
+        canvas.draw.polygon(outline, draw_shade(rng))
     soft = canvas.blurred(side / 20 * rng.random() ** 2)
     grain = 40 * rng.random() ** 2 * rng.standard_normal((side, side))
     return np.clip(soft + grain, 0, 255).astype(np.uint8)
@@ -63,13 +67,13 @@ def draw_sticks(rng: Generator) -> Pixels:
     side = canvas.side
     sticks = int(rng.integers(_FEWEST_STICKS, 7))
     thinnest = _THICK if sticks == _FEWEST_STICKS else _THIN
-    joint = rng.uniform(0.1, 0.9, 2) * side
+    joint = draw_place(rng, side)
     for _ in range(sticks):
-        start = joint if rng.integers(2) else rng.uniform(0.1, 0.9, 2) * side
-        end = rng.uniform(0.1, 0.9, 2) * side
-        widths = side * rng.uniform(thinnest, 0.2, 2)
-        corners = _taper(start, end, widths)
-        canvas.draw.polygon(to_points(corners), fill=int(rng.integers(100, 256)))
+        start = joint if rng.integers(2) else draw_place(rng, side)
+        end = draw_place(rng, side)
+        widths = side * rng.uniform(thinnest, _BROAD, 2)
+        corners = to_points(_taper(start, end, widths))
+        canvas.draw.polygon(corners, draw_shade(rng, _LIGHT))
     return canvas.blurred(rng.uniform(0, side / 40))
 
 
@@ -85,7 +89,7 @@ def draw_slabs(rng: Generator) -> Pixels:
         (middle - bottom_width, middle + length),
         (middle - top_width, middle - length),
     ]
-    canvas.draw.polygon(slab, fill=int(rng.integers(100, 256)))
+    canvas.draw.polygon(slab, draw_shade(rng, _LIGHT))
     if rng.integers(2):
         slit_width = bottom_width * rng.uniform(0.05, 0.5)
         slit_top = length * rng.uniform(-0.7, 0.5)
@@ -111,7 +115,7 @@ def _draw_outline(rng: Generator, side: int, largest: float) -> list[Point]:
     else:
         angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
         radii = side * rng.uniform(0.05, largest) * rng.uniform(0.5, 1, corners)
-    centre = rng.uniform(0.1, 0.9, 2) * side
+    centre = draw_place(rng, side)
     squeeze = np.array([1, rng.uniform(0.3, 1)])
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return to_points(centre + squeeze * radii[:, np.newaxis] * directions)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from digits.arrays import Floats, Pixels
-from training.pictures.families.canvas import Canvas, Point, to_points
+from training.pictures.families.canvas import Canvas, Point, draw_shade, to_points
 
 # A cosine: within 53 degrees of an axis, an arm counts as along the axis.
 _ALONG = 0.6
@@ -66,9 +66,9 @@ class _Pen:
 def draw_strokes(rng: Generator) -> Pixels:
     """Draw one stroke or two that form no digit."""
     canvas = Canvas(rng)
-    shade = int(rng.integers(120, 256))
-    width = max(1, round(canvas.side * rng.uniform(0.02, 0.14)))
-    pen = _Pen(canvas, shade, width)
+    shade = draw_shade(rng, darkest=120)
+    width = canvas.side * rng.uniform(0.02, 0.14)
+    pen = _Pen(canvas, shade, max(1, round(width)))
     kinds = [pen.draw_arc, pen.draw_corner, pen.draw_line]
     kinds[rng.integers(len(kinds))](rng)
     return canvas.blurred(rng.uniform(0, canvas.side / 40))
@@ -81,7 +81,7 @@ def draw_scribbles(rng: Generator) -> Pixels:
     strokes = int(rng.integers(4, 9))
     for _ in range(strokes):
         curve = _draw_curve(rng, canvas.side)
-        shade = int(rng.integers(150, 256))
+        shade = draw_shade(rng, darkest=150)
         canvas.draw.line(curve, shade, width, joint="curve")
     return canvas.blurred(width / 6)
 

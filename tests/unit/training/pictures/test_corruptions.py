@@ -66,3 +66,50 @@ def test_the_centre_stays_where_it_is(name: str, severity: int) -> None:
     rows, columns = np.indices((28, 28))
     for places in rows, columns:
         assert np.average(places, weights=moved) == pytest.approx(13.5, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["glass blur", "motion blur"])
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_a_blur_leaves_an_even_picture_as_it_is(name: str, severity: int) -> None:
+    even = np.full((28, 28), 100, np.uint8)
+    blurred = corrupt(name, even, severity, np.random.default_rng(0))
+    np.testing.assert_array_equal(blurred, even)
+
+
+def test_motion_blur_drags_to_one_side() -> None:
+    point = np.zeros((28, 28), np.uint8)
+    point[14, 20] = 255
+    blurred = corrupt("motion blur", point, 1, np.random.default_rng(0))
+    assert np.unravel_index(blurred.argmax(), blurred.shape) == (14, 20)
+    assert not blurred[:, 21:].any()
+    assert blurred[:, :20].any()
+
+
+@pytest.mark.parametrize(("severity", "share"), [(1, 0.03), (3, 0.09), (5, 0.27)])
+def test_impulse_noise_is_half_salt(severity: int, share: float) -> None:
+    rng = np.random.default_rng(0)
+    grey = np.full((28, 28), 100, np.uint8)
+    noisy = np.array(
+        [corrupt("impulse noise", grey, severity, rng) for _ in range(200)]
+    )
+    assert set(np.unique(noisy)) == {0, 100, 255}
+    assert np.mean(noisy == 0) == pytest.approx(share / 2, rel=0.1)
+    assert np.mean(noisy == 255) == pytest.approx(share / 2, rel=0.1)
+
+
+def test_a_stripe_in_the_middle_is_not_inverted(digits: Pixels) -> None:
+    inverted = corrupt("stripe", digits[0], 1, np.random.default_rng(0))
+    np.testing.assert_array_equal(inverted[:, 7:21], digits[0][:, 7:21])
+    np.testing.assert_array_equal(inverted[:, :7], 255 - digits[0][:, :7])
+    np.testing.assert_array_equal(inverted[:, 21:], 255 - digits[0][:, 21:])
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_fog_is_smooth_and_no_lighter_than_the_digit(severity: int) -> None:
+    blank = np.zeros((28, 28), np.uint8)
+    blank[0, 0] = 200
+    rng = np.random.default_rng(0)
+    fog = np.array([corrupt("fog", blank, severity, rng) for _ in range(20)])
+    assert fog.max() <= 200
+    steps = np.abs(np.diff(fog[:, 1:].astype(int), axis=2))
+    assert 0 < steps.mean() < 10
