@@ -10,7 +10,7 @@ BIN := .venv/bin
 FUNCTIONS := predict train convert
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gone run test test-fast test-long image soak e2e bench bench-full lint types lint-template docs-check scan format lock data convert train deploy url logs destroy
+.PHONY: help setup gone run test test-fast test-long coverage image soak e2e bench bench-full lint types lint-template docs-check scan format lock data convert train deploy url logs destroy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -48,6 +48,10 @@ test-fast: setup ## Run the unit tests, for each change: no TensorFlow, no serve
 
 test-long: setup ## Run the longest tests: kills, faults, permissions, the documents as pasted, how good the model is
 	@$(PYTEST) -m long
+
+# A third slower than the tests alone, so nobody has to wait for it before a commit.
+coverage: setup ## Run the tests, and check that they reach 85 % of the lines
+	@$(PYTEST) -m "not long" --cov --cov-fail-under=85
 
 soak: setup ## Inject faults and kill processes at random, for an hour or so (ROUNDS=20 for less, SEED=1 for the same again)
 	@PYTHONPATH=.:functions/predict:functions/train:functions/convert $(BIN)/python -m tests.soak \
