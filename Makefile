@@ -1,5 +1,5 @@
-# Short targets; `make help` lists them. Everything runs from .venv, which the targets make as far as they need it.
-# The first Python in range; without one, what uv finds or gets.
+# `make help` lists the targets. Each target runs from .venv, and makes the part of .venv that the target needs.
+# The first Python in range. Without a Python in range, uv finds or downloads a Python.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(IN_RANGE)' 2>/dev/null && echo $$python && exit; done; \
 	command -v uv >/dev/null && echo "uv run --quiet --no-project --python '>=3.11,<3.14' python" || echo python3)
@@ -15,9 +15,9 @@ FUNCTIONS := predict train convert
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-setup: .venv/.complete ## Make .venv with everything, locked (nothing to do when nothing changed)
+setup: .venv/.complete ## Make .venv with all locked packages (at once if nothing changed)
 
-# What an upgrade of the system has taken the Python from is made again.
+# .venv is made again if its Python is gone, for example after an upgrade of the system.
 GONE := $(shell $(BIN)/python -c '' 2>/dev/null || echo gone)
 
 INSTALL = @command -v $(firstword $(PYTHON)) >/dev/null \
@@ -30,14 +30,14 @@ INSTALL = @command -v $(firstword $(PYTHON)) >/dev/null \
 .venv/.serve: requirements/serve.txt $(GONE)
 	$(INSTALL) serve $@
 
-# Environments of their own for what wants other versions.
+# Separate environments for tools that need other versions.
 .venv/%/.complete: requirements/%.txt .venv/.complete
 	$(INSTALL) $* $@
 
 run: .venv/.serve ## Serve on http://127.0.0.1:3000 (PORT=3100 for another port)
 	@$(BIN)/digits serve --port $(PORT)
 
-# A file's tests run in one process, which share its servers and its models.
+# The tests of a file run in one process, and share servers and models.
 PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test: setup ## Run the tests, all but the longest
@@ -53,12 +53,12 @@ test-long: setup ## Run the longest tests: kills, faults, permissions, the docum
 coverage: setup ## Run the tests, and check that they reach 85 % of the lines
 	@$(PYTEST) -m "not long" --cov --cov-fail-under=85
 
-soak: setup ## Inject faults and kill processes at random, for an hour or so (ROUNDS=20 for less, SEED=1 for the same again)
+soak: setup ## Inject faults and kill processes at random, for about an hour (ROUNDS=20 for fewer rounds, SEED=1 to repeat)
 	@PYTHONPATH=.:functions/predict:functions/train:functions/convert $(BIN)/python -m tests.soak \
 		--rounds $(or $(ROUNDS),200) $(addprefix --seed ,$(SEED)) $(addprefix --first ,$(FIRST))
 
 image: REVISION = $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
-image: ## Build the whole service as a container, digits, and without training as digits:serve (with Docker)
+image: ## Build the images digits and digits:serve, which cannot train (with Docker)
 	@docker build --build-arg REVISION=$(REVISION) --tag digits .
 	@docker build --build-arg REVISION=$(REVISION) --tag digits:serve --target serve .
 	@docker image ls --format '{{.Repository}}:{{.Tag}}  {{.Size}}' digits
@@ -67,10 +67,10 @@ image: ## Build the whole service as a container, digits, and without training a
 e2e: setup ## Build the containers and drive them (with Docker), and the page (with Debian's chromium and chromium-driver)
 	@$(BIN)/pytest tests/e2e
 
-bench: setup data .venv/bench/.complete ## Measure everything beside what others use, in minutes (with wrk and Docker)
+bench: setup data .venv/bench/.complete ## Measure speed and size beside peers, in minutes (with wrk and Docker)
 	@$(BIN)/python -m bench
 
-bench-full: setup data .venv/bench/.complete ## The same three times as often, and the time that a training takes
+bench-full: setup data .venv/bench/.complete ## Measure three times as often, and measure trainings
 	@$(BIN)/python -m bench --full
 
 lint: setup types lint-template ## Check style, types, import directions and the template
@@ -85,7 +85,7 @@ types: setup ## Check the types
 docs-check: setup ## Check the links in the documents
 	@$(BIN)/pytest tests/unit/test_links.py
 
-# SAM puts values in place of some parameters (W2001), and writes dependencies that go without saying (W3005).
+# SAM replaces some parameters by their values (W2001), and adds redundant dependencies (W3005).
 lint-template: .aws-sam/transformed.json
 	@SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --region us-east-1
 	@$(BIN)/cfn-lint --ignore-checks W2001 W3005 -- $<
@@ -110,19 +110,19 @@ lock: setup ## Lock the newest versions into requirements/*.txt
 			$$(echo dev checkov | grep -qw $$name || echo --constraint requirements/dev.txt) \
 			--custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
-data: .venv/.serve ## Get data/mnist.npz: a copy of MNIST_NPZ=path if given, else a download that is checked
+data: .venv/.serve ## Download data/mnist.npz and check the file, or copy MNIST_NPZ=path
 	@$(BIN)/digits data
 
-convert: .venv/.serve ## Convert data/mnist.npz (the starter set without it) to TFRecords in the store
+convert: .venv/.serve ## Convert data/mnist.npz, or else the starter set, to TFRecords in the store
 	@$(BIN)/digits convert
 
 train: setup ## Train on the converted data and release the model
 	@$(BIN)/digits train
 
-deploy: setup ## Build everything, and create or update the stack on AWS (STAGE=staging for a second one)
+deploy: setup ## Build everything, and create or update the stack on AWS (STAGE=staging for a second stack)
 url: setup ## Print where the stack is, as shell variables
 logs: setup ## Follow the logs of the API, the functions and the trainings
-destroy: setup ## Delete the stack; what it keeps only when asked twice
+destroy: setup ## Delete the stack, and the data only if you confirm twice
 
 deploy url logs destroy:
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m cloud $@ --stage $(STAGE)
