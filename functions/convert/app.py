@@ -1,4 +1,4 @@
-"""Uploads become datasets: S3 tells of `raw/<name>.npz`, and its TFRecords are written to `datasets/<name>/`."""
+"""Converts uploads to datasets: `raw/<name>.npz` to TFRecords at `datasets/<name>/<n>.0.0/`."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,16 +22,16 @@ store = Store(settings.store)
 
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Entry point: S3's "Object Created", by way of EventBridge.
+    """Entry point: handles "Object Created" of S3, which EventBridge delivers.
 
-    Such events come at least once, late and in any order. So one only says where to
-    look: what lies there now counts.
+    Such events come at least once, late and in any order. So the event only gives the
+    key, and the object that is now at the key is converted.
 
     Returns:
         What became of the upload; `status` is `converted`, `refused`, `gone` or `ignored`.
 
     Raises:
-        StoreError: the store does not answer. Lambda tries again.
+        StoreError: the store does not answer. Lambda retries the event.
     """
     metrics.add_metric("UploadEvents", MetricUnit.Count, 1)
     key = event["detail"]["object"]["key"]
@@ -39,11 +39,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if name is None:
         logger.info("Not an upload", key=key)
         return {"status": "ignored", "key": key}
-    converted = [0]
+    converted = 0
+
+    def count_converted(done: int, _total: int) -> None:
+        nonlocal converted
+        converted = done
+
     try:
-        dataset = datasets.ingest(
-            store, name, on_progress=lambda done, _total: converted.append(done)
-        )
+        dataset = datasets.ingest(store, name, on_progress=count_converted)
     except UnknownError as error:
         logger.info(error.detail)
         return {"status": "gone", "dataset": name}
@@ -51,8 +54,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         logger.warning("Upload refused", dataset=name, reason=error.detail)
         metrics.add_metric("RefusedUploads", MetricUnit.Count, 1)
         return {"status": "refused", "dataset": name, "reason": error.detail}
-    # 0 when the same upload was converted before.
-    metrics.add_metric("ConvertedExamples", MetricUnit.Count, converted[-1])
+    # The metric is 0 if the same upload was converted before.
+    metrics.add_metric("ConvertedExamples", MetricUnit.Count, converted)
     logger.info("Dataset ready", dataset=documents.to_json(dataset))
     return {
         "status": "converted",
@@ -63,9 +66,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def upload_name(store_url: str, key: str) -> str | None:
-    """The dataset that an object is an upload of: a bucket's keys carry the store's prefix, `<prefix>/raw/<name>.npz`.
+    """The dataset of an upload; None if the object is not an upload.
 
-    Keys come from EventBridge as they are; only S3's own notifications encode them.
+    Args:
+        store_url: an `s3:` URL may have a path, which then begins the key.
+        key: of the object in the bucket, unencoded. Only S3's own notifications encode
+            keys.
     """
     url = urlsplit(store_url)
     folder = url.path.strip("/")

@@ -1,4 +1,4 @@
-"""functions/convert, by events as EventBridge sends them."""
+"""The convert function, with events as EventBridge sends them."""
 
 import json
 from collections.abc import Callable
@@ -33,20 +33,32 @@ def app(store: Store, load_function: Callable[[str, Store], ModuleType]) -> Modu
 
 @pytest.fixture
 def send(app: ModuleType, store: Store) -> Callable[[str], dict[str, Any]]:
-    """Has the handler handle the creation of an object of the store."""
-    prefix = store.url.split("/", 3)[3] + "/" if store.url.startswith("s3:") else ""
-    return lambda key: app.handler(object_created(prefix + key), None)
+    """Sends the handler the event that an object of the store was created."""
+    prefix = f"{prefix_of(store)}/" if store.url.startswith("s3:") else ""
+
+    def send(key: str) -> dict[str, Any]:
+        answer: dict[str, Any] = app.handler(object_created(prefix + key), None)
+        return answer
+
+    return send
+
+
+def prefix_of(s3_store: Store) -> str:
+    """The store's folder in the bucket."""
+    return s3_store.url.split("/", 3)[3]
 
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
-    """What was sent since in CloudWatch's embedded metric format: one document, on standard output."""
-    (emf,) = (
-        json.loads(line)
-        for line in capsys.readouterr().out.splitlines()
-        if '"_aws"' in line
-    )
-    assert emf["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Digits"
-    return {name: value[0] for name, value in emf.items() if isinstance(value, list)}
+    """The metrics on standard output, in one document of CloudWatch's embedded metric format."""
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if '"_aws"' in line]
+    document = json.loads(line)
+    assert document["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Digits"
+    values = {}
+    for name, value in document.items():
+        if isinstance(value, list):
+            (values[name],) = value
+    return values
 
 
 def test_an_upload_is_converted(
@@ -65,7 +77,7 @@ def test_an_upload_is_converted(
     assert metrics(capsys) == {"UploadEvents": 1, "ConvertedExamples": 48}
 
 
-def test_an_event_that_comes_again_converts_nothing(
+def test_a_repeated_event_converts_nothing(
     send: Handler, store: Store, small_npz: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store.write("raw/small.npz", small_npz.read_bytes())
@@ -77,17 +89,17 @@ def test_an_event_that_comes_again_converts_nothing(
     assert metrics(capsys) == {"UploadEvents": 1, "ConvertedExamples": 0}
 
 
-def test_a_late_event_takes_what_is_there_now(
+def test_a_late_event_converts_the_current_upload(
     send: Handler, store: Store, small_npz: Path, make_npz: Callable[..., Path]
 ) -> None:
-    """Two uploads to one key, and both events after the second: one version, of the second."""
+    """Two uploads to one key before both events give one version, of the second upload."""
     store.write("raw/small.npz", small_npz.read_bytes())
     newer = make_npz(y_test=np.zeros(11, np.uint8)).read_bytes()
     store.write("raw/small.npz", newer)
     assert [send("raw/small.npz")["version"] for _ in range(2)] == ["1.0.0", "1.0.0"]
 
 
-def test_an_event_of_an_object_since_deleted_is_let_go(
+def test_an_event_of_a_deleted_upload_does_nothing(
     send: Handler, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert send("raw/small.npz") == {"status": "gone", "dataset": "small"}
@@ -96,7 +108,7 @@ def test_an_event_of_an_object_since_deleted_is_let_go(
 
 
 @pytest.mark.parametrize("name", ["small", "Bad-Name", "a/b"])
-def test_a_refused_upload_is_a_warning_and_not_tried_again(
+def test_a_refused_upload_is_logged_and_not_retried(
     send: Handler,
     store: Store,
     capsys: pytest.CaptureFixture[str],
@@ -108,10 +120,8 @@ def test_a_refused_upload_is_a_warning_and_not_tried_again(
     assert (answer["status"], answer["dataset"]) == ("refused", name)
     assert answer["reason"]
     (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert (vars(warning)["dataset"], vars(warning)["reason"]) == (
-        name,
-        answer["reason"],
-    )
+    logged = vars(warning)
+    assert (logged["dataset"], logged["reason"]) == (name, answer["reason"])
     assert metrics(capsys) == {"UploadEvents": 1, "RefusedUploads": 1}
 
 
@@ -143,23 +153,21 @@ def test_other_objects_are_ignored(send: Handler, store: Store, key: str) -> Non
         ("file:///folder/store", "raw/small.npz", "small"),
     ],
 )
-def test_keys_are_taken_as_they_are(
+def test_a_key_gives_the_dataset_s_name(
     app: ModuleType, store_url: str, key: str, name: str | None
 ) -> None:
     assert app.upload_name(store_url, key) == name
 
 
-def test_an_outage_is_raised_so_that_lambda_tries_again(
+def test_an_outage_raises_so_that_lambda_retries(
     s3_store: Store,
     load_function: Callable[[str, Store], ModuleType],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     app = load_function("convert", s3_store)
-    monkeypatch.setattr(
-        app, "store", Store(s3_store.url, patience=timedelta(seconds=0.5))
-    )
+    impatient = Store(s3_store.url, patience=timedelta(seconds=0.5))
+    monkeypatch.setattr(app, "store", impatient)
+    event = object_created(f"{prefix_of(s3_store)}/raw/small.npz")
     with pytest.raises(StoreError):
-        app.handler(
-            object_created(f"{s3_store.url.split('/', 3)[3]}/raw/small.npz"), None
-        )
+        app.handler(event, None)

@@ -1,4 +1,7 @@
-"""The framing, by another implementation of it. tests/integration/test_tfds.py shows that TensorFlow reads the same."""
+"""TFRecords, compared with a second implementation of the framing and the messages.
+
+tests/integration/test_tfds.py shows that TensorFlow reads the records.
+"""
 
 import struct
 from collections.abc import Iterator
@@ -28,18 +31,47 @@ def masked(crc: int) -> int:
 def examples(records: bytes) -> Iterator[bytes]:
     while records:
         size, size_crc = struct.unpack_from("<QI", records)
-        example, (crc,) = (
-            records[12 : 12 + size],
-            struct.unpack_from("<I", records, 12 + size),
-        )
+        example = records[12 : 12 + size]
+        (crc,) = struct.unpack_from("<I", records, 12 + size)
         assert size_crc == masked(crc32c(records[:8]))
         assert crc == masked(crc32c(example))
         yield example
         records = records[16 + size :]
 
 
-def test_the_checksum_is_the_one_of_the_rfc() -> None:
+def field(number: int, content: bytes) -> bytes:
+    """A length-delimited field of protobuf: https://protobuf.dev/programming-guides/encoding/."""
+    length = len(content)
+    size = bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
+    return bytes([number << 3 | 2]) + size + content
+
+
+def entry(key: bytes, feature: bytes) -> bytes:
+    """An entry of the map in `tf.train.Features`."""
+    return field(1, field(1, key) + field(2, feature))
+
+
+def test_the_second_implementation_of_crc32c_is_right() -> None:
     assert crc32c(b"123456789") == 0xE3069283
+
+
+def test_an_example_is_a_tf_train_example() -> None:
+    """The field numbers are those of TensorFlow's example.proto and feature.proto."""
+    images = np.arange(784).astype(np.uint8).reshape(1, 28, 28)
+    records = tfrecord.frame_examples(images, np.array([7], np.uint8))
+    (example,) = examples(records)
+    image = field(1, field(1, images.tobytes()))
+    label = field(3, field(1, bytes([7])))
+    assert example == field(1, entry(b"image", image) + entry(b"label", label))
+
+
+def test_a_record_is_sound_until_a_bit_flips() -> None:
+    images = np.zeros((1, 28, 28), np.uint8)
+    record = bytearray(tfrecord.frame_examples(images, np.zeros(1, np.uint8)))
+    assert len(record) == tfrecord.record_bytes()
+    assert tfrecord.is_sound(bytes(record))
+    record[100] ^= 1
+    assert not tfrecord.is_sound(bytes(record))
 
 
 @given(pixels=st.binary(min_size=784, max_size=784), label=st.integers(0, 9))
@@ -55,6 +87,6 @@ def test_a_record_holds_the_pixels_and_the_label(pixels: bytes, label: int) -> N
 def test_records_follow_one_another_in_order(count: int) -> None:
     labels = (np.arange(count) % 10).astype(np.uint8)
     images = np.repeat(labels, 784).reshape(count, 28, 28)
-    found = list(examples(tfrecord.frame_examples(images, labels)))
-    assert [example[-1] for example in found] == labels.tolist()
-    assert b"".join(found).count(bytes([1]) * 784) == labels.tolist().count(1)
+    records = list(examples(tfrecord.frame_examples(images, labels)))
+    assert [example[-1] for example in records] == labels.tolist()
+    assert b"".join(records).count(bytes([1]) * 784) == labels.tolist().count(1)
