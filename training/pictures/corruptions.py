@@ -19,6 +19,7 @@ from skimage.util import random_noise
 
 from digits.arrays import Floats, Mask, Pixels
 from digits.digit import SIDE
+from training.pictures.noise import diamond_square_clouds
 
 SEVERITIES = range(1, 6)
 
@@ -32,10 +33,6 @@ _DOT = 2
 # half a zigzag.
 _ZIGZAG_START, _ZIGZAG_END = 2, 25
 _ZIGZAG_LENGTH = _ZIGZAG_HEIGHT = 2
-# Clouds are refined from 1 to 256 pixels a side, all of them up to 32.
-_CLOUD_LEVELS, _WHOLE_LEVELS = 8, 5
-# In pixels: a margin of the corner keeps the pixels with wrong neighbours outside.
-_CLOUD_MARGIN = 32 - SIDE
 # The share of pixels that a pane of glass swaps per round.
 _SWAPPED = 0.5
 # The share of a drop that is left when the drop is blurred and cut off, and its shade.
@@ -192,7 +189,7 @@ def _invert_outside_stripe(digit: Floats, width: int) -> Floats:
 
 def _add_fog(digit: Floats, setting: _Fog, rng: Generator) -> Floats:
     """Lay clouds over the digit. The whole stays as bright as before."""
-    clouds = _draw_clouds(rng, setting.decay)
+    clouds = diamond_square_clouds(rng, setting.decay)
     peak = digit.max()
     foggy = digit + setting.strength * clouds
     dimmed: Floats = foggy * (peak / (peak + setting.strength))
@@ -270,46 +267,6 @@ def _draw_zigzag(rng: Generator) -> Floats:
     origin = np.array([[_ZIGZAG_START], [start]])
     placed: Floats = origin + turn @ zigzag
     return placed
-
-
-def _draw_clouds(rng: Generator, decay: float) -> Floats:
-    """Draw a (28, 28) corner of clouds in [0, 1] by the diamond-square algorithm.
-
-    The clouds are (256, 256), as in MNIST-C's code. From a resolution of 32 on only the
-    corner is refined: finer levels hardly change the range of the whole.
-    """
-    # MNIST-C's code applies the decay twice per level.
-    amplitudes = decay ** (-2.0 * np.arange(_CLOUD_LEVELS))
-    whole: Floats = np.zeros((1, 1))
-    for amplitude in amplitudes[:_WHOLE_LEVELS]:
-        whole = _refine(whole, amplitude, rng)
-    side = len(whole)
-    corner = np.roll(whole, _CLOUD_MARGIN, (0, 1))
-    kept = slice(_CLOUD_MARGIN, _CLOUD_MARGIN + side)
-    for amplitude in amplitudes[_WHOLE_LEVELS:]:
-        corner = _refine(corner, amplitude, rng)[kept, kept]
-    heights = corner[_CLOUD_MARGIN:, _CLOUD_MARGIN:]
-    clouds: Floats = (heights - whole.min()) / np.ptp(whole)
-    return clouds
-
-
-def _refine(corners: Floats, amplitude: float, rng: Generator) -> Floats:
-    """Double the resolution by means of four neighbours, displaced at random.
-
-    The last row is a neighbour of the first, and so are the columns. After Fournier,
-    Fussell and Carpenter, "Computer Rendering of Stochastic Models", 1982.
-    """
-    side = len(corners)
-    shifts = amplitude * rng.uniform(-1, 1, (3, side, side))
-    below, right = np.roll(corners, -1, 0), np.roll(corners, -1, 1)
-    centres = (corners + below + right + np.roll(below, -1, 1)) / 4 + shifts[0]
-    above_centres, left_centres = np.roll(centres, 1, 0), np.roll(centres, 1, 1)
-    refined = np.empty((2 * side, 2 * side))
-    refined[::2, ::2] = corners
-    refined[1::2, 1::2] = centres
-    refined[::2, 1::2] = (corners + right + centres + above_centres) / 4 + shifts[1]
-    refined[1::2, ::2] = (corners + below + centres + left_centres) / 4 + shifts[2]
-    return refined
 
 
 CORRUPTIONS: dict[str, FixedCorruption[Any] | RandomCorruption[Any]] = {
