@@ -22,22 +22,16 @@ FILES = {
 VERSION = manifests.version_name(NOW, FILES)
 INFO = "datasets/tiny/1.0.0/dataset_info.json"
 SHARD = "datasets/tiny/1.0.0/tiny-train.tfrecord-00000-of-00001"
-# What is unfinished counts as abandoned at once.
+# Unfinished things count as abandoned at once.
 IMPATIENT = timedelta(0)
 
 
 def publish(store: Store) -> None:
-    described = {
-        name: manifests.file_info(data)
-        for name, data in FILES.items()
-        if name != "report.html"
-    }
+    files = {name: manifests.file_info(data) for name, data in FILES.items()}
+    del files["report.html"]
     thresholds = {manifests.SCORE: 0.5}
-    manifests.publish(
-        store,
-        Manifest(VERSION, "tiny", "1.0.0", "abc", {}, {}, thresholds, described),
-        FILES,
-    )
+    manifest = Manifest(VERSION, "tiny", "1.0.0", "abc", {}, {}, thresholds, files)
+    manifests.publish(store, manifest, FILES)
 
 
 def request(store: Store, job_id: str, dataset: DatasetVersion) -> None:
@@ -46,7 +40,7 @@ def request(store: Store, job_id: str, dataset: DatasetVersion) -> None:
 
 @pytest.fixture
 def sound(store: Store, small_npz: Path) -> Store:
-    """A store with one of everything: a dataset, a model that a job trained and released, and a rollback."""
+    """A store with a dataset, a model that a job trained and released, and a rollback."""
     store.write("raw/tiny.npz", small_npz.read_bytes())
     dataset = datasets.ingest(store, "tiny")
     publish(store)
@@ -63,7 +57,7 @@ def examine(store: Store, patience: timedelta = IMPATIENT) -> list[str]:
     return [finding.key for finding in doctor.examine_store(store, patience).findings]
 
 
-def test_a_sound_store(sound: Store) -> None:
+def test_a_sound_store_has_no_findings(sound: Store) -> None:
     report = doctor.examine_store(sound, IMPATIENT)
     assert report.findings == []
     assert report.checked["objects"] == len(sound.entries(""))
@@ -75,7 +69,7 @@ def test_a_sound_store(sound: Store) -> None:
     }
 
 
-def test_an_empty_store(store: Store) -> None:
+def test_an_empty_store_has_no_findings(store: Store) -> None:
     assert examine(store) == []
 
 
@@ -98,7 +92,7 @@ def spoil(store: Store, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "key", "found"),
+    ("damage", "key", "findings"),
     [
         (flip, f"models/{VERSION}/model.tflite", {f"models/{VERSION}/model.tflite"}),
         (
@@ -111,15 +105,19 @@ def spoil(store: Store, key: str) -> None:
         (delete, f"models/{VERSION}/manifest.json", {f"models/{VERSION}"}),
     ],
 )
-def test_a_damaged_model_is_found_with_the_release_and_the_job_that_name_it(
-    damage: Callable[[Store, str], None], key: str, found: set[str], sound: Store
+def test_a_damaged_model_is_a_finding_and_so_are_its_release_and_its_job(
+    damage: Callable[[Store, str], None], key: str, findings: set[str], sound: Store
 ) -> None:
     damage(sound, key)
-    assert set(examine(sound)) == {*found, "releases/1.json", "jobs/done/result.json"}
+    assert set(examine(sound)) == {
+        *findings,
+        "releases/1.json",
+        "jobs/done/result.json",
+    }
 
 
 @pytest.mark.parametrize(
-    ("damage", "key", "found"),
+    ("damage", "key", "finding"),
     [
         (spoil, "releases/2.json", "releases/2.json"),
         (delete, "releases/1.json", "releases/1.json"),
@@ -144,20 +142,20 @@ def test_a_damaged_model_is_found_with_the_release_and_the_job_that_name_it(
         (spoil, "jobs/done/checkpoint.keras", "jobs/done/checkpoint.keras"),
     ],
 )
-def test_other_damage(
-    damage: Callable[[Store, str], None], key: str, found: str, sound: Store
+def test_a_damaged_object_is_a_finding(
+    damage: Callable[[Store, str], None], key: str, finding: str, sound: Store
 ) -> None:
     damage(sound, key)
-    assert examine(sound) == [found]
+    assert examine(sound) == [finding]
 
 
-def test_an_upload_that_was_not_converted(sound: Store) -> None:
+def test_an_unconverted_upload_is_a_finding(sound: Store) -> None:
     sound.write("raw/tiny.npz", b"another one")
     sound.write("raw/new.npz", b"the first")
     assert examine(sound) == ["raw/new.npz", "raw/tiny.npz"]
 
 
-def test_what_is_unfinished_counts_when_it_has_rested(
+def test_an_unfinished_thing_is_a_finding_when_abandoned(
     sound: Store, small_npz: Path
 ) -> None:
     request(sound, "lost", datasets.convert(sound, "tiny", small_npz))
@@ -173,13 +171,15 @@ def test_what_is_unfinished_counts_when_it_has_rested(
     ]
 
 
-def test_a_result_that_is_not_the_claimed_one(sound: Store) -> None:
+def test_a_result_that_differs_from_the_claim_is_a_finding(sound: Store) -> None:
     claim = json.loads(sound.read("jobs/done/claim.json"))
     sound.write_json("jobs/done/claim.json", claim | {"status": "FAILED"})
     assert examine(sound) == ["jobs/done/result.json"]
 
 
-def test_temporary_files_in_a_folder(file_store: Store, tmp_path: Path) -> None:
+def test_temporary_files_in_a_folder_are_findings(
+    file_store: Store, tmp_path: Path
+) -> None:
     folder = tmp_path / "store"
     names = ["releases/1.json#1", ".batch/job.json.7.part"]
     for name in names:
@@ -190,7 +190,7 @@ def test_temporary_files_in_a_folder(file_store: Store, tmp_path: Path) -> None:
     assert examine(file_store, doctor.PATIENCE) == []
 
 
-def test_every_finding_says_what_to_do(sound: Store) -> None:
+def test_every_finding_is_made_of_sentences(sound: Store) -> None:
     for entry in sound.entries(""):
         spoil(sound, entry.key)
     findings = doctor.examine_store(sound, IMPATIENT).findings

@@ -1,4 +1,4 @@
-"""Configuration from the environment."""
+"""Settings from the environment."""
 
 import os
 
@@ -8,10 +8,10 @@ from digits.settings import Settings
 from digits.store import Store
 
 
-def test_an_endpoint_that_is_declared_but_not_set_is_none(
+def test_an_empty_endpoint_is_no_endpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As every deployed function has it; obstore and boto3 would take the empty value for a URL."""
+    """Every deployed function has the empty variable, which clients would take for a URL."""
     monkeypatch.setenv("DIGITS_STORE", "s3://bucket")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "")
     Store(Settings.from_environment().store)

@@ -1,4 +1,4 @@
-"""One contract, held by a folder and by S3 alike."""
+"""The contract of the store, in a folder and on S3."""
 
 import errno
 import hashlib
@@ -22,7 +22,7 @@ from digits.errors import (
 from digits.store import Store
 from tests.faults import Fault, FaultProxy
 
-# More than obstore sends in one piece.
+# More bytes than obstore sends in one request.
 LARGE = bytes(range(256)) * 2**16
 
 
@@ -30,33 +30,35 @@ def keys(store: Store, prefix: str) -> list[str]:
     return [entry.key for entry in store.entries(prefix)]
 
 
-def test_what_was_written_is_read(store: Store) -> None:
+def test_a_read_returns_the_last_write(store: Store) -> None:
     store.write("a/b", b"first")
     store.write("a/b", b"second")
     assert store.read("a/b") == b"second"
     assert store.entry("a/b").size == 6
 
 
-def test_an_empty_object_is_an_object(store: Store) -> None:
+def test_an_object_may_be_empty(store: Store) -> None:
     store.write("empty", b"")
     assert store.read("empty") == b""
     assert store.entry("empty").size == 0
 
 
-def test_json_comes_back_as_it_was(store: Store) -> None:
+def test_read_json_returns_what_write_json_wrote(store: Store) -> None:
     document = {"name": "é", "counts": {"train": 1}, "none": None}
     store.write_json("a.json", document)
     assert store.read_json("a.json") == document
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe"])
-def test_what_is_not_a_json_object_is_damage(store: Store, data: bytes) -> None:
+def test_an_object_that_is_not_a_json_object_is_damaged(
+    store: Store, data: bytes
+) -> None:
     store.write("a.json", data)
     with pytest.raises(DamagedObjectError, match=r"a\.json"):
         store.read_json("a.json")
 
 
-def test_a_missing_key_is_a_missing_object(store: Store) -> None:
+def test_a_missing_key_raises_missing_object(store: Store) -> None:
     for read in (
         store.read,
         store.read_json,
@@ -78,7 +80,7 @@ def test_a_key_is_created_once(store: Store) -> None:
     assert store.read("a/b") == b"first"
 
 
-def test_of_several_that_create_a_key_at_once_one_succeeds(store: Store) -> None:
+def test_of_concurrent_creates_one_succeeds(store: Store) -> None:
     won: list[int] = []
 
     def create(number: int) -> None:
@@ -96,7 +98,7 @@ def test_of_several_that_create_a_key_at_once_one_succeeds(store: Store) -> None
     assert [store.read("key")] == [str(number).encode() for number in won]
 
 
-def test_entries_are_in_the_order_of_their_keys(store: Store) -> None:
+def test_entries_are_sorted_by_key(store: Store) -> None:
     for key in ("a/10", "a/9", "a/b/c", "ab/x", "b"):
         store.write(key, key.encode())
     assert keys(store, "a") == ["a/10", "a/9", "a/b/c"]
@@ -105,7 +107,7 @@ def test_entries_are_in_the_order_of_their_keys(store: Store) -> None:
     assert abs(datetime.now(UTC) - entry.modified) < timedelta(minutes=1)
 
 
-def test_a_new_content_is_a_new_etag(store: Store) -> None:
+def test_new_content_has_a_new_etag(store: Store) -> None:
     store.write("a/b", b"first")
     (before,) = store.entries("a")
     store.write("a/b", b"other")
@@ -113,7 +115,7 @@ def test_a_new_content_is_a_new_etag(store: Store) -> None:
     assert before.etag != after.etag
 
 
-def test_folders_are_those_directly_below(store: Store) -> None:
+def test_folders_are_direct_children(store: Store) -> None:
     for key in ("a/z/file", "a/b/c/file", "a/file", "x/y"):
         store.write(key, b"")
     assert store.folders("a") == ["b", "z"]
@@ -135,7 +137,7 @@ def test_an_object_can_be_written_in_pieces(store: Store) -> None:
     assert store.read("a/large") == LARGE
 
 
-def test_a_writer_that_fails_leaves_what_was_there(store: Store) -> None:
+def test_a_failed_writer_leaves_the_earlier_object(store: Store) -> None:
     def fail() -> None:
         with store.writer("a/large") as write:
             write(LARGE)
@@ -148,39 +150,39 @@ def test_a_writer_that_fails_leaves_what_was_there(store: Store) -> None:
     assert keys(store, "a") == ["a/large"]
 
 
-def test_a_download_is_the_object_and_its_checksum(store: Store) -> None:
+def test_a_download_returns_the_checksum(store: Store) -> None:
     store.write("large", LARGE)
     file = BytesIO()
     assert store.download("large", file) == hashlib.sha256(LARGE).hexdigest()
     assert file.getvalue() == LARGE
 
 
-def test_a_key_cannot_lead_out_of_the_folder(file_store: Store, tmp_path: Path) -> None:
+def test_a_key_cannot_leave_the_folder(file_store: Store, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     with pytest.raises(StoreError):
         file_store.read("../secret")
 
 
-def test_a_presigned_url_takes_an_upload(s3_store: Store) -> None:
+def test_a_presigned_url_accepts_an_upload(s3_store: Store) -> None:
     url = s3_store.presigned_put("raw/mnist.npz", timedelta(minutes=5))
     assert url is not None
     httpx.put(url, content=b"upload").raise_for_status()
     assert s3_store.read("raw/mnist.npz") == b"upload"
 
 
-def test_a_folder_presigns_nothing(file_store: Store) -> None:
+def test_a_folder_cannot_presign(file_store: Store) -> None:
     assert file_store.presigned_put("raw/mnist.npz", timedelta(minutes=5)) is None
 
 
 @pytest.mark.parametrize(
     "url", ["ftp://host/x", "memory:///", "nonsense", "https://example.com/x"]
 )
-def test_a_url_of_another_kind_is_refused(url: str) -> None:
+def test_a_url_of_another_scheme_is_refused(url: str) -> None:
     with pytest.raises(StoreError):
         Store(url)
 
 
-def test_an_outage_is_an_error_once_patience_ends(
+def test_an_outage_raises_when_the_patience_ends(
     s3_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
@@ -194,7 +196,7 @@ def test_an_outage_is_an_error_once_patience_ends(
 
 
 @pytest.mark.usefixtures("s3_store")
-def test_a_missing_bucket_is_not_taken_for_a_missing_object() -> None:
+def test_a_missing_bucket_is_not_a_missing_object() -> None:
     nowhere = Store("s3://no-such-bucket/x")
     for request in (nowhere.read, nowhere.entries, lambda key: nowhere.write(key, b"")):
         with pytest.raises(StoreError) as caught:
@@ -202,7 +204,7 @@ def test_a_missing_bucket_is_not_taken_for_a_missing_object() -> None:
         assert not isinstance(caught.value, MissingObjectError)
 
 
-def test_what_a_killed_writer_left_is_found_and_not_listed(
+def test_temporary_files_of_killed_writers_are_leftovers_and_not_listed(
     file_store: Store, tmp_path: Path
 ) -> None:
     file_store.write("a/b", b"")
@@ -211,16 +213,15 @@ def test_what_a_killed_writer_left_is_found_and_not_listed(
     assert keys(file_store, "a") == ["a/b"]
     assert file_store.leftovers(timedelta(hours=1)) == []
     os.utime(left, (0, 0))
-    (tmp_path / "store" / "a" / "gone#1").symlink_to(
-        "nowhere"
-    )  # As one that its writer has just renamed.
+    # Like a file that a writer renames between listing and stat.
+    (tmp_path / "store" / "a" / "gone#1").symlink_to("nowhere")
     assert file_store.leftovers(timedelta(hours=1)) == [left]
 
 
 @pytest.mark.parametrize(
     "fault", [Fault.LOST_REPLY, Fault.PRECONDITION_FAILED, Fault.CONDITIONAL_CONFLICT]
 )
-def test_a_create_tells_its_own_object_from_anothers(
+def test_a_retried_create_recognises_its_own_object(
     faults: FaultProxy, faulty_store: Store, fault: Fault
 ) -> None:
     if fault is Fault.PRECONDITION_FAILED:
@@ -232,10 +233,10 @@ def test_a_create_tells_its_own_object_from_anothers(
         faulty_store.create("own", b"another's")
 
 
-def test_a_failure_that_passes_is_waited_out(
+def test_a_temporary_failure_is_retried(
     faults: FaultProxy, faulty_store: Store
 ) -> None:
-    """Four seconds of 503 are some ten tries; their number must not decide."""
+    """Two seconds of 503 are several tries; the patience counts, not the number of tries."""
     faulty_store.write("a", b"before")
     until = monotonic() + 2
     rule = faults.add(Fault.SLOW_DOWN, key="a")
@@ -248,7 +249,7 @@ def test_a_failure_that_passes_is_waited_out(
 @pytest.mark.parametrize(
     "fault", [Fault.HANG, Fault.TRUNCATED, Fault.RESET, Fault.INTERNAL_ERROR]
 )
-def test_a_failure_that_lasts_is_an_error(
+def test_a_lasting_failure_raises(
     faults: FaultProxy, faulty_store: Store, fault: Fault
 ) -> None:
     faulty_store.write("a", LARGE)
@@ -262,7 +263,7 @@ def test_a_failure_that_lasts_is_an_error(
     assert monotonic() - started < 10
 
 
-def test_a_fault_of_the_local_disk_is_not_taken_for_a_missing_object(
+def test_an_error_of_the_local_disk_is_not_a_missing_object(
     store: Store,
 ) -> None:
     store.write("a", b"x")
@@ -275,14 +276,14 @@ def test_a_fault_of_the_local_disk_is_not_taken_for_a_missing_object(
         store.download("a", Full())
 
 
-def test_a_walk_begins_after_a_key(store: Store) -> None:
+def test_a_walk_starts_after_a_key(store: Store) -> None:
     for key in ("a/1", "a/2", "a/3", "b"):
         store.write(key, b"")
     assert [entry.key for entry in store.walk("a", after="a/1")] == ["a/2", "a/3"]
     assert [entry.key for entry in store.walk("a")] == ["a/1", "a/2", "a/3"]
 
 
-def test_an_error_without_words_has_a_name(
+def test_an_error_without_a_message_gives_its_type(
     file_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""Versions of datasets: the same in a folder and on S3. What TFDS reads in them: tests/integration/test_tfds.py."""
+"""Datasets, in a folder and on S3. tests/integration/test_tfds.py shows that TFDS reads them."""
 
 import hashlib
 import tracemalloc
@@ -69,22 +69,21 @@ def test_a_file_becomes_a_version(store: Store, small_npz: Path) -> None:
     assert (made.name, made.version, made.counts) == ("small", "1.0.0", COUNTS)
     assert made.sha256 == hashlib.sha256(small_npz.read_bytes()).hexdigest()
     assert latest_version(store, "small") == made
-    names = [
-        "dataset_info.json",
-        "features.json",
-        "small-test.tfrecord-00000-of-00001",
-        "small-train.tfrecord-00000-of-00001",
-        "source.json",
+    folder = "datasets/small/1.0.0"
+    assert list(content(store, folder)) == [
+        f"{folder}/dataset_info.json",
+        f"{folder}/features.json",
+        f"{folder}/small-test.tfrecord-00000-of-00001",
+        f"{folder}/small-train.tfrecord-00000-of-00001",
+        f"{folder}/source.json",
     ]
-    assert list(content(store, "datasets/small/1.0.0")) == [
-        f"datasets/small/1.0.0/{name}" for name in names
-    ]
-    assert shard_keys(store, made, "train") == [
-        "datasets/small/1.0.0/small-train.tfrecord-00000-of-00001"
-    ]
+    keys = shard_keys(store, made, "train")
+    assert keys == [f"{folder}/small-train.tfrecord-00000-of-00001"]
 
 
-def test_the_source_is_on_record(store: Store, small_npz: Path) -> None:
+def test_source_json_names_the_upload_and_the_converter(
+    store: Store, small_npz: Path
+) -> None:
     made = convert(store, "small", small_npz)
     assert store.read_json("datasets/small/1.0.0/source.json") == {
         "schema_version": 1,
@@ -94,14 +93,11 @@ def test_the_source_is_on_record(store: Store, small_npz: Path) -> None:
     }
 
 
-def test_a_large_split_is_spread_over_files(
-    file_store: Store, make_npz: MakeNpz
-) -> None:
+def test_a_large_split_has_several_files(file_store: Store, make_npz: MakeNpz) -> None:
     count = tfds.EXAMPLES_PER_SHARD + 1
     images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)
-    made = convert(
-        file_store, "large", make_npz(x_train=images, y_train=np.zeros(count, np.uint8))
-    )
+    path = make_npz(x_train=images, y_train=np.zeros(count, np.uint8))
+    made = convert(file_store, "large", path)
     keys = shard_keys(file_store, made, "train")
     assert [key[-14:] for key in keys] == ["00000-of-00002", "00001-of-00002"]
     first, second = (file_store.entry(key).size for key in keys)
@@ -115,26 +111,22 @@ def test_progress_reaches_the_number_of_images(
     images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)
     steps: list[tuple[int, int]] = []
     path = make_npz(x_train=images, y_train=np.zeros(count, np.uint8))
-    convert(
-        file_store,
-        "large",
-        path,
-        on_progress=lambda done, total: steps.append((done, total)),
-    )
-    assert steps == [
-        (npz.CHUNK, count + 11),
-        (count, count + 11),
-        (count + 11, count + 11),
-    ]
+
+    def on_progress(done: int, total: int) -> None:
+        steps.append((done, total))
+
+    convert(file_store, "large", path, on_progress=on_progress)
+    total = count + COUNTS["test"]
+    assert steps == [(npz.CHUNK, total), (count, total), (total, total)]
 
 
 def test_memory_does_not_grow_with_the_file(file_store: Store, tmp_path: Path) -> None:
     peaks = []
-    for chunks in (4, 12):  # A whole file, and three.
-        images = np.random.default_rng(0).integers(
-            0, 256, (chunks * npz.CHUNK, 28, 28), np.uint8
-        )
-        labels = np.zeros(len(images), np.uint8)
+    random = np.random.default_rng(0)
+    for shards in (1, 3):
+        count = shards * tfds.EXAMPLES_PER_SHARD
+        images = random.integers(0, 256, (count, 28, 28), np.uint8)
+        labels = np.zeros(count, np.uint8)
         np.savez(
             tmp_path / "large.npz",
             x_train=images,
@@ -149,9 +141,7 @@ def test_memory_does_not_grow_with_the_file(file_store: Store, tmp_path: Path) -
     assert peaks[1] < peaks[0] + 2**20
 
 
-def test_the_same_file_is_the_same_version_and_nothing_is_written(
-    store: Store, small_npz: Path
-) -> None:
+def test_a_repeated_conversion_writes_nothing(store: Store, small_npz: Path) -> None:
     made = convert(store, "small", small_npz)
     before = store.entries("")
     assert convert(store, "small", small_npz) == made
@@ -167,7 +157,7 @@ def test_the_same_file_gives_the_same_bytes(
     assert content(file_store, "datasets") == content(other, "datasets")
 
 
-def test_another_file_is_the_next_version(
+def test_another_file_becomes_the_next_version(
     store: Store, small_npz: Path, other_npz: Path
 ) -> None:
     first = convert(store, "small", small_npz)
@@ -183,19 +173,18 @@ def test_versions_are_ordered_by_number(
     convert(store, "small", small_npz)
     for name, data in content(store, "datasets/small/1.0.0").items():
         store.write(name.replace("/1.0.0/", "/9.0.0/"), data)
-    store.delete(
-        "datasets/small/.newest.json"
-    )  # As in a store from before there were hints.
+    # A store from before there were hints.
+    store.delete("datasets/small/.newest.json")
     made = convert(store, "small", make_npz(y_test=np.ones(11, np.uint8)))
     assert made.version == "10.0.0"
     assert latest_version(store, "small") == made
 
 
 @pytest.mark.parametrize("kept", range(1, 5))
-def test_a_conversion_that_was_killed_is_unseen_and_done_again(
+def test_an_interrupted_conversion_is_invisible_and_done_again(
     store: Store, small_npz: Path, other_npz: Path, kept: int
 ) -> None:
-    """Files are written in the order: source, shards, features, info."""
+    """A conversion writes source, shards, features and info, in this order."""
     whole = convert(store, "small", small_npz)
     expected = content(store, "datasets/small/1.0.0")
     order = sorted(
@@ -216,7 +205,7 @@ def test_a_conversion_that_was_killed_is_unseen_and_done_again(
     assert content(store, "datasets/small/1.0.0") == expected
 
 
-def test_a_conversion_that_an_older_converter_began_is_left(
+def test_a_conversion_that_an_older_converter_began_is_abandoned(
     store: Store, small_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     convert(store, "small", small_npz)
@@ -231,15 +220,15 @@ def test_different_files_at_once_get_different_versions(
     paths = [make_npz(y_test=np.full(11, label, np.uint8)) for label in range(8)]
     with ThreadPoolExecutor(len(paths)) as pool:
         made = list(pool.map(lambda path: convert(store, "small", path), paths))
-    assert sorted(version.version for version in made) == [
-        f"{number}.0.0" for number in range(1, 9)
-    ]
-    assert sorted(version.sha256 for version in made) == sorted(
-        found.sha256 for found in versions_of(store)
-    )
+    names = {version.version for version in made}
+    assert names == {f"{number}.0.0" for number in range(1, 9)}
+    stored = {version.sha256 for version in versions_of(store)}
+    assert stored == {version.sha256 for version in made}
 
 
-def test_the_same_file_at_once_is_one_version(store: Store, small_npz: Path) -> None:
+def test_the_same_file_at_once_becomes_one_version(
+    store: Store, small_npz: Path
+) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: convert(store, "small", small_npz), range(8)))
     assert len(set(map(str, made))) == 1
@@ -249,7 +238,7 @@ def test_the_same_file_at_once_is_one_version(store: Store, small_npz: Path) -> 
 @pytest.mark.parametrize(
     "name", ["", "Small", "1small", "a-b", "a/b", "../a", "a" * 64, "a\n", "é"]
 )
-def test_a_name_that_tfds_would_not_take_is_refused(
+def test_a_name_that_tfds_refuses_is_refused(
     file_store: Store, small_npz: Path, name: str
 ) -> None:
     with pytest.raises(InvalidDatasetError, match="name"):
@@ -259,7 +248,7 @@ def test_a_name_that_tfds_would_not_take_is_refused(
     assert file_store.entries("") == []
 
 
-def test_a_bad_file_leaves_nothing(store: Store, bad_npz: Path) -> None:
+def test_a_refused_file_leaves_the_store_unchanged(store: Store, bad_npz: Path) -> None:
     with pytest.raises(InvalidDatasetError, match=r"27, 27"):
         convert(store, "small", bad_npz)
     assert store.entries("") == []
@@ -271,15 +260,14 @@ def test_an_upload_becomes_a_version(store: Store, small_npz: Path) -> None:
     assert made == latest_version(store, "small") == ingest(store, "small")
 
 
-def test_a_refused_upload_says_why_until_a_good_one_comes(
+def test_the_reason_of_a_refusal_is_listed_until_an_upload_is_accepted(
     store: Store, small_npz: Path, bad_npz: Path
 ) -> None:
     upload(store, "small", bad_npz)
     with pytest.raises(InvalidDatasetError, match="27, 27") as refused:
         ingest(store, "small")
-    problem = refused.value.problem() | {
-        "sha256": hashlib.sha256(bad_npz.read_bytes()).hexdigest()
-    }
+    sha256 = hashlib.sha256(bad_npz.read_bytes()).hexdigest()
+    problem = refused.value.problem() | {"sha256": sha256}
     assert list_datasets(store) == [
         {"name": "small", "versions": [], "problem": problem}
     ]
@@ -299,7 +287,7 @@ def test_a_refused_upload_says_why_until_a_good_one_comes(
     assert list_datasets(store)[0]["problem"] == problem
 
 
-def test_a_huge_upload_is_refused_before_it_is_fetched(
+def test_a_too_large_upload_is_refused_before_the_download(
     store: Store, small_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(datasets, "MAX_UPLOAD_BYTES", 1000)
@@ -312,7 +300,7 @@ def test_a_huge_upload_is_refused_before_it_is_fetched(
     assert list_datasets(store)[0]["problem"]["sha256"] is None
 
 
-def test_an_upload_is_listed_until_it_is_dealt_with(
+def test_an_upload_is_listed_until_it_was_handled(
     store: Store, small_npz: Path, other_npz: Path
 ) -> None:
     upload(store, "small", small_npz)
@@ -329,7 +317,7 @@ def test_an_upload_is_listed_until_it_is_dealt_with(
     assert latest_version(store, "small").version == "1.0.0"
 
 
-def test_an_upload_that_nobody_converts_is_given_up(
+def test_an_upload_that_nobody_converts_is_stalled(
     store: Store, small_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(store, "small", small_npz)
@@ -341,7 +329,7 @@ def test_an_upload_that_nobody_converts_is_given_up(
         latest_version(store, "small")
 
 
-def test_no_upload_is_no_version(store: Store) -> None:
+def test_without_an_upload_there_is_no_dataset(store: Store) -> None:
     for load in (ingest, latest_version):
         with pytest.raises(UnknownError, match="POST /datasets"):
             load(store, "small")
@@ -357,7 +345,7 @@ def test_no_upload_is_no_version(store: Store) -> None:
         {},
     ],
 )
-def test_a_damaged_source_is_not_used(
+def test_a_version_with_a_damaged_source_json_is_not_used(
     store: Store, small_npz: Path, document: dict[str, Any]
 ) -> None:
     convert(store, "small", small_npz)
@@ -369,7 +357,7 @@ def test_a_damaged_source_is_not_used(
 @pytest.mark.parametrize(
     "document", [{}, {"splits": []}, {"splits": None}, {"splits": [{"name": "train"}]}]
 )
-def test_a_damaged_description_is_not_used(
+def test_a_damaged_dataset_info_json_names_no_files(
     store: Store, small_npz: Path, document: dict[str, Any]
 ) -> None:
     made = convert(store, "small", small_npz)
@@ -378,7 +366,7 @@ def test_a_damaged_description_is_not_used(
         shard_keys(store, made, "train")
 
 
-def test_an_outage_is_no_refusal(
+def test_an_outage_does_not_refuse_the_upload(
     s3_store: Store, small_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(s3_store, "small", small_npz)

@@ -1,4 +1,4 @@
-"""The swap of models under a running service. Each model here is the bundled one under another name."""
+"""The swap of models in a running service. Every model here is a copy of the bundled model."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ ONE, TWO = "20260131T101500Z-00000001", "20260131T101500Z-00000002"
 
 
 class Clock:
-    """Tells what a test sets it to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -40,9 +40,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr("digits.models.live.monotonic", found)
-    return found
+    clock = Clock()
+    monkeypatch.setattr("digits.models.live.monotonic", clock)
+    return clock
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +64,16 @@ def publish_and_release(
 
 
 def answers_with(live: LiveModel, version: str) -> None:
-    """A busy S3 may take longer than a request waits."""
+    """Wait for a version to answer: S3 may take longer than a request waits."""
     longest(live, lambda: live.current().manifest.version == version)
 
 
 def longest(live: LiveModel, until: Callable[[], bool]) -> float:
-    """Ask again and again until something is so. How long the longest request took, the first aside."""
+    """Ask until a condition holds.
+
+    Returns:
+        The seconds of the longest request, except the first.
+    """
     live.current()
     times = [0.0]
     deadline = monotonic() + 30
@@ -103,7 +107,7 @@ def test_the_newest_release_answers(
 
 
 @pytest.mark.parametrize("answers", [{29: ONE, 31: TWO}, {31: TWO}])
-def test_a_first_look_that_began_before_counts_while_it_is_new(
+def test_the_result_of_the_first_search_counts_until_the_ttl_ends(
     file_store: Store,
     manifest: Manifest,
     model: bytes,
@@ -111,25 +115,25 @@ def test_a_first_look_that_began_before_counts_while_it_is_new(
     answers: dict[float, str],
 ) -> None:
     publish_and_release(file_store, manifest, model, ONE)
-    look: Future[Served | None] = Future()
-    look.set_result(releases.find_newer(file_store, None))
-    live = LiveModel(file_store, BUNDLED_FOLDER, 30, LOGGER, look)
+    search: Future[Served | None] = Future()
+    search.set_result(releases.find_newer(file_store, None))
+    live = LiveModel(file_store, BUNDLED_FOLDER, 30, LOGGER, search)
     publish_and_release(file_store, manifest, model, TWO)
     for clock.seconds, version in answers.items():
         assert live.current().manifest.version == version
 
 
-def test_a_first_look_that_failed_leaves_the_bundled_model(
+def test_a_failed_first_search_leaves_the_bundled_model(
     file_store: Store, manifest: Manifest
 ) -> None:
-    look: Future[Served | None] = Future()
-    look.set_exception(StoreError("The object store could not serve releases."))
-    live = LiveModel(file_store, BUNDLED_FOLDER, 3600, LOGGER, look)
+    search: Future[Served | None] = Future()
+    search.set_exception(StoreError("The object store could not serve releases."))
+    live = LiveModel(file_store, BUNDLED_FOLDER, 3600, LOGGER, search)
     assert live.current().manifest.version == manifest.version
     assert live.problem == "The object store could not serve releases."
 
 
-def test_a_release_is_looked_for_once_in_a_while(
+def test_a_new_release_is_not_loaded_before_the_ttl_ends(
     file_store: Store, manifest: Manifest, model: bytes
 ) -> None:
     live = LiveModel(file_store, BUNDLED_FOLDER, 3600, LOGGER)
@@ -144,7 +148,7 @@ def test_a_release_is_looked_for_once_in_a_while(
         lambda store, key, data: store.write(key, data[: len(data) // 2]),
         lambda store, key, _: store.delete(key),
     ],
-    ids=["cut", "gone"],
+    ids=["cut", "missing"],
 )
 @pytest.mark.parametrize(
     "key",
@@ -185,7 +189,7 @@ BROKEN: dict[str, tuple[str, bytes | dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_release_that_makes_no_sense_leaves_the_loaded_model(
+def test_an_invalid_release_leaves_the_loaded_model(
     file_store: Store, manifest: Manifest, model: bytes, name: str
 ) -> None:
     live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
@@ -203,20 +207,17 @@ def test_a_release_that_makes_no_sense_leaves_the_loaded_model(
 @pytest.mark.parametrize(
     "key", ["releases/².json", "releases/x.json", "releases/0.json", "releases/-1.json"]
 )
-def test_what_is_no_release_does_not_count(
+def test_a_file_that_is_not_a_release_does_not_count(
     file_store: Store, manifest: Manifest, key: str, tmp_path: Path
 ) -> None:
     (tmp_path / "store" / "releases").mkdir()
     (tmp_path / "store" / key).write_bytes(b"{}")
     live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
-    assert (live.current().manifest.version, live.release, live.problem) == (
-        manifest.version,
-        None,
-        None,
-    )
+    assert live.current().manifest.version == manifest.version
+    assert (live.release, live.problem) == (None, None)
 
 
-def test_releases_that_are_gone_are_no_rollback(
+def test_deleted_releases_leave_the_loaded_model(
     file_store: Store, manifest: Manifest, model: bytes
 ) -> None:
     live = LiveModel(file_store, BUNDLED_FOLDER, 0, LOGGER)
@@ -227,7 +228,7 @@ def test_releases_that_are_gone_are_no_rollback(
     assert live.current().manifest.version == ONE
 
 
-def test_the_bundled_model_can_be_gone_back_to(
+def test_a_rollback_to_the_bundled_model_answers(
     store: Store, manifest: Manifest, model: bytes
 ) -> None:
     live = LiveModel(store, BUNDLED_FOLDER, 0, LOGGER)
@@ -256,28 +257,20 @@ def test_no_request_waits_for_a_store_that_hangs(
 ) -> None:
     faults.add(Fault.HANG)
     monkeypatch.setattr(live, "DEADLINE", 1)
-    model = LiveModel(
-        Store(faulty_store.url, patience=timedelta(seconds=3)),
-        BUNDLED_FOLDER,
-        0,
-        LOGGER,
-    )
+    patient = Store(faulty_store.url, patience=timedelta(seconds=3))
+    model = LiveModel(patient, BUNDLED_FOLDER, 0, LOGGER)
     assert longest(model, lambda: model.problem is not None) < 0.5
     assert model.problem == "The object store has not answered for 1 s."
     assert model.current().manifest.version == manifest.version
 
 
-def test_after_a_failure_the_next_look_waits(
+def test_after_a_failure_the_next_search_waits(
     faults: FaultProxy, faulty_store: Store, manifest: Manifest, model: bytes
 ) -> None:
     publish_and_release(faulty_store, manifest, model, ONE)
     faults.add(Fault.RESET)
-    live = LiveModel(
-        Store(faulty_store.url, patience=timedelta(seconds=0.5)),
-        BUNDLED_FOLDER,
-        0,
-        LOGGER,
-    )
+    impatient = Store(faulty_store.url, patience=timedelta(seconds=0.5))
+    live = LiveModel(impatient, BUNDLED_FOLDER, 0, LOGGER)
     longest(live, lambda: live.problem is not None)
     faults.forget()
     for _ in range(100):
@@ -291,23 +284,28 @@ def test_after_a_failure_the_next_look_waits(
 def test_a_classifier_gives_probabilities(manifest: Manifest, model: bytes) -> None:
     classifier = Classifier(manifest, model)
     for digit in range(10):
-        answer = classifier.classify(
-            read_digit((ROOT / "example" / f"{digit}.png").read_bytes())
-        )
-        assert len(answer.probabilities) == 10
-        assert sum(answer.probabilities) == pytest.approx(1)
-        assert answer.digit == digit
-        assert answer.confidence == answer.probabilities[digit]
-    assert np.isfinite(
-        classifier.classify(np.full((28, 28), 255, np.uint8)).probabilities
-    ).all()
+        png = (ROOT / "example" / f"{digit}.png").read_bytes()
+        prediction = classifier.classify(read_digit(png))
+        assert len(prediction.probabilities) == 10
+        assert sum(prediction.probabilities) == pytest.approx(1)
+        assert prediction.digit == digit
+        assert prediction.confidence == prediction.probabilities[digit]
 
 
-def test_bytes_that_are_no_model_are_refused(manifest: Manifest, model: bytes) -> None:
+def test_the_probabilities_of_a_blank_image_are_finite(
+    manifest: Manifest, model: bytes
+) -> None:
+    white = np.full((28, 28), 255, np.uint8)
+    prediction = Classifier(manifest, model).classify(white)
+    assert np.isfinite(prediction.probabilities).all()
+
+
+def test_bytes_that_are_not_the_model_are_refused(
+    manifest: Manifest, model: bytes
+) -> None:
     with pytest.raises(DamagedObjectError, match="manifest"):
         Classifier(manifest, model[:-1])
     junk = b"not a model"
+    described = replace(manifest, files={MODEL_FILE: manifests.file_info(junk)})
     with pytest.raises(DamagedObjectError, match="cannot be used"):
-        Classifier(
-            replace(manifest, files={MODEL_FILE: manifests.file_info(junk)}), junk
-        )
+        Classifier(described, junk)

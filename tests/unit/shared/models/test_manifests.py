@@ -25,13 +25,12 @@ def manifest_of(files: dict[str, bytes]) -> Manifest:
     )
 
 
-def test_version_is_time_and_content() -> None:
+def test_a_version_name_depends_on_time_and_content() -> None:
     version = manifests.version_name(CREATED, FILES)
     assert version.startswith("20260131T101500Z-")
     assert version == manifests.version_name(CREATED, dict(reversed(FILES.items())))
-    assert version != manifests.version_name(
-        CREATED, FILES | {"model.tflite": b"another"}
-    )
+    other_files = FILES | {"model.tflite": b"another"}
+    assert version != manifests.version_name(CREATED, other_files)
 
 
 def test_a_published_model_is_read_back(store: Store) -> None:
@@ -43,7 +42,7 @@ def test_a_published_model_is_read_back(store: Store) -> None:
     assert manifests.load_file(store, manifest, "model.tflite") == b"graph"
 
 
-def test_a_report_is_published_beside_what_the_manifest_describes(store: Store) -> None:
+def test_a_report_may_change_when_a_model_is_published_again(store: Store) -> None:
     manifest = manifest_of(FILES)
     manifests.publish(store, manifest, FILES | {"report.html": b"first"})
     manifests.publish(store, manifest, FILES | {"report.html": b"again"})
@@ -60,10 +59,9 @@ def test_a_model_without_its_manifest_does_not_exist(store: Store) -> None:
 
 
 def test_files_that_do_not_match_the_manifest_are_not_published(store: Store) -> None:
+    other_files = FILES | {"model.tflite": b"another"}
     with pytest.raises(DamagedObjectError, match=r"model\.tflite"):
-        manifests.publish(
-            store, manifest_of(FILES), FILES | {"model.tflite": b"another"}
-        )
+        manifests.publish(store, manifest_of(FILES), other_files)
     assert manifests.list_versions(store).ids == []
 
 
@@ -95,9 +93,8 @@ def test_a_manifest_that_cannot_be_trusted_is_refused(
     store: Store, change: dict[str, object]
 ) -> None:
     manifest = manifest_of(FILES)
-    store.write_json(
-        f"models/{manifest.version}/manifest.json", documents.to_json(manifest) | change
-    )
+    document = documents.to_json(manifest) | change
+    store.write_json(f"models/{manifest.version}/manifest.json", document)
     with pytest.raises(DamagedObjectError):
         manifests.load_manifest(store, manifest.version)
 

@@ -21,11 +21,11 @@ def versions(store: Store) -> list[str]:
     return ["v1", "v2"]
 
 
-def test_nothing_is_live_before_the_first_release(store: Store) -> None:
+def test_before_the_first_release_there_is_no_live_release(store: Store) -> None:
     assert releases.live_release(store) is None
 
 
-def test_the_newest_release_is_live_and_a_rollback_is_one_more(
+def test_the_newest_release_is_live_also_after_a_rollback(
     store: Store, versions: list[str]
 ) -> None:
     for version in [*versions, versions[0]]:
@@ -44,15 +44,14 @@ def test_the_tenth_release_is_newer_than_the_ninth(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("versions")
-def test_releases_made_at_once_get_numbers_of_their_own(store: Store) -> None:
+def test_concurrent_releases_get_different_numbers(store: Store) -> None:
+    numbers = range(1, 17)
+    reasons = [f"reason {number}" for number in numbers]
     with ThreadPoolExecutor(8) as pool:
-        made = list(
-            pool.map(lambda i: releases.release(store, "v1", str(i)), range(16))
-        )
-    assert sorted(one.number for one in made) == list(range(1, 17))
-    assert {releases.load_release(store, n).reason for n in range(1, 17)} == {
-        str(i) for i in range(16)
-    }
+        made = pool.map(lambda reason: releases.release(store, "v1", reason), reasons)
+        assert sorted(release.number for release in made) == [*numbers]
+    stored = [releases.load_release(store, number).reason for number in numbers]
+    assert sorted(stored) == sorted(reasons)
 
 
 def test_only_a_complete_model_can_be_released(store: Store) -> None:
@@ -62,14 +61,14 @@ def test_only_a_complete_model_can_be_released(store: Store) -> None:
 
 
 @pytest.mark.parametrize("content", [b"{}", b"[]", b'{"number": 1}', b"\xff"])
-def test_a_damaged_release_is_an_error(store: Store, content: bytes) -> None:
+def test_a_damaged_release_raises(store: Store, content: bytes) -> None:
     store.write("releases/1.json", content)
     with pytest.raises(DamagedObjectError):
         releases.live_release(store)
 
 
 @pytest.mark.usefixtures("versions")
-def test_other_files_beside_the_releases_do_not_count(store: Store) -> None:
+def test_a_file_that_is_not_a_release_does_not_count(store: Store) -> None:
     releases.release(store, "v1", "first")
     store.write("releases/README", b"")
     assert releases.newest_number(store) == 1
