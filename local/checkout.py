@@ -1,4 +1,4 @@
-"""Where things are in a checkout of this project, and the store that it uses."""
+"""The paths of a checkout of this project, and its store."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from digits.errors import StoreError
 from digits.store import Store
 
 ROOT = Path(__file__).parents[1]
-# What pip installs is laid out as a checkout, but is not for anything to be kept in.
+# The package that pip installs has the folders of a checkout, but is no place for data.
 IS_CHECKOUT = (ROOT / "Makefile").exists()
 HOME = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "digits"
 MNIST = (ROOT / "data" if IS_CHECKOUT else HOME) / "mnist.npz"
@@ -16,12 +16,12 @@ BUNDLED_FOLDER = ROOT / "functions" / "predict" / "model"
 
 
 def state_folder(root: Path = ROOT) -> Path:
-    """Where things are kept if nobody says where: the folder `.digits` of the checkout, or one in the user's home."""
+    """The default folder for data: `.digits` in the checkout, or a folder in the user's home."""
     return HOME if root == ROOT and not IS_CHECKOUT else root / ".digits"
 
 
 def store_url(root: Path = ROOT) -> str:
-    """URL of the object store: `DIGITS_STORE`, or a folder."""
+    """URL of the object store: `DIGITS_STORE`, or else the default folder."""
     return os.environ.get("DIGITS_STORE") or state_folder(root).as_uri()
 
 
@@ -29,7 +29,7 @@ def open_store() -> Store:
     """The object store.
 
     Raises:
-        StoreError: its URL leads nowhere.
+        StoreError: the URL is invalid.
     """
     try:
         return Store(store_url())
@@ -40,5 +40,5 @@ def open_store() -> Store:
 
 
 def npz() -> Path:
-    """The data present: the full MNIST, or the starter set without it."""
+    """The present data: the full MNIST, or else the starter set."""
     return MNIST if MNIST.exists() else STARTER

@@ -1,4 +1,4 @@
-"""What template.yaml says of the API and its functions, so that local and deployed routes cannot differ."""
+"""The API and the functions in template.yaml, so that local and deployed routes are the same."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,12 +11,12 @@ from digits.errors import DigitsError
 
 FUNCTION = "AWS::Serverless::Function"
 API = "AWS::Serverless::Api"
-# Lambda's default.
+# Lambda's default memory.
 MEMORY_MIB = 128
 
 
 class TemplateError(DigitsError):
-    """The template cannot be read, or leaves out what is needed to run a function."""
+    """The template cannot be read, or lacks a property that running a function needs."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     slug = "invalid-template"
@@ -28,11 +28,11 @@ class Function:
     """A Lambda function.
 
     Attributes:
-        name: its logical id.
-        folder: where its code is, relative to the template.
+        name: the logical id.
+        folder: of the code, relative to the template.
         handler: `module.function`.
-        memory: MiB.
-        variables: its environment variables, those that are literals.
+        memory: in MiB.
+        variables: the environment variables with literal values.
     """
 
     name: str
@@ -44,7 +44,13 @@ class Function:
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path of the API. The method ANY stands for all; a path has parameters as `{name}`."""
+    """A method of a path of the API.
+
+    Attributes:
+        method: such as GET. ANY is every method.
+        path: with parameters as `{name}`.
+        function: the logical id.
+    """
 
     method: str
     path: str
@@ -53,29 +59,35 @@ class Route:
 
 @dataclass(frozen=True)
 class Template:
-    """The functions by logical id, the API's routes, and the media types whose bodies arrive base64-encoded."""
+    """A SAM template.
+
+    Attributes:
+        functions: by logical id.
+        routes: of the API.
+        binary_media_types: content types whose bodies are base64-encoded in events.
+    """
 
     functions: dict[str, Function]
     routes: list[Route]
     binary_media_types: frozenset[str]
 
     def function_in(self, folder: str) -> Function:
-        """The function whose code is in `folder`.
+        """The function whose code is in a folder.
 
         Raises:
-            TemplateError: there is none.
+            TemplateError: no function has its code in the folder.
         """
         for function in self.functions.values():
             if function.folder == folder:
                 return function
-        raise TemplateError(f"The template has no function whose code is in {folder}.")
+        raise TemplateError(f"The template has no function with its code in {folder}.")
 
 
 def read_template(path: Path) -> Template:
     """Read a SAM template.
 
     Raises:
-        TemplateError: it is not there, not YAML, or a function has no code.
+        TemplateError: the file is missing or not YAML, or a function has no code.
     """
     try:
         document = _Loader(path.read_text("utf-8")).get_single_data()
@@ -89,7 +101,7 @@ def read_template(path: Path) -> Template:
 
 
 class _Loader(yaml.BaseLoader):
-    """Reads every scalar as a string, and CloudFormation's short form (`!Ref x`) as the long one (`{"Ref": x}`)."""
+    """Reads scalars as strings, and CloudFormation's short form `!Ref x` as `{"Ref": x}`."""
 
 
 def _long_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
@@ -104,36 +116,21 @@ _Loader.add_multi_constructor("!", _long_form)
 
 
 def _template(resources: dict[str, Any], shared: dict[str, Any]) -> Template:
-    functions = {
-        name: resource
-        for name, resource in resources.items()
-        if resource["Type"] == FUNCTION
-    }
-    apis = [
-        resource.get("Properties", {})
-        for resource in resources.values()
-        if resource["Type"] == API
-    ]
-    media_types = {
-        kind
-        for api in [shared.get("Api", {}), *apis]
-        for kind in api.get("BinaryMediaTypes", [])
-    }
-    return Template(
-        functions={
-            name: _function(name, it, shared.get("Function", {}))
-            for name, it in functions.items()
-        },
-        routes=[
-            route
-            for name, it in functions.items()
-            for route in _routes(name, it["Properties"])
-        ],
-        # SAM's way to write a slash inside a JSON pointer.
-        binary_media_types=frozenset(
-            kind.replace("~1", "/").lower() for kind in media_types
-        ),
-    )
+    shared_of_functions = shared.get("Function", {})
+    shared_of_apis = shared.get("Api", {})
+    functions: dict[str, Function] = {}
+    routes: list[Route] = []
+    media_types = list(shared_of_apis.get("BinaryMediaTypes", []))
+    for name, resource in resources.items():
+        if resource["Type"] == FUNCTION:
+            functions[name] = _function(name, resource, shared_of_functions)
+            routes += _routes(name, resource["Properties"])
+        elif resource["Type"] == API:
+            properties = resource.get("Properties", {})
+            media_types += properties.get("BinaryMediaTypes", [])
+    # SAM writes the slash as in a JSON pointer.
+    binary = [media_type.replace("~1", "/").lower() for media_type in media_types]
+    return Template(functions, routes, frozenset(binary))
 
 
 def _function(name: str, resource: dict[str, Any], shared: dict[str, Any]) -> Function:
@@ -143,7 +140,8 @@ def _function(name: str, resource: dict[str, Any], shared: dict[str, Any]) -> Fu
         folder = Path(metadata["DockerContext"], metadata["Dockerfile"]).parent
         handler = properties["ImageConfig"]["Command"][0]
     else:
-        folder, handler = Path(properties["CodeUri"]), properties["Handler"]
+        folder = Path(properties["CodeUri"])
+        handler = properties["Handler"]
     return Function(
         name=name,
         folder=folder.as_posix(),
@@ -159,9 +157,9 @@ def _literals(properties: dict[str, Any]) -> dict[str, str]:
 
 
 def _routes(function: str, properties: dict[str, Any]) -> list[Route]:
-    events = [
-        event["Properties"]
-        for event in properties.get("Events", {}).values()
-        if event["Type"] == "Api"
-    ]
-    return [Route(event["Method"].upper(), event["Path"], function) for event in events]
+    routes = []
+    for event in properties.get("Events", {}).values():
+        if event["Type"] == "Api":
+            source = event["Properties"]
+            routes.append(Route(source["Method"].upper(), source["Path"], function))
+    return routes

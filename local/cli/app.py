@@ -1,4 +1,4 @@
-"""The `digits` command: what the service does, from a shell."""
+"""The `digits` command."""
 
 import json
 import logging
@@ -40,17 +40,18 @@ app.command()(doctor)
 
 
 def main() -> None:
-    """Run the command line. An error that a person can act on is one line, not a traceback."""
+    """Run the command line. An expected error is one line on stderr, without a traceback."""
     try:
         app(prog_name="digits")
     except (DigitsError, OSError) as error:
         sys.exit(explain_error(error))
 
 
-def _show_version(asked: bool) -> None:  # noqa: FBT001  as typer calls it
-    if asked:
+def _print_version(is_requested: bool) -> None:  # noqa: FBT001  as typer calls it
+    if is_requested:
         commit = revision()
-        typer.echo(f"digits {digits.__version__}" + (f" ({commit})" if commit else ""))
+        suffix = f" ({commit})" if commit else ""
+        typer.echo(f"digits {digits.__version__}{suffix}")
         raise typer.Exit
 
 
@@ -60,22 +61,28 @@ def options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Say which it is"
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and exit",
         ),
     ] = False,
 ) -> None:
-    """Read handwritten digits, and train models to."""
+    """Recognise handwritten digits, and train models."""
 
 
 @app.command()
 def serve(
     port: Annotated[
-        int, typer.Option(help="Any free one if 0", envvar="PORT", min=0, max=65535)
+        int,
+        typer.Option(
+            help="Port number; 0 for any free port", envvar="PORT", min=0, max=65535
+        ),
     ] = 3000,
     host: Annotated[
         str,
         typer.Option(
-            help="Address to listen on: 0.0.0.0 for the whole network",
+            help="Address to listen on; 0.0.0.0 for the whole network",
             envvar="DIGITS_HOST",
         ),
     ] = address.LOOPBACK,
@@ -86,28 +93,28 @@ def serve(
 
 @app.command()
 def data() -> None:
-    """Put MNIST at data/mnist.npz: a copy of $MNIST_NPZ, or a download that is checked."""
-    given = os.environ.get("MNIST_NPZ")
+    """Put MNIST at data/mnist.npz: a copy of $MNIST_NPZ, or a verified download."""
+    source = os.environ.get("MNIST_NPZ")
     MNIST.parent.mkdir(parents=True, exist_ok=True)
-    if not MNIST.exists() and given:
-        download.copy(Path(given), MNIST)
+    if not MNIST.exists() and source:
+        download.copy(Path(source), MNIST)
     elif not MNIST.exists():
         typer.echo(f"Downloading {download.URL} (11 MB)")
         download.download(MNIST)
-    typer.echo(f"{MNIST} is there.")
+    typer.echo(f"{MNIST} is ready.")
 
 
 @app.command()
 def convert(
     path: Annotated[
         Path | None,
-        typer.Argument(help="An npz; data/mnist.npz, or the starter set without it"),
+        typer.Argument(help="npz file; data/mnist.npz or the starter set by default"),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The dataset's name; the file's without it")
+        str | None, typer.Option(help="Name of the dataset; the file's name by default")
     ] = None,
 ) -> None:
-    """Convert an npz to TFRecords in the store."""
+    """Convert an npz file to TFRecords in the store."""
     started = time.perf_counter()
     dataset = _convert(open_store(), path or npz(), name)
     rate = sum(dataset.counts.values()) / (time.perf_counter() - started)
@@ -118,10 +125,10 @@ def convert(
 
 
 @app.command()
-def train(  # noqa: PLR0913, PLR0917  one option a parameter
+def train(  # noqa: PLR0913, PLR0917  one option per parameter
     dataset: Annotated[
         str | None,
-        typer.Option(help="A dataset in the store; the data present without it"),
+        typer.Option(help="Dataset in the store; the present data by default"),
     ] = None,
     architecture: Annotated[
         str | None, typer.Option(help=f"The network. {describe_architectures()}")
@@ -131,10 +138,13 @@ def train(  # noqa: PLR0913, PLR0917  one option a parameter
     learning_rate: Annotated[float | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     job_id: Annotated[
-        str | None, typer.Option(help="Go on with this job, from its last checkpoint")
+        str | None, typer.Option(help="Job to resume from its last checkpoint")
     ] = None,
 ) -> None:
-    """Train as `POST /train` does, in this process, and release the model. Exit status 1 if the training failed."""
+    """Train in this process, as `POST /train` does, and release the model.
+
+    The exit status is 1 if the training fails.
+    """
     container.require_tensorflow()
     logging.basicConfig(format="%(message)s")
     logging.getLogger("training.fitting.progress").setLevel(logging.INFO)
@@ -161,73 +171,77 @@ def predict(
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="For programs: a JSON object for each file, in a line"
+            "--json", help="Print a JSON object per file and line, for programs"
         ),
     ] = False,
 ) -> None:
     """Read digits with the live model.
 
-    Exit status 0 if each file is a picture of a digit, and 1 if not. Digits are printed
-    on stdout, and on stderr the files without one, with the reason; as JSON, all of
-    them on stdout.
+    The exit status is 0 if every file shows a digit, and 1 otherwise. Digits go to
+    stdout. Files without a digit go to stderr, with the reason. With --json, every file
+    goes to stdout.
     """
     with without_notices():
         classifier = load_live(open_store(), BUNDLED_FOLDER)
     status = 0
     for path in paths:
-        found = prediction.predict_file(classifier, path)
+        result = prediction.predict_file(classifier, path)
         if as_json:
-            typer.echo(json.dumps(found.to_json()))
+            typer.echo(json.dumps(result.to_json()))
         else:
-            typer.echo(found.to_line(), err=not found.accepted)
-        status = status if found.accepted else 1
+            typer.echo(result.to_line(), err=not result.accepted)
+        if not result.accepted:
+            status = 1
     raise typer.Exit(status)
 
 
 @app.command()
 def evaluate(
     version: Annotated[
-        str | None, typer.Argument(help="A model, or bundled; the live one without it")
+        str | None,
+        typer.Argument(help="Model version, or bundled; the live model by default"),
     ] = None,
     negatives: Annotated[
         list[Path] | None,
-        typer.Option(help="A folder of PNG files, none of them a digit"),
+        typer.Option(help="Folder of PNG files, all of them non-digits"),
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option(help="Digits to damage in each way, and to render in each"),
+        typer.Option(
+            help="Digits per corruption and severity, and per kind of picture"
+        ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="A folder for report.html and metrics.json; it is made"),
+        typer.Option(help="Folder for report.html and metrics.json, which is created"),
     ] = None,
 ) -> None:
-    """Measure a model on the test part of the data it was trained on, on pictures of it, and on others of no digits."""
+    """Measure a model on its test set, on pictures made from the test set, and on non-digits."""
     container.require_tensorflow()
-    found = evaluation.evaluate(open_store(), version, negatives or [], samples)
-    for line in found.lines():
+    result = evaluation.evaluate(open_store(), version, negatives or [], samples)
+    for line in result.lines():
         typer.echo(line)
     if output:
-        found.write(output)
+        result.write(output)
 
 
 def _new_job(store: Store, parameters: Parameters) -> str:
-    """Record a job.
-
-    Returns:
-        Its id.
-    """
-    name = parameters.dataset
-    found = (
-        datasets.latest_version(store, name) if name else _convert(store, npz(), None)
-    )
+    """Record a job, and return its id."""
+    dataset = _find_dataset(store, parameters.dataset)
     job_id = str(uuid.uuid4())
-    jobs.create_job(store, Request.new(job_id, found, parameters))
+    jobs.create_job(store, Request.new(job_id, dataset, parameters))
     typer.echo(
-        f"Job {job_id} trains on {found.name} {found.version}. Stopped, it goes on with"
+        f"Job {job_id} trains on {dataset.name} {dataset.version}. "
+        "After an interruption, resume the job with"
     )
     typer.echo(f"  digits train --job-id {job_id}")
     return job_id
+
+
+def _find_dataset(store: Store, name: str | None) -> DatasetVersion:
+    if name:
+        return datasets.latest_version(store, name)
+    return _convert(store, npz(), None)
 
 
 def _convert(store: Store, path: Path, name: str | None) -> DatasetVersion:
@@ -236,26 +250,28 @@ def _convert(store: Store, path: Path, name: str | None) -> DatasetVersion:
         console=console, transient=True, disable=not console.is_terminal
     ) as progress:
         task = progress.add_task(f"Converting {path.name}", total=None)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
         return datasets.convert(
             store,
             name or path.stem,
             path,
-            on_progress=lambda done, total: progress.update(
-                task, completed=done, total=total
-            ),
+            on_progress=show,
         )
 
 
 def _parameters(**options: Any) -> Parameters:
+    given = {name: value for name, value in options.items() if value is not None}
     try:
-        return Parameters.model_validate(
-            {name: value for name, value in options.items() if value is not None}
-        )
+        return Parameters.model_validate(given)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
-        )
-        raise InvalidParameterError(f"{wrong}.") from error
+        problems = []
+        for detail in error.errors():
+            location = ".".join(map(str, detail["loc"]))
+            problems.append(f"{location}: {detail['msg']}")
+        raise InvalidParameterError(f"{'; '.join(problems)}.") from error
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The models that there are: those in the store, and the one that is bundled with the code."""
+"""All models: the models in the store, and the model that is bundled with the code."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def load_manifest(store: Store, name: str) -> Manifest:
     """A model's manifest.
 
     Raises:
-        DamagedObjectError: it cannot be trusted.
+        DamagedObjectError: the manifest is damaged.
         UnknownError: there is no such model.
     """
     if name == BUNDLED:
@@ -27,15 +27,14 @@ def load_manifest(store: Store, name: str) -> Manifest:
 
 
 def load_model(store: Store, name: str) -> tuple[Manifest, bytes]:
-    """A model's manifest, and the `model.tflite` that it describes.
+    """A model's manifest, and its `model.tflite`.
 
     Raises:
-        DamagedObjectError: one of them cannot be trusted.
+        DamagedObjectError: the manifest or the model is damaged.
         UnknownError: there is no such model.
     """
     manifest = load_manifest(store, name)
     if name == BUNDLED:
-        return manifest, manifest.check(
-            MODEL_FILE, (BUNDLED_FOLDER / MODEL_FILE).read_bytes()
-        )
+        model = (BUNDLED_FOLDER / MODEL_FILE).read_bytes()
+        return manifest, manifest.check(MODEL_FILE, model)
     return manifest, manifests.load_file(store, manifest, MODEL_FILE)

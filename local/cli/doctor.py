@@ -1,4 +1,4 @@
-"""`digits doctor`: whether everything in the store is whole."""
+"""`digits doctor`: checks the store."""
 
 import json
 from dataclasses import asdict
@@ -16,11 +16,14 @@ def doctor(
     *,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="For programs: findings, and what was checked"),
+        typer.Option("--json", help="Print findings and counts as JSON"),
     ] = False,
 ) -> None:
-    """Check that everything in the store is whole, and say what to do where it is not; exit code 1 then."""
-    from digits import doctor  # noqa: PLC0415  It loads NumPy and protobuf, as no other command does at its start.
+    """Check every object in the store, and say how to repair what is damaged.
+
+    The exit status is 1 if there are findings.
+    """
+    from digits import doctor  # noqa: PLC0415  loads NumPy and protobuf
 
     store = open_store()
     report = doctor.examine_store(store)
@@ -37,6 +40,7 @@ def doctor(
         console.print(f"Findings: {len(report.findings):,}. Checked: {checked}.")
         if store.url.startswith("s3:"):
             console.print(
-                "Unfinished multipart uploads cannot be seen from here; the bucket deletes them after a day."
+                "Unfinished multipart uploads are not checked. "
+                "The bucket deletes them after a day."
             )
     raise typer.Exit(1 if report.findings else 0)

@@ -1,4 +1,4 @@
-"""MNIST at data/mnist.npz: a download that is checked, or a copy of the user's file."""
+"""Puts MNIST at data/mnist.npz: a verified download, or a copy of the user's file."""
 
 import hashlib
 import shutil
@@ -14,19 +14,20 @@ from digits.datasets import npz
 from digits.errors import DigitsError, InvalidDatasetError
 from local.wording import system_reason
 
-# Keras' file and its checksum: https://github.com/keras-team/keras/blob/v3.15.0/keras/src/datasets/mnist.py. Its own
-# `load_data` takes no path any more, and loads TensorFlow.
+# The file and the checksum of Keras:
+# https://github.com/keras-team/keras/blob/v3.15.0/keras/src/datasets/mnist.py
+# Keras' own `load_data` accepts no path, and loads TensorFlow.
 URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-# How long the server may say nothing.
+# Seconds without data from the server.
 TIMEOUT = 30.0
 
 _CHUNK = 2**16
-_REMEDY = "Use a copy: MNIST_NPZ=path/to/mnist.npz make data"
+_REMEDY = "Use a copy with `MNIST_NPZ=path/to/mnist.npz make data`."
 
 
 class DataError(DigitsError):
-    """The data could not be got."""
+    """MNIST cannot be downloaded or copied."""
 
     slug = "no-data"
     title = "No data"
@@ -38,13 +39,13 @@ def download(
     """Download a file, through the proxy that the environment names, if any.
 
     Args:
-        target: where to; it is replaced as a whole, or left as it is.
-        url: where from.
-        sha256: what the file must hash to, in hexadecimal.
-        timeout: how many seconds the server may say nothing.
+        target: the path. The file appears whole, or not at all.
+        url: the source.
+        sha256: the SHA-256 of the file, in hexadecimal.
+        timeout: the longest pause without data from the server, in seconds.
 
     Raises:
-        DataError: the server did not send the file.
+        DataError: the server did not send the whole file, or sent another file.
     """
     with _whole(target) as partial:
         digest = hashlib.sha256()
@@ -52,21 +53,24 @@ def download(
             for chunk in _chunks(url, timeout):
                 digest.update(chunk)
                 file.write(chunk)
-        if digest.hexdigest() != sha256:
+        actual = digest.hexdigest()
+        if actual != sha256:
             raise DataError(
-                f"{url} is not the file that was expected: its SHA-256 is {digest.hexdigest()}. {_REMEDY}"
+                f"{url} is not the expected file: its SHA-256 is {actual}. {_REMEDY}"
             )
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a user's npz, which must be one that can be converted. The target is replaced as a whole, or left as it is.
+    """Copy a user's npz. The target appears whole, or not at all.
 
     Raises:
-        DataError: it is not.
+        DataError: the source cannot be converted to a dataset.
     """
     if not source.is_file():
         problem = "is not a file" if source.exists() else "does not exist"
-        raise DataError(f"{source} {problem}. Set MNIST_NPZ to the path of an npz.")
+        raise DataError(
+            f"{source} {problem}. Set MNIST_NPZ to the path of an npz file."
+        )
     with _whole(target) as partial:
         shutil.copyfile(source, partial)
         try:
@@ -86,10 +90,10 @@ def _whole(target: Path) -> Iterator[Path]:
 
 
 def _chunks(url: str, timeout: float) -> Iterator[bytes]:
-    """The body of an answer.
+    """The body of a response.
 
     Raises:
-        DataError: there is none, or it ends before its announced length.
+        DataError: the server does not answer, or ends the body early.
     """
     try:
         with urlopen(url, timeout=timeout) as answer:  # noqa: S310  the URL is ours
@@ -113,8 +117,6 @@ def _chunks(url: str, timeout: float) -> Iterator[bytes]:
 
 def _cause(error: OSError | HTTPException) -> str:
     cause = error.reason if isinstance(error, URLError) else error
-    return (
-        system_reason(cause)
-        if isinstance(cause, OSError)
-        else str(cause) or type(cause).__name__
-    )
+    if isinstance(cause, OSError):
+        return system_reason(cause)
+    return str(cause) or type(cause).__name__

@@ -1,4 +1,4 @@
-"""The `digits` command of an installed package, which is a folder laid out as the checkout."""
+"""The `digits` command of an installed package, which has the folders of the checkout."""
 
 import sys
 from pathlib import Path
@@ -7,8 +7,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def main() -> None:
-    """Run the command line, with the folder's packages on the path."""
+    """Run the command line, with the package's folders on the path."""
     sys.path[:0] = [str(ROOT), str(ROOT / "layers" / "shared")]
-    from local.cli import app  # noqa: PLC0415  found there
+    from local.cli import app  # noqa: PLC0415  on the new path
 
     app.main()

@@ -1,9 +1,9 @@
-"""`digits models`: what is in the store, and what is live."""
+"""`digits models`: the models in the store."""
 
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,42 +23,38 @@ app = typer.Typer(
     no_args_is_help=True, help="List, show, release, import and export models."
 )
 console = Console(highlight=False)
-Version = Annotated[str, typer.Argument(help="A model's version, or bundled")]
+Version = Annotated[str, typer.Argument(help="Model version, or bundled")]
 
 
 @app.command("list")
 def list_models(
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="For programs, as GET /models answers")
+        bool, typer.Option("--json", help="Print JSON as GET /models does")
     ] = False,
 ) -> None:
-    """The models in the store, newest first, and the one bundled with the code; the live one is marked."""
+    """List the models, newest first, and the bundled model. The live model is marked."""
     store = open_store()
     live, problem = None, None
     try:
         live = releases.live_version(store)
     except DamagedObjectError as error:
         problem = error.detail
-    listed = list(catalogue.list_models(store))
+    models = list(catalogue.list_models(store))
     if as_json:
-        document = {"live": live, "models": [model.to_json() for model in listed]}
-        console.print_json(
-            json.dumps(document | ({"problem": problem} if problem else {}))
-        )
+        _print_json(models, live, problem)
         return
-    console.print(_table(listed, live))
-    for line in [
-        problem,
-        *(f"{model.name}: {model.problem}" for model in listed if model.problem),
-    ]:
-        if line:
-            typer.echo(line)
+    console.print(_table(models, live))
+    if problem:
+        typer.echo(problem)
+    for model in models:
+        if model.problem:
+            typer.echo(f"{model.name}: {model.problem}")
 
 
 @app.command()
 def show(version: Version) -> None:
-    """A model's manifest."""
+    """Print a model's manifest."""
     store = open_store()
     model = CatalogueEntry(version, catalogue.load_manifest(store, version))
     console.print_json(json.dumps(model.to_json()))
@@ -67,9 +63,11 @@ def show(version: Version) -> None:
 @app.command()
 def release(
     version: Version,
-    reason: Annotated[str, typer.Option(help="Why")] = "digits models release",
+    reason: Annotated[
+        str, typer.Option(help="Reason to record")
+    ] = "digits models release",
 ) -> None:
-    """Make a model live: promote it, or roll back to it."""
+    """Make a model live, as a promotion or a rollback."""
     made = releases.release(open_store(), version, reason)
     typer.echo(f"Release {made.number}: {made.version} is live.")
 
@@ -77,9 +75,9 @@ def release(
 @app.command()
 def export(
     version: Version,
-    folder: Annotated[Path, typer.Argument(help="Where to; it is made")],
+    folder: Annotated[Path, typer.Argument(help="Target folder, which is created")],
 ) -> None:
-    """Copy what the predict function serves: this made the model bundled with it, functions/predict/model."""
+    """Export the files that the predict function serves, as in functions/predict/model."""
     manifest, model = catalogue.load_model(open_store(), version)
     _write(folder, {MODEL_FILE: model, MANIFEST_FILE: documents.to_bytes(manifest)})
 
@@ -89,56 +87,64 @@ def import_weights(
     path: Annotated[
         Path,
         typer.Argument(
-            help="Keras weights in HDF5: of Keras 3, or Keras 2's such as weights.h5"
+            help="Weights of Keras 3 or Keras 2 in HDF5, such as weights.h5"
         ),
     ],
     dataset: Annotated[
-        str | None, typer.Option(help="Measure it on this dataset in the store")
+        str | None, typer.Option(help="Dataset in the store to measure the model on")
     ] = None,
     architecture: Annotated[
-        ArchitectureName, typer.Option(help="The network that the weights are of")
+        ArchitectureName, typer.Option(help="Network of the weights")
     ] = "lab",
 ) -> None:
-    """Make a model of a weights file: exported, measured, published, and not released."""
-    path.open("rb").close()  # Say at once if that cannot be done.
+    """Export, measure and publish a model with the weights of a file, without a release."""
+    # Fail now if the file cannot be read, and not after TensorFlow's import.
+    path.open("rb").close()
     container.require_tensorflow()
     store = open_store()
-    found = datasets.latest_version(store, dataset or npz().stem)
+    measured_on = datasets.latest_version(store, dataset or npz().stem)
     from training.packaging import importing  # noqa: PLC0415  it loads TensorFlow
 
-    manifest = importing.import_weights(store, path, architecture, found)
+    manifest = importing.import_weights(store, path, architecture, measured_on)
     accuracy = manifest.metrics["accuracy"]
     typer.echo(
-        f"{manifest.version}: accuracy {accuracy:.4f}. Release it: digits models release {manifest.version}"
+        f"{manifest.version}: accuracy {accuracy:.4f}. "
+        f"Release the model with `digits models release {manifest.version}`."
     )
 
 
-def _table(listed: list[CatalogueEntry], live: str | None) -> Table:
+def _print_json(
+    models: list[CatalogueEntry], live: str | None, problem: str | None
+) -> None:
+    entries = [model.to_json() for model in models]
+    document: dict[str, Any] = {"live": live, "models": entries}
+    if problem:
+        document["problem"] = problem
+    console.print_json(json.dumps(document))
+
+
+def _table(models: list[CatalogueEntry], live: str | None) -> Table:
     table = Table("", "version", "dataset", "architecture", "accuracy", box=None)
-    for model in listed:
+    for model in models:
         mark = "live" if model.name == live else ""
-        table.add_row(
-            mark,
-            model.name,
-            *(_facts(model.manifest) if model.manifest else ["cannot be read"]),
-        )
+        cells = _cells(model.manifest) if model.manifest else ["cannot be read"]
+        table.add_row(mark, model.name, *cells)
     return table
 
 
-def _facts(manifest: Manifest) -> list[str]:
-    architecture, accuracy = (
-        manifest.parameters.get("architecture"),
-        manifest.metrics.get("accuracy"),
-    )
+def _cells(manifest: Manifest) -> list[str]:
+    """The dataset, the architecture and the accuracy of a model."""
+    architecture = manifest.parameters.get("architecture") or "unknown"
+    accuracy = manifest.metrics.get("accuracy")
     return [
         f"{manifest.dataset} {manifest.dataset_version}",
-        str(architecture or "unknown"),
+        str(architecture),
         "unknown" if accuracy is None else f"{accuracy:.4f}",
     ]
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
-    """Put files into a folder. Until all of them are written, the folder is as it was."""
+    """Write files into a folder. A failure leaves the folder as it was."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=".new-") as new:
         for name, data in files.items():

@@ -1,4 +1,4 @@
-"""`digits predict`: what a model reads on a picture."""
+"""`digits predict`: the prediction for a file."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,13 +16,13 @@ from local.wording import for_shell, system_reason
 
 @dataclass(frozen=True)
 class FilePrediction:
-    """What was read on a picture.
+    """The prediction for a file.
 
     Attributes:
-        path: the file.
-        prediction: the digit, or what comes closest to one; None where nothing does.
-        confidence: its probability.
-        problem: why the picture is not taken for one of a digit; None if it is.
+        path: of the file.
+        prediction: the digit, or the closest digit; None without any.
+        confidence: the probability of the digit; None without any.
+        problem: why the picture is rejected; None if the picture is accepted.
     """
 
     path: str
@@ -32,46 +32,43 @@ class FilePrediction:
 
     @property
     def accepted(self) -> bool:
-        """Whether the picture is taken for one of a digit."""
+        """Whether the picture shows a digit."""
         return self.problem is None
 
     def to_json(self) -> dict[str, Any]:
-        """The reading as a JSON object."""
+        """The prediction as a JSON object."""
         return {**asdict(self), "accepted": self.accepted}
 
     def to_line(self) -> str:
-        """The reading as a line for a person."""
-        name = typer.format_filename(self.path)  # It may not be text.
+        """The prediction as a line for a person."""
+        name = typer.format_filename(self.path)  # The path may not be valid UTF-8.
         if self.prediction is None:
             return f"{name}: {self.problem}"
         best = f"{self.prediction} ({self.confidence:.1%})"
-        return (
-            f"{name}: {best}"
-            if self.accepted
-            else f"{name}: {self.problem} The closest digit is {best}."
-        )
+        if self.accepted:
+            return f"{name}: {best}"
+        return f"{name}: {self.problem} The closest digit is {best}."
 
 
 def predict_file(classifier: Classifier, path: Path) -> FilePrediction:
-    """Read the digit on a picture. Whatever is wrong with the picture is in the reading."""
+    """Predict the digit in a file. An error becomes the problem of the prediction."""
     try:
-        digit, doubt = _find_digit(path)
+        digit, problem = _find_digit(path)
     except DigitsError as error:
         return FilePrediction(str(path), problem=for_shell(error.detail))
     except OSError as error:
         return FilePrediction(str(path), problem=f"{system_reason(error)}.")
     answer = classifier.classify(digit)
     if answer.score < classifier.threshold:
-        doubt = "This picture does not look like a digit."
-    return FilePrediction(str(path), answer.digit, answer.confidence, doubt)
+        problem = "This picture does not look like a digit."
+    return FilePrediction(str(path), answer.digit, answer.confidence, problem)
 
 
 def _find_digit(path: Path) -> tuple[Pixels, str | None]:
-    """What is most like a digit, and why not to take it for one, if so."""
+    """The picture of a digit, or the best guess with the reason to reject it."""
     with path.open("rb") as file:
-        data = file.read(
-            MAX_BYTES + 1
-        )  # One byte more is refused, and an endless file ends.
+        # Ends in an endless file too, and one byte more than the limit is refused.
+        data = file.read(MAX_BYTES + 1)
     try:
         return read_digit(data), None
     except NotADigitError as error:

@@ -1,4 +1,4 @@
-"""LiteRT's notices, kept from the terminal."""
+"""Keeps LiteRT's notices from the terminal."""
 
 import os
 import tempfile
@@ -11,11 +11,11 @@ _STDERR = 2
 
 @contextmanager
 def without_notices() -> Iterator[None]:
-    """Hold back what is written to stderr, and pass it on afterwards without LiteRT's notices.
+    """Hold back stderr, and write it at the end without LiteRT's notices.
 
-    With the first model, LiteRT says that it created its XNNPACK delegate. It does so
-    from C++, and its level is a variable that the library keeps to itself. For commands
-    with one thread: in a server, others write there meanwhile.
+    At the first model, LiteRT reports from C++ that it has created the XNNPACK delegate.
+    Its log level cannot be set from Python. For commands with one thread only: in a
+    server, other threads would write to the held stderr.
     """
     stderr = os.dup(_STDERR)
     with tempfile.TemporaryFile() as held:

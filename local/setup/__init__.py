@@ -1,1 +1,1 @@
-"""Installs what the rest needs. It runs before anything is installed, on the standard library alone."""
+"""Installs the packages that all other code needs, with the standard library alone."""

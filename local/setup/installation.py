@@ -1,11 +1,11 @@
 """Installs the packages of a lock into an environment.
 
-`make` runs this before anything is installed, and on Pythons that the service does not
-run on: `python -m local.setup.installation serve .venv/.serve` makes the environment
-.venv, and the file when it is done.
+`python -m local.setup.installation serve .venv/.serve` makes the environment .venv, and
+at its end the file .venv/.serve. `make` runs this before any package is installed, also
+on Pythons that cannot run the service.
 """
 
-from __future__ import annotations  # Runs on older Pythons too.
+from __future__ import annotations  # for older Pythons
 
 import fcntl
 import hashlib
@@ -26,18 +26,18 @@ from local.setup.installers import InstallationError, Installer
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
-# A line that is overwritten, or a line each time.
+# Between two lines of progress. On a terminal each line overwrites the last line.
 TERMINAL_SECONDS, LOG_SECONDS = 0.2, 2.0
 
 
 class Layer(NamedTuple):
-    """What a lock is for.
+    """A lock, `requirements/<name>.txt`.
 
     Attributes:
-        purpose: in words.
-        megabytes: what uv writes of it on x86_64 (10**6 bytes).
-        has_project: whether this project itself belongs into the environment, and is to
-            start fast there.
+        purpose: what the packages are for.
+        megabytes: what uv writes for the packages on x86_64, in 10**6 bytes.
+        has_project: whether the environment includes this project, with compiled
+            modules for a fast start.
     """
 
     purpose: str
@@ -55,27 +55,31 @@ LAYERS = {
 
 
 def main(name: str, marker: Path) -> int:
-    """Install a layer, as `install` does.
+    """Install a layer.
 
     Returns:
-        The exit status: 1 when it cannot be installed, which stderr says.
+        The exit status: 1 if the layer cannot be installed. The reason is on stderr.
     """
     try:
         install(name, marker)
     except InstallationError as error:
-        _tell(str(error))
+        _print(str(error))
         return 1
     return 0
 
 
 def install(name: str, marker: Path) -> None:
-    """Install a layer into the environment that is the folder of `marker`, and make the marker.
+    """Install a layer, and create the marker.
 
-    An environment whose Python is gone is made again. What an interrupted installation
-    has left is replaced.
+    An environment without a working Python is created again. Packages that an
+    interrupted installation left are replaced.
+
+    Args:
+        name: the layer's.
+        marker: a file in the environment's folder, which says that the layer is there.
 
     Raises:
-        InstallationError: it cannot be installed.
+        InstallationError: the layer cannot be installed.
     """
     folder = marker.parent
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -85,20 +89,18 @@ def install(name: str, marker: Path) -> None:
             return
         layer = LAYERS[name]
         started = time.monotonic()
-        _tell(
-            f"Installing {layer.purpose} into {folder}: {_count(name)} packages, {layer.megabytes:,} MB."
+        _print(
+            f"Installing {layer.purpose} into {folder}: "
+            f"{_count(name)} packages, {layer.megabytes:,} MB."
         )
         _install(name, marker)
-        _tell(f"Installed in {time.monotonic() - started:.0f} s.")
+        _print(f"Installed in {time.monotonic() - started:.0f} s.")
 
 
 def is_installed(name: str, marker: Path) -> bool:
-    """Whether the environment has what the lock lists now."""
-    return (
-        marker.exists()
-        and marker.read_text() == _digest(name)
-        and _has_python(marker.parent)
-    )
+    """Whether the environment has the packages of the present lock."""
+    is_current = marker.exists() and marker.read_text() == _digest(name)
+    return is_current and _has_python(marker.parent)
 
 
 def _install(name: str, marker: Path) -> None:
@@ -109,34 +111,37 @@ def _install(name: str, marker: Path) -> None:
     unfinished = folder / ".unfinished"
     was_interrupted = unfinished.exists()
     unfinished.write_text(_digest(name))
-    output = ""
+    failure = ""
     for installer in installers.for_environment(folder):
-        output = _try(installer, name, reinstall=was_interrupted)
-        if not output:
+        failure = _try(installer, name, reinstall=was_interrupted)
+        if not failure:
             if LAYERS[name].has_project:
                 _link_project(folder)
             unfinished.replace(marker)
             return
     raise InstallationError(
-        f"{output}\nThe packages cannot be installed. See that there is space on the disk, and that the package "
-        "index can be reached (behind a proxy: HTTPS_PROXY). Then try again."
+        f"{failure}\nThe packages cannot be installed. Check that the disk has space, and "
+        "that the package index can be reached (behind a proxy, set HTTPS_PROXY). "
+        "Then try again."
     )
 
 
 def _try(installer: Installer, name: str, *, reinstall: bool) -> str:
-    """Install a layer.
+    """Install a layer with one installer.
 
     Returns:
-        Why that failed, or nothing.
+        The reason of a failure, or an empty string.
     """
     layer = LAYERS[name]
-    options = installer.compiling[layer.has_project] + [installer.reinstall] * reinstall
-    lock = ["--requirement", str(REQUIREMENTS / f"{name}.txt")]
-    return _watch(installer, [*installer.locked, *options, *lock], layer.megabytes)
+    arguments = [*installer.locked, *installer.compiling[layer.has_project]]
+    if reinstall:
+        arguments.append(installer.reinstall)
+    arguments += ["--requirement", str(REQUIREMENTS / f"{name}.txt")]
+    return _run(installer, arguments, layer.megabytes)
 
 
 def _link_project(folder: Path) -> None:
-    """Put this checkout on the environment's path, and its command among the environment's programs."""
+    """Put this checkout on the environment's path, and its command into the `bin` folder."""
     (packages,) = folder.glob("lib/python*/site-packages")
     (packages / "digits.pth").write_text(f"{ROOT}\n{ROOT / 'layers' / 'shared'}\n")
     program = folder / "bin" / "digits"
@@ -145,11 +150,11 @@ def _link_project(folder: Path) -> None:
     program.chmod(0o755)
 
 
-def _watch(installer: Installer, arguments: Sequence[str], megabytes: int) -> str:
-    """Run an installer, and tell how far it is.
+def _run(installer: Installer, arguments: Sequence[str], megabytes: int) -> str:
+    """Run an installer, and print its progress.
 
     Returns:
-        The end of its output if it fails, or nothing.
+        The end of the installer's output after a failure, or an empty string.
     """
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
@@ -159,33 +164,33 @@ def _watch(installer: Installer, arguments: Sequence[str], megabytes: int) -> st
             stderr=subprocess.STDOUT,
         )
         try:
-            _tell_progress(process, megabytes)
+            _print_progress(process, megabytes)
         finally:
-            process.kill()  # Only what was interrupted still runs.
+            process.kill()  # Still runs only after an interruption.
             process.wait()
         output.seek(0)
         return installers.last_lines(output.read()) if process.returncode else ""
 
 
-def _tell_progress(process: subprocess.Popen[bytes], megabytes: int) -> None:
-    on_terminal = sys.stderr.isatty()
-    told = 0
+def _print_progress(process: subprocess.Popen[bytes], megabytes: int) -> None:
+    seconds, end = LOG_SECONDS, "\n"
+    if sys.stderr.isatty():
+        seconds, end = TERMINAL_SECONDS, "\r"
+    printed = 0
     while True:
         try:
-            process.wait(TERMINAL_SECONDS if on_terminal else LOG_SECONDS)
+            process.wait(seconds)
             break
         except subprocess.TimeoutExpired:
             pass
         written = min(_megabytes_written(process.pid), megabytes)
-        if written > told:
-            told = written
-            _tell(
-                f"  {written:,} of {megabytes:,} MB", end="\r" if on_terminal else "\n"
-            )
+        if written > printed:
+            printed = written
+            _print(f"  {written:,} of {megabytes:,} MB", end=end)
 
 
 def _megabytes_written(process_id: int) -> int:
-    """What a process has written, or 0 where the system does not tell."""
+    """The megabytes that a process has written, or 0 on a system without /proc."""
     try:
         with Path(f"/proc/{process_id}/io").open() as counters:
             written = next(line for line in counters if line.startswith("wchar:"))
@@ -196,7 +201,7 @@ def _megabytes_written(process_id: int) -> int:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other installation is at work in this folder."""
+    """Hold a lock on a folder, which waits for other installations in the folder."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -214,12 +219,12 @@ def _digest(name: str) -> str:
 
 
 def _count(name: str) -> int:
-    """The packages of a lock, without what is for Windows only."""
+    """The number of packages in a lock, without those for Windows alone."""
     lines = (REQUIREMENTS / f"{name}.txt").read_text().splitlines()
     return sum(line[:1].isalnum() and "win32" not in line for line in lines)
 
 
-def _tell(text: str, end: str = "\n") -> None:
+def _print(text: str, end: str = "\n") -> None:
     sys.stderr.write(text + end)
     sys.stderr.flush()
 

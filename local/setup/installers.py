@@ -1,9 +1,9 @@
-"""uv and pip: which of them there is, and how each is called.
+"""uv and pip: how each is found and called.
 
-Nothing of theirs is put into the environments that they install into.
+Neither is installed into the environments for which it installs packages.
 """
 
-from __future__ import annotations  # Runs on older Pythons too.
+from __future__ import annotations  # for older Pythons
 
 import importlib.util
 import os
@@ -18,15 +18,16 @@ from local.setup import pip_settings
 
 ROOT = Path(__file__).parents[2]
 UV_LOCK = ROOT / "requirements" / "uv.txt"
-# Where uv and pip are put if this machine has none.
+# The folder for uv and pip on a machine without them.
 TOOLS = ROOT / ".venv" / ".tools"
 OLDEST, NEWEST = (3, 11), (3, 13)
 PYTHONS = ">=3.11,<3.14"
 PYTHON_NEEDED = (
-    "Python 3.11, 3.12 or 3.13 is needed (TensorFlow has no stable release for 3.14). "
-    "Install one and name it, make run PYTHON=/path/to/python3.13, or install uv, which gets one."
+    "Python 3.11, 3.12 or 3.13 is needed, as TensorFlow has no stable release for 3.14. "
+    "Install Python 3.13 and run `make run PYTHON=/path/to/python3.13`, or install uv, "
+    "which downloads Python."
 )
-# Lines that say why a command failed.
+# Enough of a failed command's output to see the reason.
 LAST_LINES = 12
 
 
@@ -35,15 +36,14 @@ class InstallationError(Exception):
 
 
 class Installer(NamedTuple):
-    """How to call uv or pip.
+    """The command lines of uv or pip.
 
     Attributes:
-        command: installs what is added to it.
-        locked: options for a lock: its checksums are compared, and it lists all there
-            is to install.
-        reinstall: option to replace what is there.
-        compiling: options by whether modules are to be compiled now.
-        environment: variables for it.
+        command: the installing command, without packages.
+        locked: options for a lock, to compare checksums and add no dependencies.
+        reinstall: the option to replace present packages.
+        compiling: options by whether to compile modules now.
+        environment: the environment variables.
     """
 
     command: list[str]
@@ -54,28 +54,26 @@ class Installer(NamedTuple):
 
 
 def python_of(folder: Path) -> str:
-    """The Python of an environment."""
+    """The path of an environment's Python."""
     return str(folder / "bin" / "python")
 
 
 def works(*command: str, environment: dict[str, str] | None = None) -> bool:
-    """Whether a command can be run, and ends well."""
+    """Whether a command can be run, with exit status 0."""
     try:
-        return (
-            subprocess.run(
-                command, env=environment, capture_output=True, check=False
-            ).returncode
-            == 0
+        process = subprocess.run(
+            command, env=environment, capture_output=True, check=False
         )
     except OSError:
         return False
+    return process.returncode == 0
 
 
 def create(folder: Path) -> None:
-    """Make an empty environment, of this Python, or where that is out of range of one that uv finds or gets.
+    """Create an empty environment, with this Python, or else with a Python that uv finds.
 
     Raises:
-        InstallationError: there is no Python in range.
+        InstallationError: there is no Python of a supported version.
     """
     if OLDEST <= sys.version_info[:2] <= NEWEST:
         _run(sys.executable, "-m", "venv", "--without-pip", str(folder))
@@ -87,10 +85,10 @@ def create(folder: Path) -> None:
 
 
 def for_environment(folder: Path) -> Iterator[Installer]:
-    """What can install into an environment, in the order in which to try.
+    """The installers for an environment, in the order to try them.
 
     Raises:
-        InstallationError: there is nothing more.
+        InstallationError: there is no further installer.
     """
     uv = _uv()
     if uv:
@@ -99,23 +97,18 @@ def for_environment(folder: Path) -> Iterator[Installer]:
 
 
 def last_lines(output: str) -> str:
-    """The end of a command's output, which says why it failed."""
+    """The end of a failed command's output, which has the reason."""
     return "\n".join(output.strip().splitlines()[-LAST_LINES:])
 
 
 def _as_uv(uv: str, folder: Path) -> Installer:
     settings = _pip_settings()
+    command = [uv, "pip", "install", "--python", python_of(folder)]
+    command += pip_settings.uv_options(settings)
     return Installer(
-        [
-            uv,
-            "pip",
-            "install",
-            "--python",
-            python_of(folder),
-            *pip_settings.uv_options(settings),
-        ],
-        # With --require-hashes uv would refuse the constraints of pip's settings. The
-        # locks have a checksum for all.
+        command,
+        # The locks have a checksum for every package. With --require-hashes uv would
+        # refuse the constraints of pip's settings.
         locked=["--verify-hashes", "--no-deps"],
         reinstall="--reinstall",
         compiling={True: ["--compile-bytecode"], False: []},
@@ -124,14 +117,9 @@ def _as_uv(uv: str, folder: Path) -> Installer:
 
 
 def _as_pip(folder: Path) -> Installer:
+    command = [*_pip(), "--python", python_of(folder), "install"]
     return Installer(
-        [
-            *_pip(),
-            "--python",
-            python_of(folder),
-            "install",
-            "--disable-pip-version-check",
-        ],
+        [*command, "--disable-pip-version-check"],
         locked=["--require-hashes", "--no-deps"],
         reinstall="--force-reinstall",
         compiling={True: ["--compile"], False: ["--no-compile"]},
@@ -141,7 +129,9 @@ def _as_pip(folder: Path) -> Installer:
 
 def _pip_settings() -> dict[str, str]:
     pip = _present_pip()
-    return pip_settings.parse_settings(_run(*pip, "config", "list")) if pip else {}
+    if not pip:
+        return {}
+    return pip_settings.parse_settings(_run(*pip, "config", "list"))
 
 
 def _uv_environment(settings: dict[str, str]) -> dict[str, str]:
@@ -149,28 +139,24 @@ def _uv_environment(settings: dict[str, str]) -> dict[str, str]:
 
 
 def _uv() -> str | None:
-    """The uv on the PATH, or one that pip gets; None where uv cannot be got or does not run."""
+    """The path of a uv, from the PATH or installed by pip; None if no uv can run."""
     own = str(TOOLS / "uv" / "bin" / "uv")
     for candidate in (shutil.which("uv"), own):
         if candidate and works(candidate, "--version"):
             return candidate
-    options = [
-        "--quiet",
-        "--no-compile",
-        "--only-binary=:all:",
-        "--require-hashes",
-        "--no-deps",
-    ]
-    target = ["--upgrade", "--target", str(TOOLS / "uv"), "--requirement", str(UV_LOCK)]
-    is_there = works(*_pip(), "install", *options, *target) and works(own, "--version")
-    return own if is_there else None
+    command = [*_pip(), "install", "--quiet", "--no-compile", "--only-binary=:all:"]
+    command += ["--require-hashes", "--no-deps", "--requirement", str(UV_LOCK)]
+    command += ["--upgrade", "--target", str(TOOLS / "uv")]
+    if works(*command) and works(own, "--version"):
+        return own
+    return None
 
 
 def _pip() -> list[str]:
-    """A pip, in an environment of its own where Python comes without, as Debian's does.
+    """The command of a pip. For a Python without pip, as Debian's, a pip is installed.
 
     Raises:
-        InstallationError: there is none, and Python cannot make one.
+        InstallationError: this Python can neither run pip nor install pip.
     """
     present = _present_pip()
     if present:
@@ -178,7 +164,8 @@ def _pip() -> list[str]:
     if not works(sys.executable, "-m", "venv", "--clear", str(TOOLS / "pip")):
         shutil.rmtree(TOOLS / "pip", ignore_errors=True)
         raise InstallationError(
-            "Python's venv and pip are needed. On Debian and Ubuntu: apt-get install python3-venv"
+            "Python's venv and pip are needed. "
+            "On Debian and Ubuntu, run `apt-get install python3-venv`."
         )
     return _present_pip()
 
@@ -191,14 +178,13 @@ def _present_pip() -> list[str]:
 
 
 def _run(*command: str) -> str:
-    """What a command prints.
+    """The output of a command.
 
     Raises:
-        InstallationError: it fails.
+        InstallationError: the command fails.
     """
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise InstallationError(
-            f"{' '.join(command)} failed.\n{last_lines(done.stderr or done.stdout)}"
-        )
-    return done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        reason = last_lines(process.stderr or process.stdout)
+        raise InstallationError(f"`{' '.join(command)}` failed.\n{reason}")
+    return process.stdout

@@ -1,11 +1,11 @@
-"""pip's settings, for uv, which does not read them."""
+"""pip's settings for uv, which does not read them."""
 
-from __future__ import annotations  # Runs on older Pythons too.
+from __future__ import annotations  # for older Pythons
 
 import ast
 import os
 
-# uv's variable for a setting of pip's, and what separates the values where there are several.
+# For each setting of pip the variable of uv, and the separator of several values.
 _VARIABLES = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
     "extra-index-url": ("UV_INDEX", " "),
@@ -19,36 +19,48 @@ _VARIABLES = {
     "client-cert": ("SSL_CLIENT_CERT", " "),
     "proxy": ("ALL_PROXY", " "),
 }
-# Where pip looks for a setting, the weakest first: its files, their part on installing, variables.
+# The scopes of pip's settings, the weakest first: files, their section for `pip install`,
+# and environment variables.
 _SCOPES = ("global", "install", ":env:")
 
 
 def parse_settings(listing: str) -> dict[str, str]:
-    """The settings that count when pip installs.
+    """The settings of `pip install`.
 
     Args:
-        listing: what `pip config list` prints: a line `scope.name='value'` for each setting.
+        listing: the output of `pip config list`, with lines `scope.name='value'`.
     """
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for scope in _SCOPES:
         for line in listing.splitlines():
             name, _, value = line.partition("=")
             if name.startswith(f"{scope}."):
-                found[name[len(scope) + 1 :]] = ast.literal_eval(value)
-    return found
+                name = name[len(scope) + 1 :]
+                settings[name] = ast.literal_eval(value)
+    return settings
 
 
 def uv_variables(settings: dict[str, str]) -> dict[str, str]:
-    """Environment variables that make uv go by pip's settings. Those of uv's own that are set stay as they are."""
-    # pip takes a package from any of its indexes, uv from the first that knows it.
-    found = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "true"}
+    """The environment variables that give uv pip's settings.
+
+    Variables of uv that the user has set are left out.
+    """
+    # pip takes a package from any index, uv from the first index with the package.
+    variables = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "true"}
     for name, (variable, separator) in _VARIABLES.items():
         if name in settings:
-            found[variable] = separator.join(settings[name].split())
-    return {name: value for name, value in found.items() if not os.environ.get(name)}
+            values = settings[name].split()
+            variables[variable] = separator.join(values)
+    for name in list(variables):
+        if os.environ.get(name):
+            del variables[name]
+    return variables
 
 
 def uv_options(settings: dict[str, str]) -> list[str]:
-    """The same for what uv has no variable for."""
-    asked = settings.get("no-index", "").lower() in {"1", "y", "yes", "t", "true", "on"}
-    return ["--no-index"] if asked else []
+    """The options for settings of pip that have no variable in uv."""
+    no_index = settings.get("no-index", "").lower()
+    # pip's words for true.
+    if no_index in {"1", "y", "yes", "t", "true", "on"}:
+        return ["--no-index"]
+    return []

@@ -1,4 +1,4 @@
-"""`make data`: the download against a real server on loopback, and the copy of a user's file."""
+"""`make data`: the download from a server on loopback, and the copy of a user's file."""
 
 import hashlib
 import importlib.util
@@ -22,7 +22,7 @@ CONTENT = b"PK " + bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 HANG_SECONDS = 0.3
 
-# `digits data` in a checkout whose data folder is another, and whose file is on another server.
+# `digits data` with another target, and with another URL to download from.
 COMMAND = """
 import sys
 from functools import partial
@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """Its URL: `/whole`, `/missing`, `/cut`, `/hanging`."""
+    """The URL of a server with the paths `/whole`, `/missing`, `/cut` and `/hanging`."""
     released = threading.Event()
     handler = type("Handler", (_Handler,), {"released": released})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
@@ -71,7 +71,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(params=["absent", "present"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where to download to: nothing is there, or another file."""
+    """The path to download to, with and without an older file at the path."""
     path = tmp_path / "data" / "mnist.npz"
     path.parent.mkdir()
     if request.param == "present":
@@ -79,7 +79,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_download_of_the_right_checksum_takes_its_place(
+def test_a_download_with_the_right_checksum_replaces_the_target(
     server: str, target: Path
 ) -> None:
     download.download(target, f"{server}/whole", SHA256)
@@ -88,7 +88,7 @@ def test_a_download_of_the_right_checksum_takes_its_place(
 
 
 @pytest.mark.parametrize(
-    ("path", "sha256", "told"),
+    ("path", "sha256", "reason"),
     [
         ("/whole", "0" * 64, f"its SHA-256 is {SHA256}"),
         ("/cut", SHA256, f"it ended {len(CONTENT) - 1000:,} bytes early"),
@@ -96,17 +96,17 @@ def test_a_download_of_the_right_checksum_takes_its_place(
         ("/hanging", SHA256, "timed out"),
     ],
 )
-def test_a_download_that_fails_changes_nothing(
-    server: str, target: Path, path: str, sha256: str, told: str
+def test_a_failed_download_changes_nothing(
+    server: str, target: Path, path: str, sha256: str, reason: str
 ) -> None:
     before = _files(target.parent)
-    with pytest.raises(DataError, match=re.escape(told)) as failed:
+    with pytest.raises(DataError, match=re.escape(reason)) as failed:
         download.download(target, server + path, sha256, timeout=HANG_SECONDS)
     assert "MNIST_NPZ=path/to/mnist.npz make data" in failed.value.detail
     assert _files(target.parent) == before
 
 
-def test_what_is_downloaded_is_keras_file() -> None:
+def test_the_download_is_the_file_of_keras() -> None:
     keras = importlib.util.find_spec("keras")
     assert keras
     assert keras.origin
@@ -122,23 +122,22 @@ def test_without_a_network_one_line_says_what_to_do(
     done = _data(target, refused_url)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert (
-        "connection refused. Use a copy: MNIST_NPZ=path/to/mnist.npz make data"
+        "connection refused. Use a copy with `MNIST_NPZ=path/to/mnist.npz make data`."
         in done.stderr
     )
     assert _files(tmp_path) == {}
 
 
-def test_a_download_goes_through_the_proxy_of_the_environment(
+def test_a_download_uses_the_proxy_of_the_environment(
     tmp_path: Path, refused_url: str
 ) -> None:
-    done = _data(
-        tmp_path / "mnist.npz", download.URL, HTTPS_PROXY=refused_url, NO_PROXY=""
-    )
+    target = tmp_path / "mnist.npz"
+    done = _data(target, download.URL, HTTPS_PROXY=refused_url, NO_PROXY="")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert f"{download.URL} cannot be downloaded: connection refused" in done.stderr
 
 
-def test_a_file_of_the_users_is_copied(tmp_path: Path, small_npz: Path) -> None:
+def test_a_user_s_file_is_copied(tmp_path: Path, small_npz: Path) -> None:
     target = tmp_path / "mnist.npz"
     done = _data(target, "http://nowhere.invalid", MNIST_NPZ=str(small_npz))
     assert (done.returncode, done.stderr) == (0, "")
@@ -146,7 +145,7 @@ def test_a_file_of_the_users_is_copied(tmp_path: Path, small_npz: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("name", "problem"),
     [
         ("nowhere.npz", "does not exist. Set MNIST_NPZ"),
         ("folder.npz", "is not a file. Set MNIST_NPZ"),
@@ -154,8 +153,8 @@ def test_a_file_of_the_users_is_copied(tmp_path: Path, small_npz: Path) -> None:
         ("page.npz", "cannot be used. The file is not an npz"),
     ],
 )
-def test_a_file_that_is_no_npz_is_refused_in_one_line(
-    tmp_path: Path, small_npz: Path, given: str, told: str
+def test_a_file_that_is_not_an_npz_is_refused_in_one_line(
+    tmp_path: Path, small_npz: Path, name: str, problem: str
 ) -> None:
     (tmp_path / "folder.npz").mkdir()
     (tmp_path / "cut.npz").write_bytes(small_npz.read_bytes()[:-100])
@@ -164,16 +163,16 @@ def test_a_file_that_is_no_npz_is_refused_in_one_line(
     done = _data(
         tmp_path / "data" / "mnist.npz",
         "http://nowhere.invalid",
-        MNIST_NPZ=str(tmp_path / given),
+        MNIST_NPZ=str(tmp_path / name),
     )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert f"{given} {told}" in done.stderr
+    assert f"{name} {problem}" in done.stderr
     assert _files(tmp_path / "data") == {}
 
 
 @pytest.fixture
 def refused_url() -> Iterator[str]:
-    """A URL on a port that is taken and does not listen, so that connections to it are refused."""
+    """A URL on a bound port without a listener, which refuses connections."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -184,12 +183,12 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _data(target: Path, url: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.lower().endswith("_proxy")
-    }
+    """Run `digits data` without the proxies and the MNIST_NPZ of this environment."""
+    inherited = dict(os.environ)
     inherited.pop("MNIST_NPZ", None)
+    for name in os.environ:
+        if name.lower().endswith("_proxy"):
+            del inherited[name]
     command = [sys.executable, "-c", COMMAND, str(target), url, "data"]
     return subprocess.run(
         command,

@@ -88,7 +88,7 @@ def test_a_server_that_is_told_to_stop_says_that_it_has(
 ) -> None:
     own_gateway.stop(how)
     assert own_gateway.process.returncode == 0
-    assert "Stopped. A training that runs goes on" in own_gateway.log.read_text()
+    assert "Stopped. A running training continues" in own_gateway.log.read_text()
     assert "Traceback" not in own_gateway.log.read_text()
 
 
@@ -105,7 +105,7 @@ def test_a_server_that_cannot_train_says_so_and_does_all_else(root: Path) -> Non
             assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.json()["type"] == "urn:digits:training-unavailable"
-            assert "container image digits" in answer.json()["detail"]
+            assert "container image `digits`" in answer.json()["detail"]
         assert (
             gateway.client.get("/train/newest", headers=key).status_code
             == HTTPStatus.OK

@@ -294,7 +294,7 @@ def refusal(root: Path, host: str = "127.0.0.1", **variables: str) -> str:
         ({"DIGITS_API_KEY": "sixteen letters-"}, "without spaces"),
         ({"DIGITS_API_KEY": "a-key-with-an-é-in-it"}, "ASCII"),
         ({"DIGITS_API_KEY": "a-key-with\na-new-line"}, "DIGITS_API_KEY"),
-        ({"DIGITS_PREDICT_KEY": "yes"}, "Set it to required"),
+        ({"DIGITS_PREDICT_KEY": "yes"}, "Set the variable to `required`"),
         (
             {"DIGITS_ALLOWED_HOSTS": "https://digits.example.org"},
             "without scheme and port",
@@ -325,7 +325,7 @@ def test_a_key_file_that_holds_no_key_is_no_open_door(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     for content in ("", "\n", "short"):
         path.write_text(content)
-        assert f"{path} holds no API key" in refusal(tmp_path, "0.0.0.0")  # noqa: S104
+        assert f"{path} contains no API key" in refusal(tmp_path, "0.0.0.0")  # noqa: S104
     path.unlink()
     path.mkdir()
     assert "is a directory" in refusal(tmp_path, "0.0.0.0")  # noqa: S104

@@ -280,7 +280,7 @@ def test_a_folder_that_cannot_be_written_at_the_start_is_used_once_it_can(
         folder.unlink()
         assert wait(gateway, submit(gateway, "late"), *OVER)["status"] == "SUCCEEDED"
         log = gateway.log.read_text()
-        assert log.count("Jobs cannot be run") == 1
+        assert log.count("Jobs cannot run") == 1
         assert "Traceback" not in log
     finally:
         gateway.stop()

@@ -184,11 +184,7 @@ def test_a_folder_that_cannot_be_used_is_tried_again_with_one_warning(
     assert job.status == "SUCCEEDED"
     assert (
         len(
-            [
-                record
-                for record in caplog.records
-                if "Jobs cannot be run" in record.message
-            ]
+            [record for record in caplog.records if "Jobs cannot run" in record.message]
         )
         == 1
     )
@@ -265,7 +261,7 @@ def status(jobs: JobQueue, job_id: str) -> tuple[str, str | None]:
     return job.status, job.status_reason
 
 
-STARTING = ("STARTING", "Installing TensorFlow, once: 12 of 1,573 MB")
+STARTING = ("STARTING", "Installing TensorFlow: 12 of 1,573 MB")
 
 
 def test_a_first_training_waits_for_what_it_runs_in(
@@ -300,7 +296,7 @@ def test_an_installation_that_fails_fails_the_training_and_is_tried_again(
     mine = make(tmp_path, jobs, runs_in=missing)
     failed = submit(jobs, "failed")
     run_until(lambda: is_over(jobs, failed), mine)
-    reason = f"TensorFlow cannot be installed. Free some space. All that was said is in {tmp_path}/installation.log."
+    reason = f"TensorFlow cannot be installed. Free some space. The whole log is {tmp_path}/installation.log."
     assert status(jobs, failed) == ("FAILED", reason)
     (tmp_path / "broken").unlink()
     later = submit(jobs, "later")

@@ -70,4 +70,4 @@ def test_an_event_that_is_never_handled_is_given_up_in_the_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert deliver(tmp_path, ("a", 100)) == ["a"] * events.MAX_TRIES
-    assert f"a was given up after {events.MAX_TRIES} tries." in caplog.messages
+    assert f"The event a is dropped after {events.MAX_TRIES} tries." in caplog.messages
