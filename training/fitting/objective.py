@@ -17,6 +17,8 @@ from digits.digit import CLASSES
 
 # Subtracted from a logit, it leaves a class a probability of 0 in float32.
 _IMPOSSIBLE = 1e4
+# A checkpoint names its loss and its metric by this package and the function's name.
+_serializable = keras.saving.register_keras_serializable("digits")
 
 
 def make_targets(labels: Integers, *, is_damaged: bool = False) -> Integers:
@@ -30,20 +32,20 @@ def make_targets(labels: Integers, *, is_damaged: bool = False) -> Integers:
     return np.stack([labels, flags], axis=1, dtype=np.int64)
 
 
-@keras.saving.register_keras_serializable("digits")  # type: ignore[untyped-decorator]  # Keras has no types
+@_serializable  # type: ignore[untyped-decorator]  # Keras has no types
 def loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Cross-entropy in nats, (n,), of (n, 2) targets and (n, 10) or (n, 11) logits."""
+    allowed = _forbid_non_digits(targets, logits)
     return keras.losses.sparse_categorical_crossentropy(
-        _labels(targets), _without_damaged_non_digits(targets, logits), from_logits=True
+        _labels(targets), allowed, from_logits=True
     )
 
 
-@keras.saving.register_keras_serializable("digits")  # type: ignore[untyped-decorator]  # Keras has no types
+@_serializable  # type: ignore[untyped-decorator]  # Keras has no types
 def accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """1 where the likeliest answer is right, (n,), else 0."""
-    return keras.metrics.sparse_categorical_accuracy(
-        _labels(targets), _without_damaged_non_digits(targets, logits)
-    )
+    allowed = _forbid_non_digits(targets, logits)
+    return keras.metrics.sparse_categorical_accuracy(_labels(targets), allowed)
 
 
 def _labels(targets: tf.Tensor) -> tf.Tensor:
@@ -54,13 +56,15 @@ def _is_damaged(targets: tf.Tensor) -> tf.Tensor:
     return targets[:, 1]
 
 
-def _without_damaged_non_digits(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Logits by which no damaged digit is a non-digit.
+def _forbid_non_digits(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Logits by which a damaged digit is a non-digit with a probability of 0.
 
     So neither the loss nor its gradient depends on a damaged digit's eleventh logit.
     """
     if logits.shape[1] == CLASSES:
         return logits
-    is_damaged = tf.cast(_is_damaged(targets), logits.dtype)[:, tf.newaxis]
-    digits, non_digit = logits[:, :CLASSES], logits[:, CLASSES:]
-    return tf.concat([digits, non_digit - _IMPOSSIBLE * is_damaged], axis=1)
+    is_damaged = tf.cast(_is_damaged(targets), logits.dtype)
+    penalties = _IMPOSSIBLE * is_damaged[:, tf.newaxis]
+    digits = logits[:, :CLASSES]
+    non_digit = logits[:, CLASSES:]
+    return tf.concat([digits, non_digit - penalties], axis=1)
