@@ -1,4 +1,4 @@
-"""`digits doctor`, as a person and a program call it."""
+"""`digits doctor`, called by a person and by a program."""
 
 import json
 import os
@@ -22,7 +22,9 @@ def doctor(store: Store, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_sound_store_and_a_damaged_one(store: Store, small_npz: Path) -> None:
+def test_the_exit_code_says_whether_there_are_findings(
+    store: Store, small_npz: Path
+) -> None:
     datasets.convert(store, "tiny", small_npz)
     sound = doctor(store)
     assert sound.returncode == 0, sound.stderr
@@ -37,7 +39,7 @@ def test_a_sound_store_and_a_damaged_one(store: Store, small_npz: Path) -> None:
     assert "\nFindings: 1. " in damaged.stdout
 
 
-def test_findings_for_a_program(file_store: Store) -> None:
+def test_a_program_gets_the_findings_as_json(file_store: Store) -> None:
     file_store.write("releases/2.json", b"{}")
     answer = doctor(file_store, "--json")
     assert answer.returncode == 1
@@ -46,7 +48,7 @@ def test_findings_for_a_program(file_store: Store) -> None:
         "releases/1.json",
         "releases/2.json",
     ]
-    assert all(
-        finding["problem"] and finding["remedy"] for finding in report["findings"]
-    )
+    for finding in report["findings"]:
+        assert finding["problem"]
+        assert finding["remedy"]
     assert report["checked"]["releases"] == 1

@@ -1,4 +1,4 @@
-"""A conversion that is killed at any moment leaves nothing that anyone reads, and the next one completes it."""
+"""A killed conversion leaves nothing that a reader sees, and the next conversion completes it."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from digits.datasets import convert
-from digits.datasets.listing import page
+from digits.datasets.listing import list_datasets
 from digits.store import Store
 
 SCRIPT = """
@@ -21,14 +21,12 @@ convert(Store(sys.argv[1]), "mnist", Path(sys.argv[2]), on_progress=lambda *_: p
 
 
 def content(store: Store) -> dict[str, bytes]:
-    return {
-        entry.key: store.read(entry.key)
-        for entry in store.entries("datasets/mnist/1.0.0")
-    }
+    entries = store.entries("datasets/mnist/1.0.0")
+    return {entry.key: store.read(entry.key) for entry in entries}
 
 
 def kill_after(chunks: int, delay: float, store: Store, npz: Path) -> None:
-    """Start a conversion, and kill it `delay` seconds after so many chunks."""
+    """Start a conversion, and kill the process `delay` seconds after `chunks` chunks."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", SCRIPT, store.url, str(npz)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
@@ -39,13 +37,15 @@ def kill_after(chunks: int, delay: float, store: Store, npz: Path) -> None:
         process.kill()
 
 
-def test_kill_in_a_loop(digits_npz: Path, tmp_path: Path) -> None:
+def test_a_conversion_killed_again_and_again_completes(
+    digits_npz: Path, tmp_path: Path
+) -> None:
     untouched = Store((tmp_path / "untouched").as_uri())
     made = convert(untouched, "mnist", digits_npz)
     store = Store((tmp_path / "store").as_uri())
     for chunks, delay in product(range(4), (0, 0.002, 0.005)):
         kill_after(chunks, delay, store, digits_npz)
-        for listed in page(store).datasets:
-            assert listed["versions"] == [] or content(store) == content(untouched)
+        for dataset in list_datasets(store).datasets:
+            assert dataset["versions"] == [] or content(store) == content(untouched)
     assert convert(store, "mnist", digits_npz) == made
     assert content(store) == content(untouched)

@@ -1,4 +1,4 @@
-"""What we write without TensorFlow, read with it and with TFDS: every image and label, against the npz."""
+"""Datasets that were written without TensorFlow, read by TensorFlow and by TFDS."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from digits.datasets import DatasetVersion, convert, shard_keys
+from digits.datasets import DatasetVersion, convert, shard_keys, tfrecord
 from digits.datasets.tfds import SPLITS, Split
 from digits.store import Store
 
@@ -43,11 +43,10 @@ def builder(folder: Path, dataset: DatasetVersion) -> tfds.core.DatasetBuilder:
     return tfds.builder_from_directory(folder / dataset.key(""))
 
 
-def gathered(batches: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    pairs = list(batches.as_numpy_iterator())
-    return np.concatenate([images for images, _ in pairs]), np.concatenate(
-        [labels for _, labels in pairs]
-    )
+def gather(batches: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Images and labels of all batches."""
+    images, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -56,14 +55,13 @@ def test_tensorflow_reads_every_image_and_label(
 ) -> None:
     def parse(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         parsed = tf.io.parse_example(examples, PARSED)
-        return tf.reshape(
-            tf.io.decode_raw(parsed["image"], tf.uint8), (-1, 28, 28)
-        ), parsed["label"]
+        pixels = tf.io.decode_raw(parsed["image"], tf.uint8)
+        return tf.reshape(pixels, (-1, 28, 28)), parsed["label"]
 
-    files = [
-        str(folder / key) for key in shard_keys(Store(folder.as_uri()), dataset, split)
-    ]
-    images, labels = gathered(tf.data.TFRecordDataset(files).batch(BATCH).map(parse))
+    keys = shard_keys(Store(folder.as_uri()), dataset, split)
+    files = [str(folder / key) for key in keys]
+    batches = tf.data.TFRecordDataset(files).batch(BATCH)
+    images, labels = gather(batches.map(parse))
     np.testing.assert_array_equal(images, expected[f"x_{split}"])
     np.testing.assert_array_equal(labels, expected[f"y_{split}"])
 
@@ -73,11 +71,10 @@ def test_tfds_reads_every_image_and_label(
     builder: tfds.core.DatasetBuilder, expected: Arrays, split: Split
 ) -> None:
     in_order = tfds.ReadConfig(interleave_cycle_length=1)
-    images, labels = gathered(
-        builder.as_dataset(
-            split=split, batch_size=BATCH, read_config=in_order, as_supervised=True
-        )
+    batches = builder.as_dataset(
+        split=split, batch_size=BATCH, read_config=in_order, as_supervised=True
     )
+    images, labels = gather(batches)
     np.testing.assert_array_equal(images, expected[f"x_{split}"][..., np.newaxis])
     np.testing.assert_array_equal(labels, expected[f"y_{split}"])
 
@@ -85,38 +82,31 @@ def test_tfds_reads_every_image_and_label(
 def test_tfds_may_shuffle_the_files(
     builder: tfds.core.DatasetBuilder, expected: Arrays
 ) -> None:
-    _, labels = gathered(
-        builder.as_dataset(
-            split="train", batch_size=BATCH, shuffle_files=True, as_supervised=True
-        )
+    batches = builder.as_dataset(
+        split="train", batch_size=BATCH, shuffle_files=True, as_supervised=True
     )
+    _, labels = gather(batches)
     np.testing.assert_array_equal(np.bincount(labels), np.bincount(expected["y_train"]))
 
 
-def test_tfds_describes_it_as_it_would_its_own(
+def test_tfds_reads_the_description_of_the_dataset(
     builder: tfds.core.DatasetBuilder, dataset: DatasetVersion
 ) -> None:
-    features = tfds.features.FeaturesDict(
-        {
-            "image": tfds.features.Tensor(
-                shape=(28, 28, 1), dtype=np.uint8, encoding="bytes"
-            ),
-            "label": tfds.features.ClassLabel(num_classes=10),
-        }
-    )
+    image = tfds.features.Tensor(shape=(28, 28, 1), dtype=np.uint8, encoding="bytes")
+    label = tfds.features.ClassLabel(num_classes=10)
+    features = tfds.features.FeaturesDict({"image": image, "label": label})
     assert builder.info.features.to_json() == features.to_json()
     assert builder.info.features["label"].names == list("0123456789")
     assert (builder.name, str(builder.version)) == (dataset.name, dataset.version)
-    assert {
-        split: info.num_examples for split, info in builder.info.splits.items()
-    } == dataset.counts
+    splits = builder.info.splits
+    counts = {split: info.num_examples for split, info in splits.items()}
+    assert counts == dataset.counts
     assert builder.info.supervised_keys == ("image", "label")
 
 
-def test_the_sizes_are_those_that_tfds_writes(
+def test_the_sizes_equal_those_of_examples_that_tfds_serialises(
     builder: tfds.core.DatasetBuilder, expected: Arrays
 ) -> None:
-    """The same examples, serialised by TFDS."""
     serializer = tfds.core.example_serializer.ExampleSerializer(
         builder.info.features.get_serialized_info()
     )
@@ -124,18 +114,18 @@ def test_the_sizes_are_those_that_tfds_writes(
         {"image": expected["x_train"][0][..., np.newaxis], "label": 5}
     )
     size = len(serializer.serialize_example(example))
-    assert {split: info.num_bytes for split, info in builder.info.splits.items()} == {
-        split: size * info.num_examples for split, info in builder.info.splits.items()
-    }
+    for info in builder.info.splits.values():
+        assert info.num_bytes == size * info.num_examples
 
 
 @pytest.mark.parametrize("position", [0, 8, 12, 400, 833, 834, 837])
-def test_a_flipped_byte_is_noticed(
+def test_tensorflow_notices_a_flipped_byte(
     file_store: Store, small_npz: Path, tmp_path: Path, position: int
 ) -> None:
-    """A record is 838 bytes: length, its checksum, the example from byte 12 on, and from 834 on its checksum."""
+    """A record is a length and its checksum, 12 bytes, the example, and from 834 its checksum."""
     (key,) = shard_keys(file_store, convert(file_store, "small", small_npz), "test")
     data = bytearray(file_store.read(key))
+    assert tfrecord.record_bytes() == 838
     data[5 * 838 + position] ^= 1
     damaged = tmp_path / "damaged"
     damaged.write_bytes(data)
