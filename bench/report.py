@@ -3,9 +3,10 @@
 import statistics
 from pathlib import Path
 
+from bench.cells import spread
 from bench.measure import Figures, Measured
 from bench.plot import draw
-from bench.tables import all_tables, spread
+from bench.tables import all_tables
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "performance.md"

@@ -1,30 +1,15 @@
 """The tables of docs/performance.md, from raw figures."""
 
-import math
 import re
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from tabulate import tabulate
-
+from bench.cells import SUBJECTS, Cells, Table, spread
 from bench.containers import MEGABYTES, MEGABYTES_PER_CORE
+from bench.costs import costs_table
 from bench.measure import Figures, Measured
 from bench.servers import CONNECTIONS
 
-SUBJECTS = {
-    "digits": "**digits**",
-    "floor": "floor: decode, invoke, JSON",
-    "onnx": "ONNX Runtime handler",
-    "keras": "Keras handler, `model(x)`",
-    "predict": "Keras handler, `model.predict(x)`",
-    "fastapi": "FastAPI + Keras",
-    "litserve": "LitServe + Keras",
-    "bentoml": "BentoML + Keras",
-    "lab": "`lab`",
-    "lite": "`lite`",
-}
 PIPELINE = {
     "convert.digits.images/s": "`digits.datasets.convert`, npz to TFRecords",
     "convert.tensorflow.images/s": "`tf.io.TFRecordWriter` in a loop",
@@ -34,11 +19,6 @@ PIPELINE = {
     "bulk.digits.images/s": "the classifier, int8, one image at a time, one core",
     "bulk.keras.images/s": "Keras `predict`, batches of 512, one core",
 }
-# First tier in US East (N. Virginia), looked up on 2026-11-23: https://aws.amazon.com/lambda/pricing/
-_DOLLARS_PER_GB_SECOND = {"x86": 0.0000166667, "arm64": 0.0000133334}
-_DOLLARS_PER_PROVISIONED_GB_SECOND = 0.0000041667
-_DOLLARS_PER_MILLION_INVOCATIONS = 0.20
-_MONTH_SECONDS = 30 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -90,68 +70,6 @@ GOALS = (
 )
 
 
-@dataclass(frozen=True)
-class Table:
-    """Text cells under heads."""
-
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def to_markdown(self) -> str:
-        """The table, without padding: the cells of one table differ much in length."""
-        text = tabulate(
-            self.rows,
-            self.heads,
-            tablefmt="github",
-            disable_numparse=True,
-            stralign=None,
-        )
-        return f"{text}\n"
-
-
-class Cells:
-    """Figures as texts. Where there is no figure, the text is empty."""
-
-    def __init__(self, figures: Figures) -> None:
-        self._figures = figures
-
-    def subjects(self, section: str) -> list[str]:
-        """The subjects that a section measured, in the order of `SUBJECTS`."""
-        names = [name for name in self._figures if name.startswith(f"{section}.")]
-        measured = {name.split(".")[1] for name in names}
-        return [subject for subject in SUBJECTS if subject in measured]
-
-    def median(self, name: str, decimals: int) -> str:
-        """The median."""
-        if name not in self._figures:
-            return ""
-        return f"{statistics.median(self._figures[name]):,.{decimals}f}"
-
-    def p99(self, name: str, decimals: int) -> str:
-        """The 99th percentile."""
-        if name not in self._figures:
-            return ""
-        return f"{quantile(self._figures[name], 0.99):,.{decimals}f}"
-
-    def range(self, name: str, decimals: int) -> str:
-        """The smallest value and the largest one."""
-        if name not in self._figures:
-            return ""
-        values = self._figures[name]
-        return f"{min(values):,.{decimals}f} to {max(values):,.{decimals}f}"
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest of the values that at least a share of the values does not exceed."""
-    return float(np.quantile(values, share, method="inverted_cdf"))
-
-
-def spread(values: Sequence[float]) -> float:
-    """Half of the interquartile range, as a share of the median."""
-    width = quantile(values, 0.75) - quantile(values, 0.25)
-    return width / 2 / statistics.median(values)
-
-
 def all_tables(figures: Figures, measured: dict[str, Measured]) -> dict[str, Table]:
     """The tables, by the names in the page's comments."""
     cells = Cells(figures)
@@ -164,7 +82,7 @@ def all_tables(figures: Figures, measured: dict[str, Measured]) -> dict[str, Tab
         "servers": _servers(cells),
         "pipeline": _pipeline(figures),
         "training": _training(figures),
-        "costs": _costs(figures),
+        "costs": costs_table(figures),
         "machine": _machine(measured),
     }
 
@@ -316,37 +234,6 @@ def _training(figures: Figures) -> Table:
         for seconds, accuracy in zip(times, accuracies, strict=True):
             rows.append((SUBJECTS[subject], f"{seconds:.0f}", f"{accuracy:.4f}"))
     return Table(("recipe", "seconds of training", "accuracy on the test digits"), rows)
-
-
-def _costs(figures: Figures) -> Table:
-    """Prices of answers and starts that take as long as those with the memory's share of a core."""
-    heads = (
-        "memory",
-        "billed per answer, mean",
-        "million answers, x86",
-        "million answers, arm64 at the same speed",
-        "million cold starts",
-        "one warm environment per month",
-    )
-    rows = []
-    for size in MEGABYTES:
-        warm = figures.get(f"memory-{size}-warm.digits.ms")
-        cold = figures.get(f"memory-{size}-cold.digits.s")
-        if warm and cold:
-            gigabytes = size / 1024
-            # Lambda bills whole milliseconds.
-            billed = statistics.fmean(map(math.ceil, warm))
-            dollars = [
-                _DOLLARS_PER_MILLION_INVOCATIONS + 1e3 * billed * gigabytes * price
-                for price in _DOLLARS_PER_GB_SECOND.values()
-            ]
-            start = statistics.median(cold) * gigabytes * _DOLLARS_PER_GB_SECOND["x86"]
-            dollars.append(1e6 * start)
-            provisioned = gigabytes * _DOLLARS_PER_PROVISIONED_GB_SECOND
-            dollars.append(_MONTH_SECONDS * provisioned)
-            prices = [f"${amount:.2f}" for amount in dollars]
-            rows.append((f"{size} MB", f"{billed:.1f} ms", *prices))
-    return Table(heads, rows)
 
 
 def _machine(measured: dict[str, Measured]) -> Table:

@@ -11,7 +11,7 @@ from picture import MODEL, pixels
 
 @bentoml.service(workers=2)
 class Digits:
-    """One image a request."""
+    """One image per request."""
 
     def __init__(self) -> None:
         import tensorflow as tf
@@ -22,7 +22,6 @@ class Digits:
     def predict(
         self, image: Annotated[Path, ContentType("image/png")], /
     ) -> dict[str, int]:
-        """A PNG in the body."""
-        return {
-            "prediction": int(np.argmax(self.model(pixels(image.read_bytes()))[0, :10]))
-        }
+        """Read the PNG in the body."""
+        answer = self.model(pixels(image.read_bytes()))
+        return {"prediction": int(np.argmax(answer[0, :10]))}

@@ -11,5 +11,6 @@ app = FastAPI()
 
 @app.post("/predict")
 async def predict(request: Request) -> dict[str, int]:
-    """A PNG in the body."""
-    return {"prediction": int(np.argmax(model(pixels(await request.body()))[0, :10]))}
+    """Read the PNG in the body."""
+    answer = model(pixels(await request.body()))
+    return {"prediction": int(np.argmax(answer[0, :10]))}

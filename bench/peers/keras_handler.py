@@ -1,4 +1,4 @@
-"""A Lambda handler in the way of AWS' start template for TensorFlow: the saved model, called at each event."""
+"""A Lambda handler like AWS' start template for TensorFlow: each event calls the saved model."""
 
 import base64
 import json
@@ -10,14 +10,12 @@ import tensorflow as tf
 from picture import MODEL, pixels
 
 model = tf.keras.models.load_model(f"{MODEL}.keras")
-# `model(x)`, as Keras' documentation has it for single images, or `model.predict(x)`.
-ask = model.predict if os.environ.get("CALL") == "predict" else model
+# `model(x)`, which Keras' documentation recommends for single images, or `model.predict(x)`.
+call = model.predict if os.environ.get("CALL") == "predict" else model
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """One image, one answer."""
-    answer = ask(pixels(base64.b64decode(event["body"])))
-    return {
-        "statusCode": 200,
-        "body": json.dumps({"prediction": int(np.argmax(answer[0, :10]))}),
-    }
+    """Read one image."""
+    images = pixels(base64.b64decode(event["body"]))
+    prediction = int(np.argmax(call(images)[0, :10]))
+    return {"statusCode": 200, "body": json.dumps({"prediction": prediction})}

@@ -5,30 +5,28 @@ import sys
 
 import litserve
 import numpy as np
-from picture import MODEL, pixels
-
-from digits.arrays import Floats
+from picture import MODEL, Floats, pixels
 
 
 class Digits(litserve.LitAPI):
-    """One image a request."""
+    """One image per request."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002
-        """In the worker: TensorFlow would not survive the fork."""
+        """Load TensorFlow in the worker, because TensorFlow does not survive a fork."""
         import tensorflow as tf
 
         self.model = tf.keras.models.load_model(f"{MODEL}.keras")
 
     def decode_request(self, request: dict[str, str]) -> Floats:
-        """JSON: a PNG in base64, under `image`. LitServe reads no other bodies but forms."""
+        """Decode the member `image`, a PNG in base64. LitServe reads only JSON and forms."""
         return pixels(base64.b64decode(request["image"]))
 
     def predict(self, images: Floats) -> int:
-        """The digit."""
+        """Read the digit."""
         return int(np.argmax(self.model(images)[0, :10]))
 
     def encode_response(self, digit: int) -> dict[str, int]:
-        """JSON."""
+        """Write JSON."""
         return {"prediction": digit}
 
 

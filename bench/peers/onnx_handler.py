@@ -15,9 +15,8 @@ name = session.get_inputs()[0].name
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """One image, one run."""
-    (answer,) = session.run(None, {name: pixels(base64.b64decode(event["body"]))})
-    return {
-        "statusCode": 200,
-        "body": json.dumps({"prediction": int(np.argmax(answer[0, :10]))}),
-    }
+    """Read one image."""
+    images = pixels(base64.b64decode(event["body"]))
+    (answer,) = session.run(None, {name: images})
+    prediction = int(np.argmax(answer[0, :10]))
+    return {"statusCode": 200, "body": json.dumps({"prediction": prediction})}
