@@ -1,9 +1,10 @@
-"""What grows with a store's history: nothing. Requests to S3 are counted by the proxy in front of it."""
+"""The number of requests does not grow with a store's history. A proxy before S3 counts."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from moto.s3.models import s3_backends
 
 from digits import datasets, documents, jobs
 from digits.datasets import listing, versions
+from digits.datasets.uploads import upload_key
 from digits.jobs import Result
 from digits.models import manifests, releases
 from digits.models.manifests import Manifest
@@ -21,11 +23,11 @@ from digits.store import Store
 from tests.conftest import BUCKET, sample_event
 from tests.faults import Fault, FaultProxy, Request
 
-# S3 lists 1,000 keys a request, so that what lists everything takes more of them for
-# the larger one.
+# S3 lists 1,000 keys per request, so a listing of everything takes more requests in the
+# larger store.
 SIZES = (1, 1100)
-# Where one request waits for another. A page of jobs is 150 documents, of which 50 are
-# read at a time.
+# Requests that wait for one another. A page of jobs is 150 documents, which are read 50
+# at a time.
 MOST_ROUNDS = {"/train": 5, "/models": 3, "/datasets": 6}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MODEL = b"graph"
@@ -37,8 +39,9 @@ def model_version(number: int) -> str:
     return f"{START + timedelta(seconds=number):%Y%m%dT%H%M%SZ}-00000000"
 
 
-def index(folder: str, created: datetime, thing: str) -> str:
-    return f"{folder}/.newest/{9_999_999_999_999 - int(created.timestamp() * 1000):013}_{thing}"
+def index(folder: str, created: datetime, item: str) -> str:
+    countdown = 9_999_999_999_999 - int(created.timestamp() * 1000)
+    return f"{folder}/.newest/{countdown:013}_{item}"
 
 
 def put_releases(put: Put, count: int) -> None:
@@ -47,10 +50,8 @@ def put_releases(put: Put, count: int) -> None:
             number, model_version(1), f"release {number}", START.isoformat()
         )
         put(f"releases/{number}.json", documents.to_bytes(release))
-    put(
-        "releases/.newest.json",
-        json.dumps({"number": count, "object": documents.to_json(release)}).encode(),
-    )
+    hint = {"number": count, "object": documents.to_json(release)}
+    put("releases/.newest.json", json.dumps(hint).encode())
 
 
 def put_models(put: Put, count: int) -> None:
@@ -61,30 +62,21 @@ def put_models(put: Put, count: int) -> None:
     for number in range(1, count + 1):
         version = model_version(number)
         put(index("models", START + timedelta(seconds=number), version), b"")
-        put(
-            f"models/{version}/manifest.json",
-            documents.to_bytes(replace(manifest, version=version)),
-        )
+        document = documents.to_bytes(replace(manifest, version=version))
+        put(f"models/{version}/manifest.json", document)
     put(f"models/{model_version(1)}/model.tflite", MODEL)
 
 
 def put_jobs(put: Put, count: int) -> None:
+    parameters = Parameters().model_dump()
     for number in range(1, count + 1):
+        job_id = f"job-{number}"
         created = START + timedelta(seconds=number)
-        request = jobs.Request(
-            f"job-{number}",
-            created,
-            "small",
-            "1.0.0",
-            Parameters().model_dump(),
-            "batch",
-        )
-        put(index("jobs", created, request.job_id), b"")
-        put(f"jobs/{request.job_id}/request.json", documents.to_bytes(request))
-        put(
-            f"jobs/{request.job_id}/result.json",
-            documents.to_bytes(Result("SUCCEEDED", "", created)),
-        )
+        request = jobs.Request(job_id, created, "small", "1.0.0", parameters, "batch")
+        result = Result("SUCCEEDED", "", created)
+        put(index("jobs", created, job_id), b"")
+        put(f"jobs/{job_id}/request.json", documents.to_bytes(request))
+        put(f"jobs/{job_id}/result.json", documents.to_bytes(result))
 
 
 def put_versions(put: Put, count: int) -> None:
@@ -98,19 +90,15 @@ def put_versions(put: Put, count: int) -> None:
         }
         put(f"datasets/small/{number}.0.0/source.json", json.dumps(source).encode())
         put(f"datasets/small/{number}.0.0/dataset_info.json", b"{}")
-        put(
-            f"datasets/small/.uploads/{sha256}.json",
-            json.dumps({"number": number}).encode(),
-        )
-    put(
-        "datasets/small/.newest.json",
-        json.dumps({"number": count, "object": source}).encode(),
-    )
+        indexed = {"number": number}
+        put(f"datasets/small/.uploads/{sha256}.json", json.dumps(indexed).encode())
+    hint = {"number": count, "object": source}
+    put("datasets/small/.newest.json", json.dumps(hint).encode())
 
 
 @pytest.fixture(params=SIZES)
 def grown(request: pytest.FixtureRequest, faulty_store: Store) -> Store:
-    """A store with this many releases, models, jobs, and versions of a dataset, as this code leaves them."""
+    """A store with N releases, models, jobs and versions of a dataset."""
     prefix = faulty_store.url.removeprefix(f"s3://{BUCKET}/")
     (account,) = s3_backends
     backend = s3_backends[account]["aws"]
@@ -126,18 +114,13 @@ def grown(request: pytest.FixtureRequest, faulty_store: Store) -> Store:
 def operations(
     store: Store, small_npz: Path, app: ModuleType
 ) -> dict[str, tuple[Callable[[], Any], int]]:
-    """What the service does, and how many requests that may take, whatever the store's size."""
+    """Operations of the service, each with the most requests to a store of any size."""
     newest = releases.newest_number(store)
     page = jobs.list_job_ids(store).ids
 
-    def ask(path: str) -> Json:
-        answer = app.handler(
-            sample_event("train") | {"httpMethod": "GET", "path": path, "body": None},
-            None,
-        )
+    def ask(path: str) -> None:
+        answer = app.handler(get(path), None)
         assert answer["statusCode"] == 200, answer
-        found: Json = json.loads(answer["body"])
-        return found
 
     return {
         "find the live release": (lambda: releases.newest_number(store), 2),
@@ -152,7 +135,10 @@ def operations(
         "GET /models": (lambda: ask("/models"), 2 + 2 + len(page)),
         "GET /datasets": (lambda: ask("/datasets"), 2 + 2 + 3 + 2 * listing.VERSIONS),
         "find the newest version": (lambda: versions.latest_version(store, "small"), 4),
-        "find a certain version": (lambda: versions.find_version(store, "small", "1.0.0"), 2),
+        "find a certain version": (
+            lambda: versions.find_version(store, "small", "1.0.0"),
+            2,
+        ),
         "convert a new upload": (
             lambda: datasets.convert(store, "small", small_npz),
             16,
@@ -164,16 +150,21 @@ def operations(
     }
 
 
+def get(path: str, query: dict[str, str] | None = None) -> Json:
+    """The event of a GET request."""
+    request: Json = {
+        "httpMethod": "GET",
+        "path": path,
+        "body": None,
+        "queryStringParameters": query,
+    }
+    return sample_event("train") | request
+
+
 def count(faults: FaultProxy, operate: Callable[[], Any]) -> int:
     faults.forget()
     operate()
     return len(faults.requests())
-
-
-def table(rows: Iterable[tuple[str, int, int]]) -> str:
-    return "\n".join(
-        f"{name:30}{requests:6}{limit:6}" for name, requests, limit in rows
-    )
 
 
 def test_requests_do_not_grow_with_history(
@@ -182,62 +173,56 @@ def test_requests_do_not_grow_with_history(
     small_npz: Path,
     load_function: Callable[[str, Store], ModuleType],
 ) -> None:
-    wanted = operations(grown, small_npz, load_function("train", grown))
-    rows = [
-        (name, count(faults, operate), limit)
-        for name, (operate, limit) in wanted.items()
-    ]
-    print(table(rows))  # noqa: T201  pytest -s shows it
-    assert all(requests <= limit for _, requests, limit in rows), table(rows)
+    app = load_function("train", grown)
+    excesses: list[str] = []
+    for name, (operate, limit) in operations(grown, small_npz, app).items():
+        requests = count(faults, operate)
+        if requests > limit:
+            excesses.append(f"{name}: {requests} requests, at most {limit}")
+    assert excesses == []
 
 
 @pytest.mark.parametrize("grown", SIZES[-1:], indirect=True)
 def test_lists_take_few_rounds_of_requests(
     grown: Store, faults: FaultProxy, load_function: Callable[[str, Store], ModuleType]
 ) -> None:
-    """Each request takes half a second, so that those of a round are all under way at once."""
+    """Each request takes half a second, so all requests of a round overlap."""
     app = load_function("train", grown)
     faults.add(Fault.LATENCY, seconds=0.5)
     for path, limit in MOST_ROUNDS.items():
         faults.forget()
-        app.handler(
-            sample_event("train") | {"httpMethod": "GET", "path": path, "body": None},
-            None,
-        )
+        app.handler(get(path), None)
         assert rounds(faults.requests()) <= limit, path
 
 
 def rounds(requests: list[Request]) -> int:
-    """The length of the longest chain of requests of which each began when the one before had ended."""
-    length, free = 0, 0.0
-    for request in sorted(requests, key=lambda it: it.ended):
-        if request.started >= free:
-            length, free = length + 1, request.ended
+    """The length of the longest chain in which each request began after the end of the last."""
+    length = 0
+    last_end = 0.0
+    for request in sorted(requests, key=attrgetter("ended")):
+        if request.started >= last_end:
+            length += 1
+            last_end = request.ended
     return length
 
 
 def follow(app: ModuleType, path: str, kind: str) -> list[Json]:
-    found: list[Json] = []
+    """The items of all pages."""
+    items: list[Json] = []
     query: dict[str, str] | None = None
     while True:
-        event = sample_event("train") | {
-            "httpMethod": "GET",
-            "path": path,
-            "body": None,
-        }
-        answer = json.loads(
-            app.handler(event | {"queryStringParameters": query}, None)["body"]
-        )
-        found += answer[kind]
-        if answer["next"] is None:
-            return found
-        query = {"after": answer["next"].partition("?after=")[2]}
+        answer = app.handler(get(path, query), None)
+        page = json.loads(answer["body"])
+        items += page[kind]
+        if page["next"] is None:
+            return items
+        query = {"after": page["next"].partition("?after=")[2]}
 
 
-def test_pages_hold_everything_once_and_newest_first(
+def test_pages_hold_every_item_once_and_newest_first(
     store: Store, load_function: Callable[[str, Store], ModuleType]
 ) -> None:
-    """Things from before there was an index, too: they come last."""
+    """Items from before there was an index come last."""
     put_jobs(store.write, 120)
     put_models(store.write, 120)
     for folder in ("jobs", "models"):
@@ -245,14 +230,13 @@ def test_pages_hold_everything_once_and_newest_first(
             store.delete(entry.key)
     app = load_function("train", store)
     newest_jobs = [f"job-{number}" for number in range(120, 0, -1)]
-    found = [it["job_id"] for it in follow(app, "/train", "jobs")]
-    assert (found[:60], sorted(found)) == (newest_jobs[:60], sorted(newest_jobs))
+    job_ids = [job["job_id"] for job in follow(app, "/train", "jobs")]
+    assert job_ids[:60] == newest_jobs[:60]
+    assert sorted(job_ids) == sorted(newest_jobs)
     newest_models = [model_version(number) for number in range(120, 0, -1)]
-    found = [it["version"] for it in follow(app, "/models", "models")]
-    assert (found[:60], sorted(found)) == (
-        newest_models[:60],
-        sorted([*newest_models, "bundled"]),
-    )
+    names = [model["version"] for model in follow(app, "/models", "models")]
+    assert names[:60] == newest_models[:60]
+    assert sorted(names) == sorted([*newest_models, "bundled"])
 
 
 def test_datasets_are_paged_by_name(
@@ -261,34 +245,31 @@ def test_datasets_are_paged_by_name(
     names = [f"d{number:03}" for number in range(listing.PAGE * 2 + 1)]
     for name in names:
         store.write(f"datasets/{name}/problem.json", b"{}")
-    store.write("raw/e.npz", b"")
-    found = follow(load_function("train", store), "/datasets", "datasets")
-    assert [it["name"] for it in found] == [*names, "e"]
-    assert found[-1] == {"name": "e", "versions": [], "upload": "converting"}
+    store.write(upload_key("e"), b"")
+    listed = follow(load_function("train", store), "/datasets", "datasets")
+    assert [dataset["name"] for dataset in listed] == [*names, "e"]
+    assert listed[-1] == {"name": "e", "versions": [], "upload": "converting"}
 
 
-def test_stores_without_hints_and_indexes_go_on(store: Store, small_npz: Path) -> None:
-    """A store from before there were any: found by listing, and indexed by the next conversion and release."""
+def test_a_store_from_before_there_were_hints_and_indexes_works(
+    store: Store, small_npz: Path
+) -> None:
+    """The next conversion and the next release write the hints and the index."""
     for fill in (put_releases, put_models, put_versions):
         fill(store.write, 12)
-    first, newest = (
-        versions.find_version(store, "small", f"{number}.0.0") for number in (1, 12)
-    )
+    first = versions.find_version(store, "small", "1.0.0")
+    newest = versions.find_version(store, "small", "12.0.0")
     for key in (
         "releases/.newest.json",
         "datasets/small/.newest.json",
         f"datasets/small/.uploads/{first.sha256}.json",
     ):
         store.delete(key)
-    assert (releases.newest_number(store), versions.latest_version(store, "small")) == (
-        12,
-        newest,
-    )
-    assert (
-        releases.release(store, model_version(1), "another").number
-        == releases.newest_number(store)
-        == 13
-    )
+    assert releases.newest_number(store) == 12
+    assert versions.latest_version(store, "small") == newest
+    assert releases.release(store, model_version(1), "another").number == 13
+    assert releases.newest_number(store) == 13
     assert versions.version_of_upload(store, "small", first.sha256) == first
     made = datasets.convert(store, "small", small_npz)
-    assert (made.version, made) == ("13.0.0", versions.latest_version(store, "small"))
+    assert made.version == "13.0.0"
+    assert made == versions.latest_version(store, "small")
