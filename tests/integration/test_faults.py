@@ -13,10 +13,11 @@ from digits.store import Store
 from tests.faults import Fault, FaultProxy
 
 PATIENCE = timedelta(seconds=1)
-
-
-# moto wants to see a signature, and does not check it.
-SIGNATURE = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+# moto needs a signature, but does not check the signature.
+SIGNATURE = (
+    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request,"
+    " SignedHeaders=host, Signature=0"
+)
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def url(s3_store: Store, faults: FaultProxy) -> str:
     return f"{faults.url}/{s3_store.url.removeprefix('s3://')}/object"
 
 
-def test_what_no_rule_harms_passes(
+def test_a_request_without_a_rule_passes(
     url: str, client: httpx.Client, faults: FaultProxy
 ) -> None:
     faults.add(Fault.RESET, method="PUT")
@@ -42,12 +43,8 @@ def test_what_no_rule_harms_passes(
     assert client.head(url).headers["content-length"] == "10"
     assert client.get(f"{url}s").status_code == 404
     assert client.delete(url).status_code == 204
-    assert [(it.method, it.status) for it in faults.requests()] == [
-        ("GET", 200),
-        ("HEAD", 200),
-        ("GET", 404),
-        ("DELETE", 204),
-    ]
+    recorded = [(request.method, request.status) for request in faults.requests()]
+    assert recorded == [("GET", 200), ("HEAD", 200), ("GET", 404), ("DELETE", 204)]
     faults.forget()
     assert not faults.requests()
 
@@ -62,7 +59,7 @@ def test_what_no_rule_harms_passes(
         Fault.PRECONDITION_FAILED,
     ],
 )
-def test_errors_are_answered_as_s3_does_and_nothing_takes_effect(
+def test_an_error_has_the_format_of_s3_and_takes_no_effect(
     fault: Fault, url: str, client: httpx.Client, faults: FaultProxy
 ) -> None:
     faults.add(fault, times=1)
@@ -76,7 +73,7 @@ def test_errors_are_answered_as_s3_does_and_nothing_takes_effect(
 @pytest.mark.parametrize(
     ("fault", "after"), [(Fault.RESET, b"0123456789"), (Fault.LOST_REPLY, b"new")]
 )
-def test_resets(
+def test_a_reset_may_take_effect(
     fault: Fault, after: bytes, url: str, client: httpx.Client, faults: FaultProxy
 ) -> None:
     faults.add(fault, method="PUT")
@@ -87,25 +84,27 @@ def test_resets(
     assert (request.status, request.faults) == (None, (fault,))
 
 
-def test_truncated_body(url: str, client: httpx.Client, faults: FaultProxy) -> None:
+def test_a_truncated_answer_is_a_protocol_error(
+    url: str, client: httpx.Client, faults: FaultProxy
+) -> None:
     faults.add(Fault.TRUNCATED, times=1)
     with pytest.raises(httpx.RemoteProtocolError):
         client.get(url)
     assert client.get(url).content == b"0123456789"
 
 
-def test_latency_comes_before_another_fault(
+def test_latency_precedes_another_fault(
     url: str, client: httpx.Client, faults: FaultProxy
 ) -> None:
     faults.add(Fault.LATENCY, seconds=0.2)
     faults.add(Fault.SLOW_DOWN)
-    begun = time.monotonic()
+    started = time.monotonic()
     assert client.get(url).status_code == 503
-    assert time.monotonic() - begun >= 0.2
+    assert time.monotonic() - started >= 0.2
     assert faults.requests()[0].faults == (Fault.LATENCY, Fault.SLOW_DOWN)
 
 
-def test_hang_lasts_until_the_client_gives_up(
+def test_a_hang_lasts_until_the_client_gives_up(
     url: str, client: httpx.Client, faults: FaultProxy
 ) -> None:
     faults.add(Fault.HANG)
@@ -115,7 +114,7 @@ def test_hang_lasts_until_the_client_gives_up(
     assert client.get(url).content == b"0123456789"
 
 
-def test_hang_ends_with_the_proxy(moto_server: str) -> None:
+def test_a_hang_ends_with_the_proxy(moto_server: str) -> None:
     with ThreadPoolExecutor() as pool, FaultProxy(moto_server) as proxy:
         rule = proxy.add(Fault.HANG)
         request = pool.submit(httpx.get, proxy.url)
@@ -125,7 +124,7 @@ def test_hang_ends_with_the_proxy(moto_server: str) -> None:
         assert isinstance(request.exception(), httpx.TransportError)
 
 
-def test_rules_count_and_draw_alike_with_the_same_seed(
+def test_a_rule_draws_the_same_with_the_same_seed(
     url: str, client: httpx.Client, faults: FaultProxy
 ) -> None:
     def draws(seed: int) -> list[bool]:
@@ -135,14 +134,16 @@ def test_rules_count_and_draw_alike_with_the_same_seed(
 
     first = draws(1)
     assert set(first) == {True, False}
-    assert first == draws(1) != draws(2)
-    faults.clear()
+    assert first == draws(1)
+    assert first != draws(2)
+
+
+def test_a_rule_counts_its_hits_and_ends(
+    url: str, client: httpx.Client, faults: FaultProxy
+) -> None:
     rule = faults.add(Fault.SLOW_DOWN, key=r"/object\?tagging=a b$", times=2)
-    assert [client.get(f"{url}?tagging=a%20b").status_code for _ in range(3)] == [
-        503,
-        503,
-        200,
-    ]
+    statuses = [client.get(f"{url}?tagging=a%20b").status_code for _ in range(3)]
+    assert statuses == [503, 503, 200]
     assert rule.hits == 2
 
 

@@ -47,7 +47,7 @@ def soak(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_round_succeeds() -> None:
     done = soak("-m", "tests.soak", "--rounds", "1", "--seed", SEED)
     assert done.returncode == 0, done.stdout
-    assert "1 rounds in 0 minutes: all holds." in done.stdout
+    assert "all holds." in done.stdout
 
 
 def test_a_violation_is_found_and_can_be_repeated() -> None:
