@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from samcli.yamlhelper import yaml_parse
 
+from cloud.sam import read_template
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "make-it-yours.md").read_text()
@@ -50,7 +50,7 @@ SETTINGS = [
     Setting(row["name"], row["default"].strip(" `"), CODE.findall(row["places"]))
     for row in ROW.finditer(PAGE)
 ]
-PARAMETERS = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
+PARAMETERS = read_template(ROOT / "template.yaml")["Parameters"]
 
 
 def names_in(path: Path, pattern: re.Pattern[str]) -> set[str]:
