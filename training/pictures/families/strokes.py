@@ -70,7 +70,8 @@ def draw_strokes(rng: Generator) -> Pixels:
     width = canvas.side * rng.uniform(0.02, 0.14)
     pen = _Pen(canvas, shade, max(1, round(width)))
     kinds = [pen.draw_arc, pen.draw_corner, pen.draw_line]
-    kinds[rng.integers(len(kinds))](rng)
+    draw = kinds[rng.integers(len(kinds))]
+    draw(rng)
     return canvas.blurred(rng.uniform(0, canvas.side / 40))
 
 
