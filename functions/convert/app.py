@@ -39,6 +39,11 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if name is None:
         logger.info("Not an upload", key=key)
         return {"status": "ignored", "key": key}
+    return _ingest(name)
+
+
+def _ingest(name: str) -> dict[str, Any]:
+    """Convert the upload of a dataset, if there is one."""
     converted = 0
 
     def count_converted(done: int, _total: int) -> None:
