@@ -53,7 +53,7 @@ def test_the_loss_is_the_labs_loss(fitted: Fitted, test: Examples) -> None:
 
 
 def test_another_architecture_is_refused() -> None:
-    with pytest.raises(InvalidParameterError, match=r"'gpt'\. Use one of: lab, lite\."):
+    with pytest.raises(InvalidParameterError, match=r"'gpt'\. Use one of: lab, lite"):
         networks.build("gpt")
 
 
