@@ -1,4 +1,4 @@
-"""The training container. TensorFlow lives here only."""
+"""The training container, the only place that imports TensorFlow."""
 
 import logging
 import os
