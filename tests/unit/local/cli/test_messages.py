@@ -1,4 +1,4 @@
-"""What the command line prints besides its answers."""
+"""Messages and notices of the command line."""
 
 import os
 import re
@@ -11,31 +11,30 @@ from local.cli.quiet import without_notices
 from local.wording import explain_error, for_shell
 
 SHARED = Path(__file__).parents[4] / "layers" / "shared" / "digits"
+# A string on one line, but no docstring.
+STRING = re.compile(r'(?<!"")f?"([^"\n]+)"(?!"")')
 ROUTE = re.compile(r"(GET|POST|PUT|DELETE) /|\?accept=")
-# Its messages are about routes, or name both.
+# Messages about routes, or with both a route and a command.
 OF_HTTP = {"problems.py", "doctor"}
 
 
-def test_no_message_of_the_shared_code_speaks_of_routes_at_a_shell() -> None:
-    sources = [
-        path.read_text() for path in SHARED.rglob("*.py") if not OF_HTTP & {*path.parts}
-    ]
-    raised = [
-        text
-        for source in sources
-        for text in re.findall(r'(?<!"")f?"([^"\n]+)"(?!"")', source)
-    ]
-    messages = [text for text in raised if ROUTE.search(text)]
+def test_messages_of_the_shared_code_name_commands_at_a_shell() -> None:
+    messages: list[str] = []
+    for path in SHARED.rglob("*.py"):
+        if not OF_HTTP & {*path.parts}:
+            strings = STRING.findall(path.read_text())
+            messages += filter(ROUTE.search, strings)
     assert len(messages) > 5
-    assert [text for text in messages if ROUTE.search(for_shell(text))] == []
+    for message in messages:
+        assert not ROUTE.search(for_shell(message))
 
 
 def test_a_hint_names_the_command() -> None:
-    told = explain_error(
+    message = explain_error(
         UnknownError("There is no model 'x'. List models with GET /models.")
     )
     assert (
-        told
+        message
         == "Not found: There is no model 'x'. List models with `digits models list`."
     )
     assert (
@@ -45,27 +44,27 @@ def test_a_hint_names_the_command() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "message"),
     [
         ("docs", "docs: is a directory"),
         ("nowhere.png", "nowhere.png: no such file or directory"),
     ],
 )
-def test_the_system_s_errors_are_in_words(path: str, told: str) -> None:
+def test_errors_of_the_operating_system_are_in_words(path: str, message: str) -> None:
     with (
         pytest.raises(OSError, match=path) as failed,
         (SHARED.parents[2] / path).open(),
     ):
         pass
     failed.value.filename = path
-    assert explain_error(failed.value) == told
+    assert explain_error(failed.value) == message
 
 
-def test_an_error_that_names_no_file_says_why() -> None:
+def test_an_error_without_a_file_gives_the_reason() -> None:
     assert explain_error(OSError("It is broken")) == "it is broken"
 
 
-def test_notices_are_held_back_and_errors_are_not(
+def test_notices_are_dropped_and_errors_are_kept(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with without_notices():
