@@ -1,4 +1,4 @@
-"""`make` installs what a lock lists, from an index of our own: two small packages, and a uv that is this machine's."""
+"""`make` installs the packages of a lock, from a local index with two small packages, with a local uv."""
 
 import base64
 import hashlib
@@ -95,7 +95,7 @@ def url(index: Index) -> Iterator[str]:
 
 
 class Checkout:
-    """As much of this project as installs, with locks of its own, on a machine with an index of its own."""
+    """The part of this project that installs, on a machine with its own locks and index."""
 
     def __init__(self, folder: Path, index: Index, url: str) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""docs/self-hosting.md, pasted into a shell block by block: a server for others, a proxy with TLS, a backup."""
+"""docs/self-hosting.md, pasted into a shell block by block."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A gateway in a process of its own, with small functions and a small training in place of the real ones."""
+"""A gateway in its own process, with small functions and a small training."""
 
 import json
 import os

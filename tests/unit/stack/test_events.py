@@ -1,4 +1,4 @@
-"""Which events reach which function, and what becomes of those that it fails on. moto matches as EventBridge does."""
+"""The functions of each event, and the end of events that fail. moto matches as EventBridge does."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who may act as which role, and what cannot be narrowed. What the roles need is tested with the code that runs."""
+"""Who may act as which role. The permissions of roles are tested with the code that runs."""
 
 import pytest
 

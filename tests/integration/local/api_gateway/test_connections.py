@@ -1,4 +1,4 @@
-"""Clients that are slow on purpose, through real sockets. The gateway of the tests waits two seconds for each step."""
+"""Clients that are slow on purpose, through sockets. The deadlines of this gateway are two seconds."""
 
 import resource
 import socket

@@ -52,7 +52,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(gateway: Gateway) -> None:
     before = files(gateway)
     url = httpx.URL(gateway.url)
     with socket.create_connection((url.host, url.port or 0)) as connection:
-        head = f"PUT /raw/half.npz HTTP/1.1\r\nHost: {url.netloc.decode()}\r\nContent-Length: {2 * SIZE}\r\n\r\n"
+        head = f"PUT /raw/half.npz HTTP/1.1\r\nHost: {url.netloc.decode()}\r\n"
+        head += f"Content-Length: {2 * SIZE}\r\n\r\n"
         connection.sendall(head.encode() + bytes(SIZE))
         eventually(
             lambda: files(gateway) != before

@@ -35,7 +35,7 @@ class App:
 
 
 def ask(app: App, prefer: str = "wait=60", method: str = "POST", end: str = "") -> Any:
-    """The status, the headers and the body of the answer to a request, which the client or the gateway may end."""
+    """The status, headers and body of the answer to a request that client or gateway may end."""
     sent: list[Message] = []
 
     async def run() -> None:

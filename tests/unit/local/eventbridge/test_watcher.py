@@ -10,7 +10,7 @@ from local.eventbridge.watcher import Watcher
 
 
 def watch(folder: Path, failures: int = 0) -> tuple[Watcher, list[str], Path]:
-    """A watcher, the keys that it announces, of which the first ones fail, and the folder that it watches."""
+    """A watcher of a folder, and the keys that it announces. The first announcements fail."""
     announced: list[str] = []
 
     async def announce(entry: Entry) -> bool:
