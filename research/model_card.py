@@ -21,7 +21,7 @@ from training.evaluation.figures import (
     Robustness,
     Share,
 )
-from training.pictures.corruptions import SEVERITIES
+from training.pictures.corruptions import MAX_SEVERITY
 from training.pictures.families import photographs
 
 CARD = ROOT / "docs" / "model-card.md"
@@ -79,9 +79,10 @@ def _renderings_table(renderings: Renderings) -> str:
 def _corruptions_table(corruptions: Robustness) -> str:
     rows = []
     for name, accuracies in corruptions.accuracy.items():
-        figures = [*accuracies, statistics.fmean(accuracies)]
-        rows.append([name, *(f"{figure:.3f}" for figure in figures)])
-    severities = [str(severity) for severity in SEVERITIES]
+        cells = [f"{accuracy:.3f}" for accuracy in accuracies]
+        cells += [""] * (MAX_SEVERITY - len(cells))
+        rows.append([name, *cells, f"{statistics.fmean(accuracies):.3f}"])
+    severities = [str(severity + 1) for severity in range(MAX_SEVERITY)]
     return _table(["severity", *severities, "mean"], rows)
 
 

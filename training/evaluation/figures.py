@@ -72,7 +72,7 @@ class Robustness:
 
     Attributes:
         digits: how many digits were corrupted per corruption and severity.
-        mean: the mean accuracy.
+        mean: the mean of the corruptions' mean accuracies.
         accuracy: by corruption, in the order of the severities.
     """
 

@@ -41,7 +41,7 @@ from training.evaluation.predictions import (
 )
 from training.input import Examples
 from training.pictures import serving, variants
-from training.pictures.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from training.pictures.corruptions import CORRUPTIONS, corrupt, severities
 from training.pictures.serving import Preprocessed
 
 _TIMED_PREDICTIONS = 300
@@ -134,14 +134,14 @@ def _measure_robustness(
     accuracy: dict[str, list[float]] = {}
     for number, corruption in enumerate(CORRUPTIONS):
         accuracy[corruption] = []
-        for severity in SEVERITIES:
+        for severity in severities(corruption):
             change = partial(_corrupt, corruption, severity)
             seed = (number, severity)
             results = _predict_changed(model, evaluation_set, change, seed)
             accuracy[corruption].append(float(results.correct.mean()))
     return Robustness(
         digits=evaluation_set.digits_per_condition,
-        mean=float(np.mean(list(accuracy.values()))),
+        mean=statistics.fmean(map(statistics.fmean, accuracy.values())),
         accuracy=accuracy,
     )
 

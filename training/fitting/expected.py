@@ -32,7 +32,7 @@ _EXPORTED = 3e-4
 # A digit corrupted in each way and severity, a digit rendered in each way, a non-digit
 # of each family: drawn, found and answered.
 _REPORT = 0.5
-_CORRUPTED, _RENDERED, _NEGATIVES = 0.12, 0.17, 0.02
+_CORRUPTED, _RENDERED, _NEGATIVES = 0.1, 0.17, 0.02
 _ANSWERED = 4e-4
 _PUBLISHED = 1.0
 

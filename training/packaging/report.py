@@ -23,7 +23,7 @@ from training.evaluation.figures import Bin
 from training.evaluation.predictions import REFUSED
 from training.evaluation.study import Study, measure_model
 from training.packaging.package import Package
-from training.pictures.corruptions import SEVERITIES
+from training.pictures.corruptions import MAX_SEVERITY
 from training.pictures.serving import encode_png
 
 _MISTAKES_SHOWN = 30
@@ -81,7 +81,7 @@ def _render_page(manifest: Manifest, study: Study) -> str:
         test_examples=len(study.test),
         full_study=sample_sizes.FULL_STUDY,
         full_digits=sample_sizes.digits_per_condition(sample_sizes.FULL_STUDY),
-        severities=SEVERITIES,
+        max_severity=MAX_SEVERITY,
         mistakes=shown,
         mistakes_total=len(mistakes),
         reliability_diagram=_plot_reliability(study.figures.calibration.bins),

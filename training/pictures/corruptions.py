@@ -1,9 +1,8 @@
-"""The fifteen corruptions of MNIST-C, at five severities each.
+"""The fifteen corruptions of MNIST-C.
 
 After Mu and Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision", 2019, with
-the settings of their code (https://github.com/google-research/mnist-c). Their code has
-one setting for four of the corruptions: stripe, dotted line, zigzag and canny edges.
-Severity 1 of the four has that setting, the other severities are ours.
+the settings of their code (https://github.com/google-research/mnist-c): five severities
+per corruption, except for stripe, dotted line, zigzag and canny edges, which have one.
 """
 
 from collections.abc import Callable
@@ -21,18 +20,15 @@ from digits.arrays import Floats, Mask, Pixels
 from digits.digit import SIDE
 from training.pictures.noise import diamond_square_clouds
 
-SEVERITIES = range(1, 6)
+MAX_SEVERITY = 5
 
 _ROWS, _COLUMNS = np.indices((SIDE, SIDE))
 _CENTRE = np.full(2, (SIDE - 1) / 2)
 # A line is drawn as 1 + log(1 - distance / 2.3), which is 0 from 1.45 pixels on.
 _LINE_REACH = 2.3
-# In pixels: the dotted line is 2 pixels on, 2 pixels off.
-_DOT = 2
-# In pixels: from which column to which a zigzag runs, and the length and the height of
-# half a zigzag.
+# In pixels: from which column to which a zigzag runs, and the length of half a zigzag.
 _ZIGZAG_START, _ZIGZAG_END = 2, 25
-_ZIGZAG_LENGTH = _ZIGZAG_HEIGHT = 2
+_ZIGZAG_LENGTH = 2
 # The share of pixels that a pane of glass swaps per round.
 _SWAPPED = 0.5
 # The share of a drop that is left when the drop is blurred and cut off, and its shade.
@@ -53,7 +49,7 @@ class FixedCorruption(Generic[Setting]):
     """
 
     apply: Callable[[Floats, Setting], Floats]
-    settings: tuple[Setting, Setting, Setting, Setting, Setting]
+    settings: tuple[Setting, ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class RandomCorruption(Generic[Setting]):
     """A corruption that draws random numbers, otherwise as `FixedCorruption`."""
 
     apply: Callable[[Floats, Setting, Generator], Floats]
-    settings: tuple[Setting, Setting, Setting, Setting, Setting]
+    settings: tuple[Setting, ...]
 
 
 @dataclass(frozen=True)
@@ -92,13 +88,18 @@ class _Spatter:
     edge_sigma: float
 
 
+def severities(name: str) -> range:
+    """The severities of a corruption, from 1."""
+    return range(1, len(CORRUPTIONS[name].settings) + 1)
+
+
 def corrupt(name: str, digit: Pixels, severity: int, rng: Generator) -> Pixels:
     """Corrupt a digit.
 
     Args:
         name: a key of `CORRUPTIONS`.
         digit: (28, 28) uint8, light ink on 0.
-        severity: one of `SEVERITIES`.
+        severity: one of the corruption's `severities`.
         rng: the same state gives the same result.
 
     Returns:
@@ -205,22 +206,19 @@ def _spatter(digit: Floats, setting: _Spatter, rng: Generator) -> Floats:
     return (1 - drops) * digit + drops * _DROP_SHADE
 
 
-def _add_dotted_lines(digit: Floats, lines: int, rng: Generator) -> Floats:
-    is_dot = _COLUMNS // _DOT % 2 == 1
-    corrupted = digit
-    for _ in range(lines):
-        rows = rng.integers(SIDE - 1, size=2).astype(float)
-        line = _draw_line(np.array([0.0, SIDE - 1]), rows)
-        corrupted = corrupted + is_dot * line
-    return corrupted
+def _add_dotted_line(digit: Floats, dot: int, rng: Generator) -> Floats:
+    """Draw a line from the left edge to the right edge, in dots of some pixels."""
+    is_dot = _COLUMNS // dot % 2 == 1
+    rows = rng.integers(SIDE - 1, size=2).astype(float)
+    line = _draw_line(np.array([0.0, SIDE - 1]), rows)
+    dotted: Floats = digit + is_dot * line
+    return dotted
 
 
-def _add_zigzags(digit: Floats, lines: int, rng: Generator) -> Floats:
-    corrupted = digit
-    for _ in range(lines):
-        columns, rows = _draw_zigzag(rng)
-        corrupted = corrupted + _draw_line(columns, rows)
-    return corrupted
+def _add_zigzag(digit: Floats, height: int, rng: Generator) -> Floats:
+    """Draw a zigzag across the image, whose legs rise and fall by some pixels."""
+    columns, rows = _draw_zigzag(height, rng)
+    return digit + _draw_line(columns, rows)
 
 
 def _detect_edges(digit: Floats, sigma: float) -> Floats:
@@ -254,13 +252,13 @@ def _draw_line(columns: Floats, rows: Floats) -> Floats:
     return line
 
 
-def _draw_zigzag(rng: Generator) -> Floats:
+def _draw_zigzag(height: int, rng: Generator) -> Floats:
     """The (2, n) columns and rows of a zigzag across the image, a little inclined."""
     start = rng.integers(SIDE - 1)
     width, rise = _ZIGZAG_END - _ZIGZAG_START, rng.integers(-5, 5)
     length = np.hypot(width, rise)
     along = np.arange(_ZIGZAG_LENGTH, length, 2 * _ZIGZAG_LENGTH)
-    across = _ZIGZAG_HEIGHT * (-1.0) ** np.arange(len(along))
+    across = height * (-1.0) ** np.arange(len(along))
     zigzag = np.array([[0, *along, length], [0, *across, 0]])
     cosine, sine = width / length, rise / length
     turn = np.array([[cosine, -sine], [sine, cosine]])
@@ -294,14 +292,16 @@ CORRUPTIONS: dict[str, FixedCorruption[Any] | RandomCorruption[Any]] = {
             _MotionBlur(20, 15),
         ),
     ),
-    # In radians.
+    # Settings in radians.
     "shear": RandomCorruption(_shear, (0.2, 0.4, 0.6, 0.8, 1.0)),
     "scale": FixedCorruption(_scale, (0.9, 0.8, 0.7, 0.6, 0.5)),
-    # In radians.
+    # Settings in radians.
     "rotate": RandomCorruption(_rotate, (0.2, 0.4, 0.6, 0.8, 1.0)),
     "brightness": FixedCorruption(_brighten, (0.1, 0.2, 0.3, 0.4, 0.5)),
+    # Settings in pixels.
     "translate": RandomCorruption(_translate, (1, 2, 3, 4, 5)),
-    "stripe": FixedCorruption(_invert_outside_stripe, (7, 8, 9, 10, 11)),
+    # A setting in pixels.
+    "stripe": FixedCorruption(_invert_outside_stripe, (7,)),
     "fog": RandomCorruption(
         _add_fog,
         (
@@ -322,7 +322,9 @@ CORRUPTIONS: dict[str, FixedCorruption[Any] | RandomCorruption[Any]] = {
             _Spatter(0.67, 0.4, 1, 0.65, 1.5),
         ),
     ),
-    "dotted line": RandomCorruption(_add_dotted_lines, (1, 2, 3, 4, 5)),
-    "zigzag": RandomCorruption(_add_zigzags, (1, 2, 3, 4, 5)),
-    "canny edges": FixedCorruption(_detect_edges, (1.0, 1.25, 1.5, 1.75, 2.0)),
+    # A setting in pixels.
+    "dotted line": RandomCorruption(_add_dotted_line, (2,)),
+    # A setting in pixels.
+    "zigzag": RandomCorruption(_add_zigzag, (2,)),
+    "canny edges": FixedCorruption(_detect_edges, (1.0,)),
 }
