@@ -21,7 +21,7 @@ setup: .venv/.complete ## Make .venv with all locked packages (at once if nothin
 GONE := $(shell $(BIN)/python -c '' 2>/dev/null || echo gone)
 
 INSTALL = @command -v $(firstword $(PYTHON)) >/dev/null \
-	|| { echo "Python 3.11, 3.12 or 3.13 is needed, or uv, which gets one." >&2; exit 1; }; $(PYTHON) -m local.setup.installation
+	|| { echo "Python 3.11, 3.12 or 3.13 is needed, or uv, which downloads Python." >&2; exit 1; }; $(PYTHON) -m local.setup.installation
 
 .venv/.complete: requirements/dev.txt $(GONE)
 	$(INSTALL) dev $@
@@ -93,7 +93,7 @@ lint-template: .aws-sam/transformed.json
 scan: .aws-sam/transformed.json .venv/checkov/.complete ## Search template.yaml for weaknesses (exceptions: .checkov.yaml)
 	@LOG_LEVEL=ERROR .venv/checkov/bin/checkov --file $<
 
-.aws-sam/transformed.json: template.yaml cloud/transform.py .venv/.complete
+.aws-sam/transformed.json: template.yaml cloud/transform.py cloud/sam.py .venv/.complete
 	@mkdir -p $(@D)
 	@$(BIN)/python -m cloud.transform >$@ || { rm $@; exit 1; }
 

@@ -1,4 +1,4 @@
-"""Measure, compare with the last measurement, and write the tables and the plot of docs/performance.md.
+"""Measures, compares with the last time, and writes the tables and plot of docs/performance.md.
 
 python -m bench [--full] [SECTION...]
 """
@@ -24,7 +24,7 @@ FIGURES = Path(__file__).with_name("figures.json")
 
 @dataclass(frozen=True)
 class Rounds:
-    """How often a section measures: in some minutes, and with `--full`. 0 leaves the section out."""
+    """How often a section measures, without and with `--full`. 0 leaves the section out."""
 
     short: int
     full: int

@@ -1,4 +1,4 @@
-"""Container images of Lambda functions in Lambda's runtime interface emulator: size, first answer, warm answers."""
+"""Images of functions in Lambda's runtime interface emulator: size, first and warm answers."""
 
 import json
 import shutil
@@ -56,7 +56,7 @@ IMAGES = {
 
 
 def measure(setting: Setting, rounds: int) -> Figures:
-    """Start a container of each case in turns. The first round fills the page cache, and does not count."""
+    """Start a container of each case in turns. The first round does not count."""
     try:
         _docker("version")
     except (OSError, SystemExit) as error:

@@ -1,4 +1,4 @@
-"""How fast an npz becomes TFRecords, and with how much memory: `digits.datasets.convert` beside TensorFlow."""
+"""How fast an npz becomes TFRecords, and in how much memory, beside TensorFlow."""
 
 import os
 import subprocess
@@ -69,7 +69,7 @@ def serialise(image: Pixels, label: int) -> bytes:
 
 
 def measure(__: Setting, rounds: int) -> Figures:
-    """Convert MNIST by both in turns. Then convert each size of the data in a process of its own."""
+    """Convert MNIST by both in turns, then data of each size in a process of its own."""
     path = npz()
     images = _count(path)
     converters = {"digits": with_digits, "tensorflow": with_tensorflow}

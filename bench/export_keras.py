@@ -1,4 +1,7 @@
-"""Write the network for Keras, and a large picture: `python -m bench.export_keras DIGIT.png LARGE.png MODEL.keras`."""
+"""Writes the network for Keras, and a large picture.
+
+python -m bench.export_keras DIGIT.png LARGE.png MODEL.keras
+"""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Lambda handlers in processes of their own: the first answer after the start, the memory, and warm answers."""
+"""Lambda handlers in processes of their own: first answer, memory, warm answers."""
 
 import json
 import os
@@ -76,7 +76,7 @@ IMPORT_TIME = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+([\w.]+)$", re.MU
 
 
 def measure(setting: Setting, rounds: int) -> Figures:
-    """Start a process of each handler in turns. The first round fills the page cache, and does not count."""
+    """Start a process of each handler in turns. The first round does not count."""
     events = _write_events(setting)
     figures: Figures = defaultdict(list)
     for turn in range(rounds + 1):

@@ -1,4 +1,4 @@
-"""How fast a training reads: images per second parsed from shards, and served in shuffled batches from memory."""
+"""How fast a training parses shards, and shuffles batches from memory: images per second."""
 
 import tempfile
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Services under load from a separate process, one after the other, on all cores: requests per second, and latency."""
+"""Services under load on all cores, one after the other: requests per second, and latency."""
 
 import base64
 import json

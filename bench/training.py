@@ -29,7 +29,7 @@ class ReachedError(Exception):
 
 
 class Watch(Checkpoint):
-    """Evaluates each epoch's network while the clock stands still, and ends the training at the target.
+    """Evaluates the network after each epoch, off the clock, and ends the training at the target.
 
     Attributes:
         accuracies: accuracy on the test digits, by seconds of training.

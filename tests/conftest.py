@@ -135,7 +135,7 @@ def store(request: pytest.FixtureRequest) -> Store:
 def load_function(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str, Store], ModuleType]:
-    """Loads `functions/<name>/app.py` anew, as a cold start does, with the environment that the template gives it."""
+    """Loads `functions/<name>/app.py` as a cold start does, with the template's variables."""
 
     def load(name: str, store: Store) -> ModuleType:
         monkeypatch.setenv("DIGITS_STORE", store.url)

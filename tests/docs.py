@@ -1,4 +1,4 @@
-"""README.md and docs/ as readers use them: their commands, a shell, a copy of the checkout to work in."""
+"""README.md and docs/ as readers use them: commands, a shell, a copy of the checkout."""
 
 import os
 import re
@@ -81,7 +81,7 @@ def pattern(output: str) -> str:
 
 
 class Shell:
-    """A shell that ends at the first failure, at an unset variable, and when a command takes too long.
+    """A shell that ends at the first failure, unset variable or command that takes too long.
 
     Args:
         folder: the working folder.
@@ -148,7 +148,7 @@ class Shell:
 
 
 def copy_checkout(folder: Path) -> None:
-    """Copy the files of this checkout, and make a .venv for the copy, so that commands leave this checkout alone."""
+    """Copy this checkout with a .venv of its own, so that commands leave this checkout alone."""
     need("git", "curl")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.check_output(command, cwd=ROOT, text=True)

@@ -1,4 +1,4 @@
-"""The training container's entry point: `python -m training`, with the job's id in `DIGITS_JOB_ID`."""
+"""The training container's entry point: `python -m training`, with `DIGITS_JOB_ID` set."""
 
 import argparse
 import logging

@@ -1,4 +1,4 @@
-"""The model bundled with the predict function: live until there is a release, or while a release names it."""
+"""The model bundled with the predict function: live until there is a release, or by a release."""
 
 from pathlib import Path
 

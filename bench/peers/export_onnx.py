@@ -1,4 +1,7 @@
-"""Write a saved Keras model for ONNX Runtime: `python export_onnx.py MODEL.keras MODEL.onnx`, in .venv/bench."""
+"""Writes a saved Keras model for ONNX Runtime, in .venv/bench.
+
+python export_onnx.py MODEL.keras MODEL.onnx
+"""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A Lambda handler's cold start in a process of its own, and its warm answers. `bench.handlers` starts this script.
+"""The cold start and the warm answers of a Lambda handler, as a script for `bench.handlers`.
 
 python first_answer.py MODULE STARTED WARM EVENT...
 """

@@ -1,4 +1,4 @@
-"""The floor: a handler on LiteRT that decodes, invokes and writes JSON, without checks, metrics and logs."""
+"""The floor: a handler on LiteRT that decodes, invokes and writes JSON, and does nothing else."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""The API's description: Powertools describes the train function, `digits.routes` the predict function."""
+"""Describes the API: the train function by Powertools, predict by `digits.routes`."""
 
 from typing import Any
 

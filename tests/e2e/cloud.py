@@ -23,7 +23,7 @@ class Cloud:
         self.sam = sam
 
     def upload(self, name: str, npz: bytes) -> Any:
-        """Upload a dataset, and send the event that S3 would send. Returns the function's answer."""
+        """Upload a dataset, send the event that S3 would send, and return the function's answer."""
         answer = self.api.post("/datasets", json={"name": name}).raise_for_status()
         # Only containers know the host of the signed URL, and moto checks no signature.
         upload_url: str = answer.json()["upload_url"]

@@ -29,7 +29,7 @@ def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def environment() -> Iterator[pytest.MonkeyPatch]:
-    """The tools of .venv come first on the PATH. The user's AWS account is out of reach of tools and containers."""
+    """Put the tools of .venv first on the PATH, and the user's AWS account out of reach."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith("AWS_"):
@@ -56,7 +56,7 @@ def need_docker() -> None:
 
 @pytest.fixture(scope="session")
 def images(pytestconfig: pytest.Config) -> None:
-    """Build the images of the stack, as make deploy does. The build takes minutes, so its output is shown."""
+    """Build the images of the stack, as make deploy does. The output is shown, for minutes."""
     need_docker()
     with uncaptured(pytestconfig):
         shell.run("sam", "build")

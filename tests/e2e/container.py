@@ -55,7 +55,7 @@ class Container:
         return httpx.Client(base_url=self.own(), headers=headers, timeout=60)
 
     def catches(self, number: signal.Signals) -> bool:
-        """Whether the first process has a handler for a signal. The kernel drops a signal without a handler."""
+        """Whether the first process handles a signal. The kernel drops other signals."""
         status = Path(f"/proc/{self.inspect('State', 'Pid')}/status").read_text()
         (caught,) = re.findall(r"^SigCgt:\s+(\w+)$", status, re.MULTILINE)
         return bool(int(caught, 16) >> (number - 1) & 1)
@@ -87,7 +87,7 @@ class Container:
 
 @contextmanager
 def started(image: str, *options: str) -> Iterator[Container]:
-    """A container of an image, with options of `docker run`. The container is removed afterwards."""
+    """A container of an image, with options of `docker run`, which is removed afterwards."""
     publish = ("--detach", "--publish", f"127.0.0.1::{PORT}")
     container = Container(shell.output("docker", "run", *publish, *options, image))
     try:

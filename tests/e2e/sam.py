@@ -24,7 +24,7 @@ class Sam:
         self._folder = folder
 
     def start_api(self, *options: str) -> AbstractContextManager[str]:
-        """Serve the API, and give its URL. Each request gets a new container, unless `options` say otherwise."""
+        """Serve the API, and give its URL. Without `options`, each request gets a new container."""
         command = ["sam", "local", "start-api", *self._options(), *options]
         return serve(command, "127.0.0.1", self._folder / "api.log")
 

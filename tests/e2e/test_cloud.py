@@ -20,7 +20,7 @@ BATCH_WORDS = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCE
 
 @pytest.fixture(scope="module")
 def trained(cloud: Cloud, starter: str) -> list[dict[str, Any]]:
-    """The states of a training until its end. The model is released by hand, because the bundled model is better."""
+    """The states of a training until its end. The model is then released by hand."""
     states = [*cloud.follow(cloud.train(dataset=starter, **TRAINING))]
     version = states[-1]["model_version"]
     path, reason = f"/models/{version}/release", {"reason": "try"}

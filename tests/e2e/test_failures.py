@@ -1,4 +1,4 @@
-"""Trainings and uploads that fail in containers. Each failure has a reason that the user can act on."""
+"""Trainings and uploads that fail in containers, for reasons that the user can act on."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def end_of(cloud: Cloud, job_id: str) -> dict[str, Any]:
 
 
 def wait_until_batch_failed(cloud: Cloud, job_id: str) -> None:
-    """Wait without a request to the service, which would store what moto's Batch says: no reason."""
+    """Wait, and ask the service nothing: it would store moto's lack of a reason."""
     eventually(lambda: cloud.aws.job(job_id)["status"] == "FAILED")
 
 

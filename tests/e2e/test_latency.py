@@ -1,4 +1,4 @@
-"""The latency of a prediction through `sam local start-api`. The test prints the figures of docs/performance.md."""
+"""Prints the latency of a prediction through `sam local start-api`, for docs/performance.md."""
 
 import statistics
 import time

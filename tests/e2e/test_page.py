@@ -22,7 +22,10 @@ ANSWER_SECONDS = 15
 # Stands in for a service that never answers. `requests` records the requests.
 RECORD = """
     window.requests = [];
-    window.fetch = (url, {signal}) => { requests.push({url, signal}); return new Promise(() => {}); };
+    window.fetch = (url, {signal}) => {
+        requests.push({url, signal});
+        return new Promise(() => {});
+    };
 """
 KEY = "a-key-of-the-tests"
 ENTER, TAB = "\ue007", "\ue004"
@@ -176,7 +179,8 @@ def test_a_refusal_asks_for_the_api_key_and_sends_it(page: Browser) -> None:
     page.run("""
         window.fetch = async (_, {headers}) => {
           window.key = headers["x-api-key"];
-          return Response.json({title: "Refused by the gateway", detail: "Forbidden"}, {status: 403});
+          const problem = {title: "Refused by the gateway", detail: "Forbidden"};
+          return Response.json(problem, {status: 403});
         }""")
     draw_one(page)
     assert wait_for(page, "#headline") == "API key needed"

@@ -1,4 +1,4 @@
-"""A proxy before an S3 endpoint that injects what networks and S3 do: delays, hangs, errors, lost replies.
+"""A proxy before an S3 endpoint that injects delays, hangs, errors and lost replies.
 
 The client under test speaks to the proxy, and the proxy to moto's server. Rules select
 the requests and the faults. They can be added and cleared while the proxy runs, and the

@@ -47,7 +47,7 @@ class FaultProxy:
         seed: int = 0,
         seconds: float = 0,
     ) -> Rule:
-        """Inject a fault into matching requests. Among matching rules, the first that is not LATENCY decides.
+        """Inject a fault into matching requests. The first matching rule but LATENCY decides.
 
         Args:
             fault: what happens.

@@ -11,9 +11,9 @@ class Fault(StrEnum):
     """What happens to a request."""
 
     LATENCY = "latency"
-    """The request waits for the rule's `seconds`. Then other rules apply, or the upstream answers."""
+    """The request waits for the rule's `seconds`, before other rules or the upstream."""
     HANG = "hang"
-    """No answer: the request ends when the client gives up or the proxy closes. Nothing takes effect."""
+    """No effect and no answer, until the client gives up or the proxy closes."""
     INTERNAL_ERROR = "500 InternalError"
     SLOW_DOWN = "503 SlowDown"
     TOO_MANY_REQUESTS = "429 TooManyRequests"
@@ -106,7 +106,7 @@ class Book:
             self._rules.clear()
 
     def applying(self, method: str, target: str) -> list[Rule]:
-        """The rules that apply to a request: latencies, and after them at most one other rule, which decides."""
+        """The rules that apply to a request: latencies, then at most one other rule."""
         rules = []
         with self._lock:
             for rule in self._rules:

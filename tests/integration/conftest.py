@@ -19,7 +19,7 @@ START_SECONDS = 60
 
 
 class Service:
-    """A process of `digits serve` on a free port, and a client. The store outlives `stop` and `start`.
+    """A process of `digits serve` on a free port, and a client. The store outlives `stop`.
 
     Args:
         folder: takes the log, and the store unless `store_url` is given.
@@ -72,7 +72,7 @@ class Service:
         self.process.wait(30)
 
     def variables(self) -> dict[str, str]:
-        """The environment variables of a function, as the kernel shows them to the function's own user."""
+        """The environment variables of a function's process, as the kernel shows them."""
         server = self.process.pid
         children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
         lines = Path(f"/proc/{children[0]}/environ").read_text().split("\0")

@@ -1,4 +1,4 @@
-"""README.md, pasted into a shell block by block, against the service that its own `make run` starts."""
+"""README.md, pasted into a shell block by block, against its own `make run`."""
 
 import re
 from collections.abc import Iterator

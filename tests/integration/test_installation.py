@@ -1,4 +1,4 @@
-"""`make` installs the packages of a lock, from a local index with two small packages, with a local uv."""
+"""`make` installs the packages of a lock, from a local index, with a local uv."""
 
 import base64
 import hashlib
@@ -23,10 +23,13 @@ from local.setup.installers import PYTHON_NEEDED
 from tests.conftest import ROOT
 
 UV = Path(sys.prefix) / "bin" / "uv"
-# Says that its version is another one.
+# A Python that claims to be of another version.
 STAND_IN = """#!/bin/sh
-exec {python} -c 'import sys; sys.version_info = (3, 10, 9)
-import runpy; del sys.argv[:2]; runpy.run_module("local.setup.installation", run_name="__main__")' "$@"
+exec {python} -c '
+import runpy, sys
+sys.version_info = (3, 10, 9)
+del sys.argv[:2]
+runpy.run_module("local.setup.installation", run_name="__main__")' "$@"
 """
 
 
@@ -46,8 +49,12 @@ class Index:
         wheel = self.folder / name / f"{name}-1.0-py3-none-any.whl"
         wheel.parent.mkdir(parents=True, exist_ok=True)
         metadata = {
-            f"{name}-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
-            f"{name}-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{name}-1.0.dist-info/METADATA": (
+                f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+            ),
+            f"{name}-1.0.dist-info/WHEEL": (
+                "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            ),
         }
         record = f"{name}-1.0.dist-info/RECORD"
         content = files | metadata

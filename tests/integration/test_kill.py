@@ -1,4 +1,4 @@
-"""A machine that loses power: released models stay whole, and the job succeeds after the restart."""
+"""A machine that loses power: models stay whole, and the job succeeds after the restart."""
 
 import os
 import signal
@@ -41,7 +41,9 @@ def check(store: Store, name: str) -> None:
         "1.0.0"
     ]
     for number in range(1, releases.newest_number(store) + 1):
-        manifest = manifests.load_manifest(store, releases.load_release(store, number).version)
+        manifest = manifests.load_manifest(
+            store, releases.load_release(store, number).version
+        )
         manifests.load_file(store, manifest, WEIGHTS_FILE)
         Classifier(manifest, manifests.load_file(store, manifest, MODEL_FILE))
 

@@ -86,7 +86,7 @@ def test_without_a_python_in_range_uv_is_asked_for_one(tmp_path: Path) -> None:
 
 def test_without_any_python_one_line_says_so(tmp_path: Path) -> None:
     line, of_make = make(tmp_path, "run").stderr.splitlines()
-    assert line == "Python 3.11, 3.12 or 3.13 is needed, or uv, which gets one."
+    assert line == "Python 3.11, 3.12 or 3.13 is needed, or uv, which downloads Python."
     assert of_make.startswith("make: ***")
 
 

@@ -82,7 +82,7 @@ def test_it_runs_as_pasted(open_shell: Callable[[], Shell], ports: list[int]) ->
 
 @contextmanager
 def caddy(folder: Path, to: int, port: int) -> Iterator[Path]:
-    """Caddy with the document's Caddyfile, on a port of its own, with a certificate that it has issued itself.
+    """Caddy with the document's Caddyfile, on a free port, with a certificate of its own.
 
     Yields:
         The certificate of its authority.
@@ -140,9 +140,13 @@ def test_behind_caddy_it_is_https(
     with caddy(tmp_path, *ports) as certificate:
         shell = open_shell()
         curl = f"curl -sS --cacert {certificate} --resolve {NAME}:{ports[1]}:127.0.0.1"
-        page_asks = f"-H 'Origin: {origin}' -H 'Content-Type: image/png' --data-binary @example/8.png"
+        page_asks = (
+            f"-H 'Origin: {origin}' -H 'Content-Type: image/png' "
+            "--data-binary @example/8.png"
+        )
         assert '"prediction": 8' in shell.run(f"{curl} {page_asks} {origin}/predict")
-        refused = f"{curl} {origin}/train || true"  # Caddy's address is this machine's, and opens nothing.
+        # Caddy's address is this machine's, and opens nothing.
+        refused = f"{curl} {origin}/train || true"
         assert "urn:digits:unauthorized" in shell.run(refused)
         named = "-H 'Content-Type: application/json' -d '{\"name\": \"mine\"}'"
         upload = json.loads(

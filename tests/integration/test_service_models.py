@@ -1,4 +1,4 @@
-"""The service over HTTP with a model that it has trained: training, releasing, rolling back, damaged documents."""
+"""The service over HTTP with a model of its own: training, releases, damaged documents."""
 
 import json
 import re

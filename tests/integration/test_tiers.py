@@ -1,4 +1,4 @@
-"""The unit tests' modules load no TensorFlow. tests/unit/conftest.py checks the tests themselves."""
+"""The unit tests' modules load no TensorFlow. tests/unit/conftest.py checks the tests."""
 
 import subprocess
 import sys

@@ -55,7 +55,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def play(world: World, seed: int, number: int, counts: Counter[str]) -> bool:
-    """Play a round, and log the violation if an invariant does not hold. Returns whether all hold."""
+    """Play a round, log an invariant that does not hold, and return whether all hold."""
     random = Random(f"{seed} {number}")  # noqa: S311  The draws keep no secret.
     in_folder = random.random() < FOLDER_SHARE
     is_real = random.random() < REAL_SHARE

@@ -35,7 +35,7 @@ _MARKERS = {
 
 
 def permanent_objects(store: Store) -> dict[str, str]:
-    """Entity tags of the objects that never change, by key, for `check` to compare after the round."""
+    """Entity tags of the objects that never change, by key, to compare after the round."""
     tags = {}
     for folder in ("datasets", "models", "jobs"):
         for entry in store.entries(folder):

@@ -1,4 +1,4 @@
-"""A client of the API: API Gateway's events for the handlers, in this process or in a process that is killed."""
+"""A client that sends API Gateway's events to handlers, in this process or a killed one."""
 
 import base64
 import io

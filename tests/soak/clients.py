@@ -1,4 +1,4 @@
-"""What clients of the service do in a round, at random, and what they repeat when the faults are over."""
+"""What clients do in a round, at random, and what they repeat when the faults are over."""
 
 import io
 from dataclasses import dataclass, field

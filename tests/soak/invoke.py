@@ -1,4 +1,4 @@
-"""One function in a process that can be killed: `invoke.py FUNCTION <event`. The answer goes to stdout."""
+"""A function in a process that can be killed: `invoke.py FUNCTION <event >answer`."""
 
 import json
 import os

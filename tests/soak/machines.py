@@ -92,7 +92,7 @@ class Machines:
         self._trainings.append((job.job_id, worker))
 
     def reap(self) -> None:
-        """Kill the processes whose time has come or whose job was terminated, and note which have ended."""
+        """Kill processes that are due or whose job was terminated, and note those that ended."""
         for job_id, worker in self._trainings:
             if self._world.jobs.termination(job_id) is not None:
                 worker.doom(signal.SIGTERM)

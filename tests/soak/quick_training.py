@@ -38,7 +38,7 @@ class TrainedModel:
 def train_model(
     store: Store, request: Request, dataset: DatasetVersion, phases: Phases
 ) -> TrainedModel:
-    """Stands in for `training.pipeline.train_model`: reports progress, keeps checkpoints, and makes a new model."""
+    """Report progress, keep checkpoints and make a model, as `pipeline.train_model` does."""
     phases.enter("fitting")
     for _ in range(CHECKPOINTS):
         store.write(jobs.checkpoint_key(request.job_id), os.urandom(1 << 16))

@@ -1,4 +1,4 @@
-"""One round: random faults and kills while clients work; then no faults, until all requests are done."""
+"""A round: random faults and kills while clients work, then none until all work is done."""
 
 import os
 from datetime import timedelta

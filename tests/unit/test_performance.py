@@ -1,4 +1,4 @@
-"""docs/performance.md shows the figures that were measured last, and the comparison tells slower from chance."""
+"""docs/performance.md shows the last figures, and the comparison tells slower from chance."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Files for GitHub, editors and pre-commit name what exists: make targets, modules, folders, versions."""
+"""Files for GitHub, editors and pre-commit name targets, modules and folders that exist."""
 
 import importlib.util
 import json

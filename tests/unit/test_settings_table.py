@@ -1,4 +1,4 @@
-"""The table of settings has what the code reads: environment variables, and parameters of the template."""
+"""The table of settings has the variables that the code reads, and the parameters."""
 
 import re
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ def true_share(mask: Mask) -> Share:
 
 
 def reliability(confidences: Floats, correct: Mask) -> list[Bin]:
-    """Confidence against accuracy in 15 bins of equal width, without empty bins (Guo et al., 2017)."""
+    """Confidence and accuracy in 15 equal bins, without empty bins (Guo et al., 2017)."""
     numbers = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
     bins = []
     for number in np.unique(numbers):

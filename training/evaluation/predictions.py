@@ -1,4 +1,4 @@
-"""The predictions of a model, in Keras, in LiteRT and as the service makes them, and their accuracy."""
+"""Predictions in Keras, in LiteRT and as the service makes them, and their accuracy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

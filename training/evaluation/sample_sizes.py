@@ -1,4 +1,4 @@
-"""How many pictures a model is evaluated on: fewer with a small test split, so that a small training ends soon."""
+"""How many pictures a model is evaluated on: fewer for a small test split, for speed."""
 
 # From this many test examples on, the evaluation has its full size.
 FULL_STUDY = 5000

@@ -1,4 +1,4 @@
-"""Packages a trained network: the files of a model version, checked and measured before they are published."""
+"""Packages a trained network: a model version's files, checked before they are published."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -110,7 +110,7 @@ def _read_names(group: h5py.Group, attribute: str) -> list[str]:
 
 
 def _reorder_channels_first(model: keras.Model) -> None:
-    """Reorder the rows of the first dense layer from (channel, row, column) to (row, column, channel)."""
+    """Reorder the first dense layer from (channel, row, column) to (row, column, channel)."""
     height, width, channels = model.get_layer("flatten").input.shape[1:]
     dense = model.get_layer("dense")
     kernel, bias = dense.get_weights()

@@ -1,1 +1,1 @@
-"""Pictures to train and to measure with: augmented, damaged, corrupted, rendered, and non-digits."""
+"""Pictures to train and measure with: augmented, damaged, corrupted, rendered, non-digits."""

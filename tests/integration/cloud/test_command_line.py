@@ -1,4 +1,4 @@
-"""`python -m cloud` in a process: errors are one line, and nothing is deleted without a question."""
+"""`python -m cloud` in a process: errors are one line, and deleting needs an answer."""
 
 import os
 import subprocess

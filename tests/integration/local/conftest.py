@@ -72,8 +72,14 @@ def handler(event, context):
 def fail(value):
     raise ValueError(value)
 
-ACTIONS = {"sleep": lambda seconds: time.sleep(float(seconds)), "exit": lambda status: os._exit(int(status)),
-           "fail": fail, "bytes": len, "more": len, "n": len}
+ACTIONS = {
+    "sleep": lambda seconds: time.sleep(float(seconds)),
+    "exit": lambda status: os._exit(int(status)),
+    "fail": fail,
+    "bytes": len,
+    "more": len,
+    "n": len,
+}
 """
 
 # Events of EventBridge are written down.
@@ -99,8 +105,9 @@ import time
 def start(event):
     if "prefer" in event["headers"]:
         time.sleep(60)
-    location = "/train/" + event["headers"]["idempotency-key"]
-    return {"statusCode": 202, "headers": {"Location": location}, "body": json.dumps({"status": "SUBMITTED"})}
+    headers = {"Location": "/train/" + event["headers"]["idempotency-key"]}
+    body = json.dumps({"status": "SUBMITTED"})
+    return {"statusCode": 202, "headers": headers, "body": body}
 
 def show(event):
     state = Path(__file__).parents[2] / "states" / event["pathParameters"]["job_id"]
@@ -197,7 +204,7 @@ def lay_out(root: Path) -> None:
 
 
 class Gateway:
-    """The process and a client for it. `start` after `stop` or `kill` serves the same folder on another port.
+    """The process and a client. `start` after `stop` serves the same folder on another port.
 
     Args:
         root: the folder.

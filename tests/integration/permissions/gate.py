@@ -1,4 +1,4 @@
-"""S3 and Batch behind a gate that checks roles. A request without permission is refused as AWS refuses it."""
+"""S3 and Batch behind a gate that refuses requests without permission, as AWS does."""
 
 import re
 import threading

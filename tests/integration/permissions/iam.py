@@ -1,4 +1,4 @@
-"""The part of IAM that the stack's roles need: the actions of a request, and the statements that allow them."""
+"""The part of IAM that the stack's roles need: a request's actions, and what allows them."""
 
 import json
 import re
@@ -84,7 +84,7 @@ class Role:
 def to_calls(
     method: str, path: str, query: Mapping[str, str], body: bytes
 ) -> list[Call]:
-    """The calls of a request to S3 (with the bucket in its path) or Batch. All calls must be allowed.
+    """The calls of a request to S3 (bucket in the path) or Batch. All must be allowed.
 
     An unknown request becomes an action that no role has.
     """

@@ -1,4 +1,4 @@
-"""The roles of template.yaml: each part of the service has the permissions that it needs, and no others."""
+"""The roles of template.yaml have the permissions that each part needs, and no others."""
 
 import json
 from collections.abc import Iterator
@@ -219,7 +219,7 @@ def release_model(service: Service, version: str) -> int:
 
 
 def reconcile(service: Service, moto_server: str) -> None:
-    """Finish a training whose submission was not recorded. Its model is as good as the live model."""
+    """Finish a training whose submission was not recorded, with a model as good as the live one."""
     job_id = service.ask("POST", "/train", TINY)["job_id"]
     lose_batch_id(job_id, moto_server)
     assert service.ask("GET", f"/train/{job_id}")["status"] == "SUBMITTED"

@@ -1,4 +1,4 @@
-"""Jobs as AWS Batch runs them: processes that may be killed, reclaimed or cancelled at any moment."""
+"""Jobs as AWS Batch runs them: processes that may be killed or cancelled at any moment."""
 
 import os
 import signal

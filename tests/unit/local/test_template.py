@@ -26,7 +26,12 @@ Resources:
     Properties:
       PackageType: Image
       ImageConfig: {Command: [app.handler]}
-      Environment: {Variables: {LEVEL: DEBUG, TTL: 30, URL: !Sub "https://${Api}", NAME: !GetAtt Bucket.Arn}}
+      Environment:
+        Variables:
+          LEVEL: DEBUG
+          TTL: 30
+          URL: !Sub "https://${Api}"
+          NAME: !GetAtt Bucket.Arn
       Events:
         Read: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /read, Method: post}}
   Writer:

@@ -1,4 +1,4 @@
-"""The functions of each event, and the end of events that fail. moto matches as EventBridge does."""
+"""The functions of each event, and the end of events that fail, with moto's EventBridge."""
 
 import json
 from typing import Any

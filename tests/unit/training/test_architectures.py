@@ -1,4 +1,4 @@
-"""An architecture has an entry for the API, a module for the training, and a row in the documents."""
+"""An architecture has an entry for the API, a module to train, and a row in the docs."""
 
 import ast
 from pathlib import Path
@@ -76,5 +76,5 @@ def test_the_default_architecture_is_lite() -> None:
 
 @pytest.mark.parametrize("name", ["gpt", "", None, 7, ["lab"], {"lab": 1}])
 def test_another_architecture_is_refused(name: object) -> None:
-    with pytest.raises(ValidationError, match="Input should be 'lab'.* or 'lite'"):
+    with pytest.raises(ValidationError, match=r"Input should be 'lab'.* or 'lite'"):
         Parameters(architecture=name)

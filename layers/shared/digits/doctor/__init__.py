@@ -11,9 +11,9 @@ from functools import partial
 from operator import attrgetter
 
 from digits.doctor.datasets import check_datasets
+from digits.doctor.examination import Examination, Finding
 from digits.doctor.jobs import check_jobs
 from digits.doctor.models import check_models, check_releases
-from digits.examination import Examination, Finding
 from digits.store import Store
 
 PATIENCE = timedelta(hours=1)

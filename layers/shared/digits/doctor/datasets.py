@@ -6,8 +6,8 @@ from tempfile import TemporaryFile
 from digits import datasets, parallel
 from digits.datasets import tfds, tfrecord, uploads, versions
 from digits.datasets.versions import DatasetVersion
+from digits.doctor.examination import Examination
 from digits.errors import DamagedObjectError, MissingObjectError
-from digits.examination import Examination
 from digits.store import Store
 
 _MISSING = "The file is missing."

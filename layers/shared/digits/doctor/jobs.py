@@ -3,7 +3,7 @@
 from functools import partial
 
 from digits import jobs, parallel
-from digits.examination import Examination
+from digits.doctor.examination import Examination
 from digits.jobs import Result
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from digits import parallel
-from digits.examination import Examination
+from digits.doctor.examination import Examination
 from digits.models import manifests, releases
 from digits.models.manifests import BUNDLED, MANIFEST_FILE, Manifest
 

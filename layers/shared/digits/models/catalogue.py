@@ -1,4 +1,4 @@
-"""The models that `GET /models` and `digits models list` list: the store's, and the bundled model."""
+"""The list of models for `GET /models` and `digits models list`, with the bundled model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class CatalogueEntry:
 
 @dataclass(frozen=True)
 class CataloguePage:
-    """Some of the models, newest first, and what to ask for the next page with; None on the last."""
+    """Some of the models, newest first, and the key of the next page; None on the last page."""
 
     entries: list[CatalogueEntry]
     next: str | None

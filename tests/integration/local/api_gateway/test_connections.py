@@ -1,4 +1,4 @@
-"""Clients that are slow on purpose, through sockets. The deadlines of this gateway are two seconds."""
+"""Clients that are slow on purpose, against a gateway with deadlines of two seconds."""
 
 import resource
 import socket

@@ -48,7 +48,7 @@ def legacy_file(path: Path, arrays: list[Floats]) -> Path:
 
 
 def channels_first(model: keras.Model) -> list[Floats]:
-    """The weights of the network that flattens (64, 12, 12) maps where ours flattens (12, 12, 64)."""
+    """The weights of a network that flattens (64, 12, 12) maps, and not (12, 12, 64)."""
     arrays: list[Floats] = model.get_weights()
     maps = arrays[4].reshape(12, 12, 64, 128)
     arrays[4] = maps.transpose(2, 0, 1, 3).reshape(9216, 128)
