@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import hypothesis
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -26,6 +27,10 @@ BUCKET = "digits-tests"
 COUNTS = {"train": 37, "test": 11}
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+# An example may take long on a busy machine, and the first example imports modules.
+hypothesis.settings.register_profile("digits", deadline=None)
+hypothesis.settings.load_profile("digits")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -331,7 +331,6 @@ def test_a_member_shorter_than_its_declared_size_is_refused(
 
 @settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
@@ -349,7 +348,6 @@ def test_random_damage_is_refused_or_harmless(
 
 @settings(
     max_examples=200,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

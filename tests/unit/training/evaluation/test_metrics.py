@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import log_loss, roc_auc_score, roc_curve
@@ -14,8 +14,6 @@ from training.evaluation.figures import Bin
 # Whole numbers, so that ties are frequent.
 scores = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30).map(np.array)
 masks = arrays(np.bool_, 40)
-# The first example loads a part of SciPy, which takes longer than others.
-without_deadline = settings(deadline=None)
 
 
 # Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I.
@@ -36,7 +34,6 @@ def test_a_share_of_all_or_nothing_has_an_interval_within_0_and_1() -> None:
     assert metrics.true_share(np.zeros(95, np.bool_)).low == 0
 
 
-@without_deadline
 @given(scores, scores)
 def test_auroc_is_that_of_scikit_learn(positives: Floats, negatives: Floats) -> None:
     labels = np.repeat([1, 0], [len(positives), len(negatives)])
@@ -48,7 +45,6 @@ def test_auroc_takes_refused_pictures_as_the_lowest() -> None:
     assert metrics.auroc(np.array([1.0, 2.0]), np.array([-np.inf, -np.inf])) == 1
 
 
-@without_deadline
 @given(scores, scores)
 def test_false_positives_are_counted_where_95_percent_of_the_positives_pass(
     positives: Floats, negatives: Floats
@@ -79,7 +75,6 @@ def test_full_confidence_is_in_the_last_bin() -> None:
     assert bins == [Bin(count=2, confidence=0.985, accuracy=1.0)]
 
 
-@without_deadline
 @given(st.floats(0.3, 3), st.integers(0, 1000))
 def test_the_temperature_of_distorted_logits_is_recovered(
     temperature: float, seed: int
@@ -109,7 +104,6 @@ def test_mcnemar_is_the_binomial_test_of_the_differences() -> None:
     assert metrics.mcnemar(first, second) == pytest.approx(2 * (1 + 10 + 45) / 1024)
 
 
-@without_deadline
 @given(masks, masks)
 def test_mcnemar_is_a_symmetric_probability(first: Mask, second: Mask) -> None:
     p = metrics.mcnemar(first, second)
