@@ -117,7 +117,7 @@ def corrupt(name: str, digit: Pixels, severity: int, rng: Generator) -> Pixels:
 
 
 def _add_shot_noise(digit: Floats, photons: int, rng: Generator) -> Floats:
-    """Count photons, at most so many on average, as a sensor does in little light."""
+    """Count photons, as a sensor does in little light: `photons` on average in white."""
     return rng.poisson(digit * photons) / photons
 
 
@@ -181,7 +181,7 @@ def _brighten(digit: Floats, amount: float) -> Floats:
 
 
 def _invert_outside_stripe(digit: Floats, width: int) -> Floats:
-    """Invert so many columns on the left and on the right."""
+    """Invert the `width` columns on the left and on the right."""
     inverted = digit.copy()
     inverted[:, :width] = 1 - digit[:, :width]
     inverted[:, -width:] = 1 - digit[:, -width:]

@@ -70,7 +70,7 @@ class EndError(Exception):
 
 
 class Interrupted(Checkpoint):
-    """Keeps so many epochs, and then there is no more."""
+    """A training that is cut off after some epochs."""
 
     def __init__(self, store: Store, epochs: int) -> None:
         super().__init__(store, "interrupted")

@@ -35,7 +35,7 @@ def job(status: str = "FAILED", queue: str = "JobQueue") -> Event:
             id="an upload that will be refused by its name",
         ),
         pytest.param(upload("raw/mnist.txt"), [], id="no npz"),
-        # Convert writes there: it would be called for what it wrote, for ever.
+        # Convert writes there, and would be called for its own files forever.
         pytest.param(upload("datasets/mnist/1.0.0/x.npz"), [], id="what convert wrote"),
         pytest.param(upload(bucket="other"), [], id="another bucket's upload"),
         pytest.param(

@@ -12,7 +12,7 @@ from local.eventbridge.events import Deliveries
 from local.template import Function
 from tests.integration.local.conftest import eventually
 
-# Fails so many times for each event.
+# Fails a number of times per event.
 HANDLER = """
 from pathlib import Path
 
