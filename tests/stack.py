@@ -68,6 +68,15 @@ class Stack:
             if resource["Type"] == kind
         }
 
+    def operations(self) -> dict[str, dict[str, Any]]:
+        """The OpenAPI operation of each route of the API, such as `GET /train`."""
+        operations: dict[str, dict[str, Any]] = {}
+        paths = self.properties("Api")["Body"]["paths"]
+        for path, methods in paths.items():
+            for method, operation in methods.items():
+                operations[f"{method.upper()} {path}"] = operation
+        return operations
+
     def statements(self, role: str) -> list[dict[str, Any]]:
         """The statements of a role's own policies, with actions and resources as lists."""
         statements: list[dict[str, Any]] = []

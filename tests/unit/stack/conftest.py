@@ -1,4 +1,4 @@
-"""The stack with the template's own defaults."""
+"""The stack with the default parameters of the template."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who may call what, how often, and what is written down of it."""
+"""Authorization, rate limits, error bodies and access logs of the API."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.stack import Stack
 
 ROOT = Path(__file__).parents[3]
 
-# A new route needs a line here: a decision about who may call it.
+# The authorizer of each route. A new route needs a line here.
 CALLERS = {
     "POST /predict": "api_key",
     "GET /health": "NONE",
@@ -31,34 +31,40 @@ CALLERS = {
     "GET /datasets": "AWS_IAM",
     "POST /datasets": "AWS_IAM",
 }
-# What API Gateway puts in place of its variables; all others are text.
+# Values for the variables of API Gateway that are numbers; the other variables are text.
 VARIABLES = {
     "context_status": "200",
     "context_responseLatency": "12",
     "context_responseLength": "345",
 }
+LOGGED_FIELDS = {
+    "api_key",
+    "caller",
+    "error",
+    "ip",
+    "method",
+    "path",
+    "request_id",
+    "time",
+    "xray",
+}
 
 
-def test_each_route_asks_for_what_was_decided(stack: Stack) -> None:
-    paths = stack.properties("Api")["Body"]["paths"]
-    asked = {
-        f"{method.upper()} {path}": it["security"]
-        for path, them in paths.items()
-        for method, it in them.items()
-    }
-    assert asked == {route: [{caller: []}] for route, caller in CALLERS.items()}
+def test_each_route_has_its_authorizer(stack: Stack) -> None:
+    operations = stack.operations()
+    assert operations.keys() == CALLERS.keys()
+    for route, authorizer in CALLERS.items():
+        assert operations[route]["security"] == [{authorizer: []}], route
     schemes = stack.properties("Api")["Body"]["components"]["securitySchemes"]
     assert schemes["AWS_IAM"]["x-amazon-apigateway-authtype"] == "awsSigv4"
 
 
 def test_the_local_gateway_has_the_same_routes() -> None:
-    assert {
-        f"{it.method} {it.path}"
-        for it in template.read_template(ROOT / "template.yaml").routes
-    } == set(CALLERS)
+    routes = template.read_template(ROOT / "template.yaml").routes
+    assert {f"{route.method} {route.path}" for route in routes} == set(CALLERS)
 
 
-def test_the_template_has_a_path_for_each_route_of_predict() -> None:
+def test_the_routes_of_predict_are_the_operations_of_predict() -> None:
     parsed = template.read_template(ROOT / "template.yaml")
     routes = set()
     for route in parsed.routes:
@@ -67,19 +73,16 @@ def test_the_template_has_a_path_for_each_route_of_predict() -> None:
     assert routes == set(OPERATIONS)
 
 
-def test_a_caller_of_the_api_needs_no_permission_for_its_functions(
-    stack: Stack,
-) -> None:
-    for methods in stack.properties("Api")["Body"]["paths"].values():
-        for method in methods.values():
-            assert "credentials" not in method["x-amazon-apigateway-integration"]
+def test_callers_of_the_api_need_no_permission_for_the_functions(stack: Stack) -> None:
+    for operation in stack.operations().values():
+        assert "credentials" not in operation["x-amazon-apigateway-integration"]
 
 
-def test_pngs_arrive_as_they_were_sent(stack: Stack) -> None:
+def test_png_bodies_are_binary(stack: Stack) -> None:
     assert stack.properties("Api")["BinaryMediaTypes"] == ["image/png"]
 
 
-def test_the_key_of_the_stack_is_in_the_usage_plan_of_its_stage(stack: Stack) -> None:
+def test_the_usage_plan_of_the_stage_has_the_api_key(stack: Stack) -> None:
     plan = stack.properties("ApiUsagePlan")
     assert plan["ApiStages"] == [{"ApiId": "Api", "Stage": "Apiv1Stage"}]
     link = stack.properties("ApiUsagePlanKey")
@@ -88,64 +91,51 @@ def test_the_key_of_the_stack_is_in_the_usage_plan_of_its_stage(stack: Stack) ->
 
 
 @pytest.mark.parametrize("rate", ["50", "7"])
-def test_each_key_has_its_rate(rate: str) -> None:
+def test_the_rate_of_each_api_key_is_a_parameter(rate: str) -> None:
     throttle = Stack({"PredictRate": rate}).properties("ApiUsagePlan")["Throttle"]
     assert {str(limit) for limit in throttle.values()} == {rate}
 
 
-def test_no_route_can_be_called_without_limit(stack: Stack) -> None:
+def test_every_route_has_a_rate_limit(stack: Stack) -> None:
     settings = stack.properties("Apiv1Stage")["MethodSettings"]
-    limits = {
-        (it["ResourcePath"], it["HttpMethod"]): it["ThrottlingRateLimit"]
-        for it in settings
-    }
+    limits: dict[tuple[str, str], float] = {}
+    for setting in settings:
+        route = (setting["ResourcePath"], setting["HttpMethod"])
+        limits[route] = setting["ThrottlingRateLimit"]
     assert limits[("/*", "*")] <= 20
-    # All keys together: more than the plan gives to one.
-    assert (
-        limits[("/~1predict", "POST")]
-        > stack.properties("ApiUsagePlan")["Throttle"]["RateLimit"]
-    )
+    # The limit of the route is for all keys together, so several keys fit.
+    key_limit = stack.properties("ApiUsagePlan")["Throttle"]["RateLimit"]
+    assert limits[("/~1predict", "POST")] > key_limit
 
 
-def test_the_gateways_own_refusals_are_problems_too(stack: Stack) -> None:
+def test_error_responses_of_the_gateway_are_problem_documents(stack: Stack) -> None:
     responses = stack.properties("Api")["Body"]["x-amazon-apigateway-gateway-responses"]
     assert set(responses) == {"DEFAULT_4XX", "DEFAULT_5XX"}
     for response in responses.values():
-        media_type = response["responseParameters"][
-            "gatewayresponse.header.Content-Type"
-        ]
+        headers = response["responseParameters"]
+        media_type = headers["gatewayresponse.header.Content-Type"]
         assert media_type == "'application/problem+json'"
-        # The one variable that comes with its quotes.
-        text = substitute(
-            response["responseTemplates"]["application/json"],
-            context_error_messageString='"No \\"key\\""',
-        )
+        body = response["responseTemplates"]["application/json"]
+        # API Gateway writes the quotes around the value of this variable.
+        text = substitute(body, context_error_messageString='"No \\"key\\""')
         problem = json.loads(text)
         assert problem["type"].startswith("urn:digits:")
         assert problem["detail"] == 'No "key"'
 
 
-def test_each_request_is_a_line_of_json_in_a_log_that_ends(stack: Stack) -> None:
+def test_the_access_log_has_a_line_of_json_per_request_and_expires(
+    stack: Stack,
+) -> None:
     log = stack.properties("Apiv1Stage")["AccessLogSetting"]
     assert log["DestinationArn"] == "ApiLogs.Arn"
     assert stack.properties("ApiLogs")["RetentionInDays"] == 30
     line = json.loads(substitute(log["Format"]))
     assert (line["status"], line["ms"]) == (200, 12)
-    assert {
-        "api_key",
-        "caller",
-        "error",
-        "ip",
-        "method",
-        "path",
-        "request_id",
-        "time",
-        "xray",
-    } < set(line)
+    assert line.keys() > LOGGED_FIELDS
     assert stack.properties("Apiv1Stage")["TracingEnabled"]
 
 
-def test_the_curl_line_is_a_prediction(stack: Stack) -> None:
+def test_the_curl_command_of_the_outputs_predicts(stack: Stack) -> None:
     line = stack.outputs["Curl"]
     assert line.endswith(f"{stack.outputs['Url']}/predict")
     assert "x-api-key: $(aws apigateway get-api-key" in line
@@ -155,11 +145,12 @@ def test_the_curl_line_is_a_prediction(stack: Stack) -> None:
 
 
 def substitute(text: str, **variables: str) -> str:
-    """`$context.a.b` replaced as API Gateway does."""
-    names = re.findall(r"\$(context[.\w]+)", text)
-    flat = Template(
-        re.sub(r"\$context[.\w]+", lambda match: match[0].replace(".", "_"), text)
-    )
-    return flat.substitute(
-        {name.replace(".", "_"): "text" for name in names} | VARIABLES | variables
-    )
+    """Replace the variables of API Gateway, such as `$context.error.message`."""
+    values: dict[str, str] = {}
+    # Python's templates allow no dots in names. The longest names come first,
+    # because `$context.error` is a part of `$context.error.message`.
+    for name in sorted(re.findall(r"\$context[.\w]+", text), key=len, reverse=True):
+        flat_name = name.removeprefix("$").replace(".", "_")
+        text = text.replace(name, f"${{{flat_name}}}")
+        values[flat_name] = "text"
+    return Template(text).substitute(values | VARIABLES | variables)

@@ -1,4 +1,4 @@
-"""The functions of each event, and the end of events that fail, with moto's EventBridge."""
+"""Which function handles an event, and where failed events are kept."""
 
 import json
 from typing import Any
@@ -32,38 +32,38 @@ def job(status: str = "FAILED", queue: str = "JobQueue") -> Event:
         pytest.param(
             upload("raw/deep/er.npz"),
             ["Convert"],
-            id="an upload that will be refused by its name",
+            id="an upload with an invalid name",
         ),
-        pytest.param(upload("raw/mnist.txt"), [], id="no npz"),
-        # Convert writes there, and would be called for its own files forever.
-        pytest.param(upload("datasets/mnist/1.0.0/x.npz"), [], id="what convert wrote"),
-        pytest.param(upload(bucket="other"), [], id="another bucket's upload"),
+        pytest.param(upload("raw/mnist.txt"), [], id="not an npz"),
+        # Convert writes to datasets/, so an event per file would be an endless loop.
         pytest.param(
-            upload() | {"detail-type": "Object Deleted"}, [], id="an upload deleted"
+            upload("datasets/mnist/1.0.0/x.npz"), [], id="a file that convert wrote"
         ),
-        pytest.param(job("FAILED"), ["Train"], id="a training failed"),
-        pytest.param(job("SUCCEEDED"), ["Train"], id="a training done"),
-        pytest.param(job("RUNNING"), [], id="a training that runs"),
-        pytest.param(job(queue="other"), [], id="another queue's job"),
+        pytest.param(upload(bucket="other"), [], id="an upload to another bucket"),
+        pytest.param(
+            upload() | {"detail-type": "Object Deleted"}, [], id="a deleted upload"
+        ),
+        pytest.param(job("FAILED"), ["Train"], id="a failed training"),
+        pytest.param(job("SUCCEEDED"), ["Train"], id="a completed training"),
+        pytest.param(job("RUNNING"), [], id="a running training"),
+        pytest.param(job(queue="other"), [], id="a job of another queue"),
     ],
 )
-def test_an_event_reaches_the_function_that_waits_for_it(
+def test_an_event_reaches_its_function(
     stack: Stack, event: Event, functions: list[str]
 ) -> None:
-    rules = [
-        rule
-        for rule in stack.of_type("AWS::Events::Rule").values()
-        if EventPattern.load(json.dumps(rule["EventPattern"])).matches_event(event)  # type: ignore[arg-type]
-    ]
-    assert [target["Arn"] for rule in rules for target in rule["Targets"]] == [
-        f"{name}.Arn" for name in functions
-    ]
+    targets: list[str] = []
+    for rule in stack.of_type("AWS::Events::Rule").values():
+        pattern = EventPattern.load(json.dumps(rule["EventPattern"]))
+        if pattern.matches_event(event):  # type: ignore[arg-type]
+            targets += [target["Arn"] for target in rule["Targets"]]
+    assert targets == [f"{name}.Arn" for name in functions]
 
 
 @pytest.mark.parametrize(
     ("rule", "function"), [("ConvertUpload", "Convert"), ("TrainJobState", "Train")]
 )
-def test_an_event_is_tried_again_for_an_hour_and_then_kept(
+def test_a_failing_event_is_retried_for_an_hour_and_then_kept(
     stack: Stack, rule: str, function: str
 ) -> None:
     (target,) = stack.properties(rule)["Targets"]
@@ -80,41 +80,39 @@ def test_an_event_is_tried_again_for_an_hour_and_then_kept(
     assert invocations["DestinationConfig"] == {
         "OnFailure": {"Destination": "FailedEvents.Arn"}
     }
-    # Every attempt may take the function's whole time, and the last must begin within the age.
-    attempts, age = (
-        invocations["MaximumRetryAttempts"] + 1,
-        invocations["MaximumEventAgeInSeconds"],
-    )
+    attempts = invocations["MaximumRetryAttempts"] + 1
     assert attempts == 3
-    assert attempts * stack.properties(function)["Timeout"] < age
+    # Each attempt may last until the timeout. The last attempt must begin before
+    # the event expires.
+    longest = attempts * stack.properties(function)["Timeout"]
+    assert longest < invocations["MaximumEventAgeInSeconds"]
 
 
-def test_eventbridge_may_call_the_functions_and_keep_what_failed(stack: Stack) -> None:
+def test_eventbridge_may_call_the_functions_and_keep_failed_events(
+    stack: Stack,
+) -> None:
     rules = stack.of_type("AWS::Events::Rule")
     permissions = stack.of_type("AWS::Lambda::Permission").values()
     allowed = {
-        (it["FunctionName"], it["SourceArn"])
-        for it in permissions
-        if it["Principal"] == "events.amazonaws.com"
+        (permission["FunctionName"], permission["SourceArn"])
+        for permission in permissions
+        if permission["Principal"] == "events.amazonaws.com"
     }
-    assert allowed == {
-        (rule["Targets"][0]["Arn"].removesuffix(".Arn"), f"{name}.Arn")
-        for name, rule in rules.items()
-    }
+    needed: set[tuple[str, str]] = set()
+    for name, rule in rules.items():
+        function = rule["Targets"][0]["Arn"].removesuffix(".Arn")
+        needed.add((function, f"{name}.Arn"))
+    assert allowed == needed
     (policy,) = stack.of_type("AWS::SQS::QueuePolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
-    assert (statement["Principal"], statement["Action"]) == (
-        {"Service": "events.amazonaws.com"},
-        "sqs:SendMessage",
-    )
-    assert set(statement["Condition"]["ArnEquals"]["aws:SourceArn"]) == {
-        f"{name}.Arn" for name in rules
-    }
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Action"] == "sqs:SendMessage"
+    sources = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+    assert set(sources) == {f"{name}.Arn" for name in rules}
 
 
-def test_what_failed_is_kept_encrypted_for_as_long_as_sqs_can(stack: Stack) -> None:
+def test_failed_events_are_encrypted_and_kept_for_two_weeks(stack: Stack) -> None:
+    """SQS keeps messages for two weeks at most."""
     queue = stack.properties("FailedEvents")
-    assert (queue["MessageRetentionPeriod"], queue["SqsManagedSseEnabled"]) == (
-        14 * 24 * 3600,
-        True,
-    )
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert queue["SqsManagedSseEnabled"] is True

@@ -1,4 +1,4 @@
-"""What the functions are given, and how a new version of predict takes over."""
+"""Settings, logs and deployment of the functions."""
 
 import os
 import re
@@ -14,50 +14,59 @@ from local import template
 from tests.stack import Stack
 
 ROOT = Path(__file__).parents[3]
+ENDPOINT = "http://127.0.0.1:5000"
 FUNCTIONS = ("Predict", "Train", "Convert")
+# API Gateway cuts requests off after 29 seconds.
+GATEWAY_SECONDS = 29
+# The most that convert unpacks from an upload.
+UNPACKED_BYTES = 2**30
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_is_given_its_settings_and_no_others(
+def test_a_function_has_known_settings_only(
     stack: Stack, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables = stack.properties(function)["Environment"]["Variables"]
     known = re.findall(r"DIGITS_\w+", Path(settings.__file__).read_text())
     assert {name for name in variables if name.startswith("DIGITS_")} <= set(known)
     monkeypatch.setattr(os, "environ", variables)
-    found = Settings.from_environment()
-    assert found.store == "s3://Bucket"
+    loaded = Settings.from_environment()
+    assert loaded.store == "s3://Bucket"
     batch = ("JobQueue", "JobDefinition") if function == "Train" else ("", "")
-    assert (found.job_queue, found.job_definition) == batch
-    # API Gateway would have given up.
-    assert found.max_wait < stack.properties("Train")["Timeout"] <= 29
+    assert (loaded.job_queue, loaded.job_definition) == batch
+    timeout = stack.properties("Train")["Timeout"]
+    assert loaded.max_wait < timeout <= GATEWAY_SECONDS
 
 
-@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:5000"])
-def test_only_sam_local_sets_another_endpoint(endpoint: str) -> None:
-    stack = Stack({"AwsEndpointUrl": endpoint} if endpoint else {})
+@pytest.mark.parametrize(
+    ("parameters", "function_endpoint", "job_endpoint"),
+    [
+        ({}, "", None),
+        ({"AwsEndpointUrl": ENDPOINT}, ENDPOINT, ENDPOINT),
+    ],
+)
+def test_the_endpoint_of_aws_is_a_parameter(
+    parameters: dict[str, str], function_endpoint: str, job_endpoint: str | None
+) -> None:
+    """`sam local` sets the parameter to reach a server of its own."""
+    stack = Stack(parameters)
     for function in FUNCTIONS:
-        assert (
-            stack.properties(function)["Environment"]["Variables"]["AWS_ENDPOINT_URL"]
-            == endpoint
-        )
-    environment = stack.properties("JobDefinition")["ContainerProperties"][
-        "Environment"
-    ]
-    assert [it["Value"] for it in environment if it["Name"] == "AWS_ENDPOINT_URL"] == (
-        [endpoint] if endpoint else []
-    )
+        variables = stack.properties(function)["Environment"]["Variables"]
+        assert variables["AWS_ENDPOINT_URL"] == function_endpoint
+    container = stack.properties("JobDefinition")["ContainerProperties"]
+    job_variables = {
+        variable["Name"]: variable["Value"] for variable in container["Environment"]
+    }
+    assert job_variables.get("AWS_ENDPOINT_URL") == job_endpoint
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_writes_to_a_log_that_ends_and_is_traced(
+def test_a_function_has_a_log_that_expires_and_is_traced(
     stack: Stack, function: str
 ) -> None:
     properties = stack.properties(function)
-    assert (
-        stack.properties(properties["LoggingConfig"]["LogGroup"])["RetentionInDays"]
-        == 30
-    )
+    log_group = properties["LoggingConfig"]["LogGroup"]
+    assert stack.properties(log_group)["RetentionInDays"] == 30
     assert properties["TracingConfig"] == {"Mode": "Active"}
 
 
@@ -70,58 +79,49 @@ def test_zip_functions_share_the_layer(stack: Stack) -> None:
     assert "Layers" not in stack.properties("Predict")
 
 
-def test_convert_has_the_disk_that_the_largest_upload_takes(stack: Stack) -> None:
-    """Beside it lies at most 1 GiB that it unpacks to."""
-    assert (
-        stack.properties("Convert")["EphemeralStorage"]["Size"] * 2**20
-        > MAX_UPLOAD_BYTES + 2**30
-    )
+def test_the_disk_of_convert_holds_the_largest_upload(stack: Stack) -> None:
+    mebibytes = stack.properties("Convert")["EphemeralStorage"]["Size"]
+    assert mebibytes * 2**20 > MAX_UPLOAD_BYTES + UNPACKED_BYTES
 
 
-def test_callers_reach_predict_by_its_alias_only(stack: Stack) -> None:
+def test_the_api_calls_predict_by_its_alias_only(stack: Stack) -> None:
     alias = "PredictAliaslive"
     assert stack.properties(alias)["Name"] == "live"
-    paths = stack.properties("Api")["Body"]["paths"].values()
     called = [
-        it["x-amazon-apigateway-integration"]["uri"]
-        for methods in paths
-        for it in methods.values()
+        operation["x-amazon-apigateway-integration"]["uri"]
+        for operation in stack.operations().values()
     ]
     assert not any("Predict.Arn" in uri for uri in called)
-    routes = [
-        route
-        for route in template.read_template(ROOT / "template.yaml").routes
-        if route.function == "Predict"
-    ]
-    assert sum(f"functions/{alias}/" in uri for uri in called) == len(routes) > 0
-    permissions = stack.of_type("AWS::Lambda::Permission").values()
-    assert "Predict" not in {it["FunctionName"] for it in permissions}
+    routes = template.read_template(ROOT / "template.yaml").routes
+    predict_routes = [route for route in routes if route.function == "Predict"]
+    assert predict_routes
+    alias_uris = [uri for uri in called if f"functions/{alias}/" in uri]
+    assert len(alias_uris) == len(predict_routes)
+    for permission in stack.of_type("AWS::Lambda::Permission").values():
+        assert permission["FunctionName"] != "Predict"
 
 
-def test_a_new_version_of_predict_takes_over_step_by_step_and_an_alarm_rolls_it_back(
-    stack: Stack,
-) -> None:
-    update = stack.resources["PredictAliaslive"]["UpdatePolicy"][
-        "CodeDeployLambdaAliasUpdate"
-    ]
+def test_an_alarm_rolls_back_a_canary_deployment_of_predict(stack: Stack) -> None:
+    policy = stack.resources["PredictAliaslive"]["UpdatePolicy"]
+    update = policy["CodeDeployLambdaAliasUpdate"]
     group = stack.properties(update["DeploymentGroupName"])
-    assert (
-        group["DeploymentConfigName"]
-        == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
-    )
+    canary = "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+    assert group["DeploymentConfigName"] == canary
     assert group["AlarmConfiguration"] == {
         "Enabled": True,
         "Alarms": [{"Name": "PredictErrors"}, {"Name": "PredictLatency"}],
     }
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     for alarm in ("PredictErrors", "PredictLatency"):
-        dimensions = {
-            it["Name"]: it["Value"] for it in stack.properties(alarm)["Dimensions"]
-        }
-        assert dimensions == {"FunctionName": "Predict", "Resource": "Predict:live"}
+        assert stack.properties(alarm)["Dimensions"] == [
+            {"Name": "FunctionName", "Value": "Predict"},
+            {"Name": "Resource", "Value": "Predict:live"},
+        ]
 
 
-def test_nothing_is_reserved_or_kept_warm_unless_asked_for(stack: Stack) -> None:
+def test_concurrency_is_neither_reserved_nor_provisioned_by_default(
+    stack: Stack,
+) -> None:
     assert "ReservedConcurrentExecutions" not in stack.properties("Predict")
     assert "ProvisionedConcurrencyConfig" not in stack.properties("PredictAliaslive")
 
@@ -146,7 +146,7 @@ def test_nothing_is_reserved_or_kept_warm_unless_asked_for(stack: Stack) -> None
         ("LogDays", "7", "PredictLogs", {"RetentionInDays": "7"}),
     ],
 )
-def test_a_parameter_changes_what_it_says(
+def test_a_parameter_changes_its_property(
     parameter: str, value: str, resource: str, expected: dict[str, Any]
 ) -> None:
     properties = Stack({parameter: value}).properties(resource)

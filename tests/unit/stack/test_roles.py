@@ -1,4 +1,9 @@
-"""Who may act as which role. The permissions of roles are tested with the code that runs."""
+"""The service of each role, and the limits of all roles.
+
+tests/integration/permissions runs the code with the permissions of its role.
+"""
+
+from itertools import product
 
 import pytest
 
@@ -14,15 +19,15 @@ SERVICES = {
     "TrainRole": "lambda.amazonaws.com",
     "TrainingRole": "ecs-tasks.amazonaws.com",
 }
-# AWS' own policies, for what is AWS' own business; every other role says itself what it may.
+# Roles that only AWS uses have a policy that AWS maintains.
 MANAGED = {
     "CodeDeployServiceRole": "AWSCodeDeployRoleForLambda",
     "GatewayRole": "AmazonAPIGatewayPushToCloudWatchLogs",
     "InstanceRole": "AmazonEC2ContainerServiceforEC2Role",
 }
-# Actions that AWS cannot narrow to a resource. TerminateJob knows jobs, whose ids are
-# not known before they run.
-UNNARROWED = {
+# Actions that IAM cannot limit to a resource of the stack. TerminateJob needs the id
+# of a job, which exists only after SubmitJob.
+UNLIMITED_ACTIONS = {
     "batch:DescribeJobs": "*",
     "batch:ListJobs": "*",
     "batch:TerminateJob": "arn:aws:batch:us-east-1:123456789012:job/*",
@@ -30,29 +35,26 @@ UNNARROWED = {
     "xray:PutTelemetryRecords": "*",
     "xray:PutTraceSegments": "*",
 }
+FOLDERS = {"datasets", "jobs", "models", "raw", "releases"}
 
 
 @pytest.fixture(scope="module")
 def widest() -> Stack:
-    """With every role that there can be."""
+    """A stack with all roles: the GPU queue needs an instance role."""
     return Stack({"TrainingCompute": "GPU_SPOT"})
 
 
 def test_each_role_is_for_one_service(widest: Stack) -> None:
-    documents = {
-        name: it["AssumeRolePolicyDocument"]["Statement"]
-        for name, it in widest.of_type("AWS::IAM::Role").items()
-    }
-    found = {
-        name: [
-            service for it in them for service in as_list(it["Principal"]["Service"])
-        ]
-        for name, them in documents.items()
-    }
-    assert found == {name: [service] for name, service in SERVICES.items()}
+    roles = widest.of_type("AWS::IAM::Role")
+    assert roles.keys() == SERVICES.keys()
+    for name, role in roles.items():
+        services: list[str] = []
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]:
+            services += as_list(statement["Principal"]["Service"])
+        assert services == [SERVICES[name]]
 
 
-def test_trainings_roles_are_for_this_accounts_tasks(stack: Stack) -> None:
+def test_training_roles_are_for_tasks_of_this_account_only(stack: Stack) -> None:
     for role in ("TrainingRole", "ExecutionRole"):
         (statement,) = stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]
         assert statement["Condition"] == {
@@ -60,53 +62,45 @@ def test_trainings_roles_are_for_this_accounts_tasks(stack: Stack) -> None:
         }
 
 
-def test_no_role_has_a_policy_that_was_not_looked_at(widest: Stack) -> None:
-    roles = widest.of_type("AWS::IAM::Role").items()
-    attached = {
-        name: it["ManagedPolicyArns"] for name, it in roles if "ManagedPolicyArns" in it
-    }
+def test_roles_have_no_unknown_managed_policies(widest: Stack) -> None:
+    attached: dict[str, list[str]] = {}
+    for name, role in widest.of_type("AWS::IAM::Role").items():
+        if "ManagedPolicyArns" in role:
+            attached[name] = role["ManagedPolicyArns"]
     assert attached == {
         name: [f"arn:aws:iam::aws:policy/service-role/{policy}"]
         for name, policy in MANAGED.items()
     }
-    assert (
-        widest.of_type("AWS::IAM::Policy")
-        == widest.of_type("AWS::IAM::ManagedPolicy")
-        == {}
-    )
+    assert widest.of_type("AWS::IAM::Policy") == {}
+    assert widest.of_type("AWS::IAM::ManagedPolicy") == {}
 
 
-def test_each_action_is_for_a_part_of_this_stack(widest: Stack) -> None:
+def test_actions_are_limited_to_resources_of_the_stack(widest: Stack) -> None:
     for role in widest.of_type("AWS::IAM::Role"):
         for statement in widest.statements(role):
             assert statement["Effect"] == "Allow"
-            for action in statement["Action"]:
+            for action, resource in product(statement["Action"], statement["Resource"]):
                 assert "*" not in action
-                for resource in statement["Resource"]:
-                    logical_id = resource.partition("/")[0].removesuffix(".Arn")
-                    assert (
-                        logical_id in widest.resources or resource == UNNARROWED[action]
-                    ), (role, action, resource)
+                logical_id = resource.partition("/")[0].removesuffix(".Arn")
+                if logical_id not in widest.resources:
+                    assert resource == UNLIMITED_ACTIONS[action], (role, action)
 
 
-def test_no_role_gets_at_all_that_is_in_the_bucket(widest: Stack) -> None:
+def test_roles_have_access_to_folders_of_the_bucket_only(widest: Stack) -> None:
     for role in widest.of_type("AWS::IAM::Role"):
-        resources = {
-            resource
-            for statement in widest.statements(role)
-            for resource in statement["Resource"]
-        }
-        folders = {it.split("/")[1] for it in resources if it.startswith("Bucket.Arn/")}
-        assert folders <= {"datasets", "jobs", "models", "raw", "releases"}
+        for statement in widest.statements(role):
+            for resource in statement["Resource"]:
+                if resource.startswith("Bucket.Arn/"):
+                    assert resource.split("/")[1] in FOLDERS
 
 
-def test_a_container_is_started_with_what_amazon_ecs_asks_for(stack: Stack) -> None:
-    """As in AWS' own AmazonECSTaskExecutionRolePolicy, there for any image and any log."""
-    actions = {
-        action
-        for statement in stack.statements("ExecutionRole")
-        for action in statement["Action"]
-    }
+def test_the_execution_role_has_the_permissions_that_amazon_ecs_needs(
+    stack: Stack,
+) -> None:
+    """The actions equal those of AWS' AmazonECSTaskExecutionRolePolicy."""
+    actions: set[str] = set()
+    for statement in stack.statements("ExecutionRole"):
+        actions.update(statement["Action"])
     assert actions == {
         "ecr:BatchCheckLayerAvailability",
         "ecr:BatchGetImage",
@@ -117,13 +111,11 @@ def test_a_container_is_started_with_what_amazon_ecs_asks_for(stack: Stack) -> N
     }
 
 
-def test_only_the_bucket_is_open_to_the_whole_network(stack: Stack) -> None:
+def test_the_network_reaches_the_bucket_and_image_layers_only(stack: Stack) -> None:
     (endpoint,) = stack.of_type("AWS::EC2::VPCEndpoint").values()
-    resources = [
-        arn
-        for it in endpoint["PolicyDocument"]["Statement"]
-        for arn in as_list(it["Resource"])
-    ]
+    resources: list[str] = []
+    for statement in endpoint["PolicyDocument"]["Statement"]:
+        resources += as_list(statement["Resource"])
     assert resources == [
         "Bucket.Arn",
         "Bucket.Arn/*",

@@ -1,4 +1,4 @@
-"""The bucket: who can get at what is in it, and what becomes of it in time."""
+"""The bucket: access, encryption and expiry of its objects."""
 
 from typing import Any
 
@@ -7,72 +7,62 @@ from tests.stack import Stack
 DATA = ("datasets/", "models/", "releases/")
 
 
-def test_nobody_from_outside_reads_it(stack: Stack) -> None:
-    bucket = stack.properties("Bucket")
-    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+def test_the_bucket_is_private(stack: Stack) -> None:
+    blocks = stack.properties("Bucket")["PublicAccessBlockConfiguration"]
+    assert list(blocks.values()) == [True] * 4
     (policy,) = stack.of_type("AWS::S3::BucketPolicy").values()
     assert policy["Bucket"] == "Bucket"
-    assert {
-        statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]
-    } == {"Deny"}
+    for statement in policy["PolicyDocument"]["Statement"]:
+        assert statement["Effect"] == "Deny"
 
 
-def test_nobody_reads_along(stack: Stack) -> None:
+def test_objects_are_encrypted_in_transit_and_at_rest(stack: Stack) -> None:
     (refusal,) = stack.properties("BucketPolicy")["PolicyDocument"]["Statement"]
     assert (refusal["Principal"], refusal["Action"]) == ("*", "s3:*")
     assert refusal["Resource"] == ["Bucket.Arn", "Bucket.Arn/*"]
     assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": False}}
-    (encryption,) = stack.properties("Bucket")["BucketEncryption"][
-        "ServerSideEncryptionConfiguration"
-    ]
+    configuration = stack.properties("Bucket")["BucketEncryption"]
+    (encryption,) = configuration["ServerSideEncryptionConfiguration"]
     assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
 
 
-def test_its_events_go_to_eventbridge(stack: Stack) -> None:
+def test_the_bucket_sends_events_to_eventbridge(stack: Stack) -> None:
     notifications = stack.properties("Bucket")["NotificationConfiguration"]
     assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
-def test_what_was_replaced_or_deleted_can_be_had_back_for_a_month(stack: Stack) -> None:
-    assert stack.properties("Bucket")["VersioningConfiguration"] == {
-        "Status": "Enabled"
-    }
-    days = [
-        rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
-        for rule in rules(stack, "NoncurrentVersionExpiration")
-    ]
-    assert days == [30]
+def test_replaced_and_deleted_objects_are_kept_for_30_days(stack: Stack) -> None:
+    versioning = stack.properties("Bucket")["VersioningConfiguration"]
+    assert versioning == {"Status": "Enabled"}
+    (rule,) = rules(stack, "NoncurrentVersionExpiration")
+    assert rule["NoncurrentVersionExpiration"]["NoncurrentDays"] == 30
 
 
-def test_only_uploads_and_jobs_go_by_themselves(stack: Stack) -> None:
-    expiring = {
-        rule["Prefix"]: rule["ExpirationInDays"]
-        for rule in rules(stack, "ExpirationInDays")
-    }
+def test_only_uploads_and_jobs_expire(stack: Stack) -> None:
+    expiring: dict[str, int] = {}
+    for rule in rules(stack, "ExpirationInDays"):
+        expiring[rule["Prefix"]] = rule["ExpirationInDays"]
     assert expiring == {"raw/": 30, "jobs/": 90}
     for rule in stack.properties("Bucket")["LifecycleConfiguration"]["Rules"]:
         assert rule["Status"] == "Enabled"
         assert not rule.get("Prefix", "").startswith(DATA)
 
 
-def test_nothing_is_paid_for_that_nobody_sees(stack: Stack) -> None:
+def test_unfinished_uploads_and_delete_markers_are_removed(stack: Stack) -> None:
+    """S3 charges for parts of unfinished uploads, which no listing shows."""
     (unfinished,) = rules(stack, "AbortIncompleteMultipartUpload")
     assert unfinished["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] <= 7
-    assert any(
-        rule["ExpiredObjectDeleteMarker"]
-        for rule in rules(stack, "ExpiredObjectDeleteMarker")
-    )
+    with_markers = rules(stack, "ExpiredObjectDeleteMarker")
+    assert any(rule["ExpiredObjectDeleteMarker"] for rule in with_markers)
 
 
-def test_it_outlives_the_stack(stack: Stack) -> None:
+def test_the_bucket_outlives_the_stack(stack: Stack) -> None:
     bucket = stack.resources["Bucket"]
-    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == (
-        "RetainExceptOnCreate",
-        "Retain",
-    )
+    assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert bucket["UpdateReplacePolicy"] == "Retain"
 
 
 def rules(stack: Stack, kind: str) -> list[dict[str, Any]]:
-    found = stack.properties("Bucket")["LifecycleConfiguration"]["Rules"]
-    return [rule for rule in found if kind in rule]
+    """The lifecycle rules that have the setting `kind`."""
+    lifecycle = stack.properties("Bucket")["LifecycleConfiguration"]
+    return [rule for rule in lifecycle["Rules"] if kind in rule]
