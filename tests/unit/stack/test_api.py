@@ -14,7 +14,7 @@ from tests.stack import Stack
 ROOT = Path(__file__).parents[3]
 
 # The authorizer of each route. A new route needs a line here.
-CALLERS = {
+AUTHORIZERS = {
     "POST /predict": "api_key",
     "GET /health": "NONE",
     "GET /": "NONE",
@@ -52,8 +52,8 @@ LOGGED_FIELDS = {
 
 def test_each_route_has_its_authorizer(stack: Stack) -> None:
     operations = stack.operations()
-    assert operations.keys() == CALLERS.keys()
-    for route, authorizer in CALLERS.items():
+    assert operations.keys() == AUTHORIZERS.keys()
+    for route, authorizer in AUTHORIZERS.items():
         assert operations[route]["security"] == [{authorizer: []}], route
     schemes = stack.properties("Api")["Body"]["components"]["securitySchemes"]
     assert schemes["AWS_IAM"]["x-amazon-apigateway-authtype"] == "awsSigv4"
@@ -61,7 +61,7 @@ def test_each_route_has_its_authorizer(stack: Stack) -> None:
 
 def test_the_local_gateway_has_the_same_routes() -> None:
     routes = template.read_template(ROOT / "template.yaml").routes
-    assert {f"{route.method} {route.path}" for route in routes} == set(CALLERS)
+    assert {f"{route.method} {route.path}" for route in routes} == set(AUTHORIZERS)
 
 
 def test_the_routes_of_predict_are_the_operations_of_predict() -> None:

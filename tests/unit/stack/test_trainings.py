@@ -1,12 +1,14 @@
-"""Batch: what a training runs on, in which container, and when it is run again."""
+"""The machines, the container and the retries of trainings in Batch."""
 
 import os
 from fnmatch import fnmatchcase
-from typing import Any
 
 import pytest
 
 from tests.stack import Stack
+
+PUBLIC_ADDRESS = {"AssignPublicIp": "ENABLED"}
+STOPPED = "Essential container in task exited"
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,7 @@ from tests.stack import Stack
         ("GPU_SPOT", "SPOT", "EC2", ["1"]),
     ],
 )
-def test_the_queue_leads_to_machines_that_take_the_job(
+def test_the_machines_of_the_queue_fit_the_job_definition(
     compute: str, kind: str, platform: str, gpus: list[str]
 ) -> None:
     stack = Stack({"TrainingCompute": compute})
@@ -30,20 +32,18 @@ def test_the_queue_leads_to_machines_that_take_the_job(
     definition = stack.properties("JobDefinition")
     container = definition["ContainerProperties"]
     assert definition["PlatformCapabilities"] == [platform]
-    assert [
-        it["Value"] for it in container["ResourceRequirements"] if it["Type"] == "GPU"
-    ] == gpus
-    # Without a public address a task on Fargate reaches no ECR here; EC2 takes no such setting.
+    requirements = container["ResourceRequirements"]
+    assert [item["Value"] for item in requirements if item["Type"] == "GPU"] == gpus
     on_fargate = platform == "FARGATE"
-    assert (
-        container.get("NetworkConfiguration") == {"AssignPublicIp": "ENABLED"}
-    ) is on_fargate
+    # A task on Fargate needs a public address to reach ECR. EC2 refuses the setting.
+    has_public_address = container.get("NetworkConfiguration") == PUBLIC_ADDRESS
+    assert has_public_address is on_fargate
     assert ("RuntimePlatform" in container) is on_fargate
     assert ("InstanceRole" in resources) is not on_fargate
     assert resources.get("MinvCpus", 0) == 0
 
 
-def test_the_container_can_do_nothing_but_train(stack: Stack) -> None:
+def test_the_container_has_the_fewest_privileges(stack: Stack) -> None:
     container = stack.properties("JobDefinition")["ContainerProperties"]
     assert container["User"] == "65534"
     assert container["ReadonlyRootFilesystem"] is True
@@ -52,27 +52,24 @@ def test_the_container_can_do_nothing_but_train(stack: Stack) -> None:
     assert container["MountPoints"] == [
         {"SourceVolume": "scratch", "ContainerPath": "/tmp"}  # noqa: S108
     ]
-    assert (container["JobRoleArn"], container["ExecutionRoleArn"]) == (
-        "TrainingRole.Arn",
-        "ExecutionRole.Arn",
-    )
-    variables = {it["Name"]: it["Value"] for it in container["Environment"]}
+    assert container["JobRoleArn"] == "TrainingRole.Arn"
+    assert container["ExecutionRoleArn"] == "ExecutionRole.Arn"
+    environment = container["Environment"]
+    variables = {variable["Name"]: variable["Value"] for variable in environment}
     assert variables == {"AWS_REGION": "us-east-1", "DIGITS_STORE": "s3://Bucket"}
 
 
-def test_its_log_ends(stack: Stack) -> None:
+def test_the_log_of_trainings_expires(stack: Stack) -> None:
     log = stack.properties("JobDefinition")["ContainerProperties"]["LogConfiguration"]
     assert log["LogDriver"] == "awslogs"
     assert stack.properties(log["Options"]["awslogs-group"])["RetentionInDays"] == 30
 
 
-def test_it_is_the_image_that_was_deployed(stack: Stack) -> None:
-    image = "TrainingImages.RepositoryUri"
-    assert (
-        stack.properties("JobDefinition")["ContainerProperties"]["Image"]
-        == f"{image}:0f1e2d3c4b5a"
-    )
-    assert stack.outputs["TrainingImages"] == image
+def test_trainings_run_the_deployed_image(stack: Stack) -> None:
+    repository = "TrainingImages.RepositoryUri"
+    container = stack.properties("JobDefinition")["ContainerProperties"]
+    assert container["Image"] == f"{repository}:0f1e2d3c4b5a"
+    assert stack.outputs["TrainingImages"] == repository
     assert stack.properties("TrainingImages")["ImageTagMutability"] == "IMMUTABLE"
 
 
@@ -85,14 +82,14 @@ def test_it_is_the_image_that_was_deployed(stack: Stack) -> None:
         ({"TrainingMaxVcpus": "64"}, "MaxvCpus", "64"),
     ],
 )
-def test_a_training_has_the_limits_that_were_given(
+def test_limits_of_trainings_are_parameters(
     parameters: dict[str, str], key: str, value: str
 ) -> None:
     stack = Stack(parameters)
     definition = stack.properties("JobDefinition")
+    container = definition["ContainerProperties"]
     requirements = {
-        it["Type"]: it["Value"]
-        for it in definition["ContainerProperties"]["ResourceRequirements"]
+        item["Type"]: item["Value"] for item in container["ResourceRequirements"]
     }
     resources = stack.properties("FargateEnvironment")["ComputeResources"]
     assert (requirements | definition["Timeout"] | resources)[key] == value
@@ -103,10 +100,10 @@ def test_a_training_has_the_limits_that_were_given(
     [
         ("Host EC2 (instance i-0123456789abcdef0) terminated.", "", "", "RETRY"),
         ("Your Spot Task was interrupted.", "", "", "RETRY"),
-        ("Essential container in task exited", "", str(os.EX_TEMPFAIL), "RETRY"),
-        ("Essential container in task exited", "", "1", "EXIT"),
+        (STOPPED, "", str(os.EX_TEMPFAIL), "RETRY"),
+        (STOPPED, "", "1", "EXIT"),
         (
-            "Essential container in task exited",
+            STOPPED,
             "OutOfMemoryError: Container killed due to memory usage",
             "137",
             "EXIT",
@@ -115,57 +112,57 @@ def test_a_training_has_the_limits_that_were_given(
         ("Task failed to start", "CannotPullContainerError: not found", "", "EXIT"),
     ],
 )
-def test_only_a_training_that_lost_its_machine_or_the_store_is_run_again(
+def test_a_training_is_retried_after_the_loss_of_its_machine_or_the_store(
     stack: Stack, status_reason: str, reason: str, exit_code: str, action: str
 ) -> None:
     strategy = stack.properties("JobDefinition")["RetryStrategy"]
     assert 1 < strategy["Attempts"] <= 10
-    said = {
+    failure = {
         "OnStatusReason": status_reason,
         "OnReason": reason,
         "OnExitCode": exit_code,
     }
-    assert decide(strategy["EvaluateOnExit"], said) == action
+    assert decide(strategy["EvaluateOnExit"], failure) == action
 
 
-def decide(rules: list[dict[str, Any]], said: dict[str, str]) -> str:
-    """What Batch does with a failed attempt: the first rule counts whose every pattern fits."""
-    fitting = (
-        rule["Action"]
-        for rule in rules
-        if all(
-            fnmatchcase(said[key].lower(), rule[key].lower())
-            for key in said.keys() & rule.keys()
-        )
-    )
-    return str(next(fitting, "RETRY"))
+def decide(rules: list[dict[str, str]], failure: dict[str, str]) -> str:
+    """The action of the first rule whose patterns all match a failed attempt.
+
+    Batch retries an attempt that matches no rule.
+    """
+    for rule in rules:
+        if matches(rule, failure):
+            return rule["Action"]
+    return "RETRY"
 
 
-def test_a_job_that_no_machine_takes_does_not_wait_for_ever(stack: Stack) -> None:
+def matches(rule: dict[str, str], failure: dict[str, str]) -> bool:
+    for key in failure.keys() & rule.keys():
+        if not fnmatchcase(failure[key].lower(), rule[key].lower()):
+            return False
+    return True
+
+
+def test_a_job_without_a_machine_is_cancelled_in_the_end(stack: Stack) -> None:
     actions = stack.properties("JobQueue")["JobStateTimeLimitActions"]
-    assert {it["Reason"].partition(":")[0] for it in actions} == {
-        "CAPACITY",
-        "MISCONFIGURATION",
-    }
-    assert {(it["State"], it["Action"]) for it in actions} == {("RUNNABLE", "CANCEL")}
+    reasons = {action["Reason"].partition(":")[0] for action in actions}
+    assert reasons == {"CAPACITY", "MISCONFIGURATION"}
+    for action in actions:
+        assert (action["State"], action["Action"]) == ("RUNNABLE", "CANCEL")
 
 
-def test_trainings_reach_aws_and_nothing_reaches_them(stack: Stack) -> None:
+def test_trainings_reach_aws_and_have_no_open_port(stack: Stack) -> None:
     assert stack.of_type("AWS::EC2::NatGateway") == {}
     group = stack.properties("SecurityGroup")
     assert "SecurityGroupIngress" not in group
-    assert [
-        (rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]
-    ] == [(443, 443)]
+    (rule,) = group["SecurityGroupEgress"]
+    assert (rule["FromPort"], rule["ToPort"]) == (443, 443)
     (endpoint,) = stack.of_type("AWS::EC2::VPCEndpoint").values()
     assert endpoint["ServiceName"] == "com.amazonaws.us-east-1.s3"
     assert endpoint["RouteTableIds"] == ["Routes"]
     subnets = stack.properties("FargateEnvironment")["ComputeResources"]["Subnets"]
-    routed = {
-        it["SubnetId"]
-        for it in stack.of_type("AWS::EC2::SubnetRouteTableAssociation").values()
-    }
+    associations = stack.of_type("AWS::EC2::SubnetRouteTableAssociation")
+    routed = {association["SubnetId"] for association in associations.values()}
     assert set(subnets) == routed
-    assert (
-        len({stack.properties(subnet)["AvailabilityZone"] for subnet in subnets}) == 2
-    )
+    zones = {stack.properties(subnet)["AvailabilityZone"] for subnet in subnets}
+    assert len(zones) == 2
