@@ -119,7 +119,7 @@ def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def _progress() -> str:
-    """The last progress in the installer's log, such as `: 120 of 1,573 MB`."""
+    """The last progress in the installer's log, such as `: 120 of 1,718 MB`."""
     amounts = re.findall(r"[\d,]+ of [\d,]+ MB", LOG.read_text())
     return f": {amounts[-1]}" if amounts else ""
 
