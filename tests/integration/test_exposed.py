@@ -1,4 +1,4 @@
-"""A real service that other machines reach: what it says of itself is right for whoever asks."""
+"""A service that other machines reach, with an API key."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -10,7 +10,9 @@ import pytest
 from tests.integration.conftest import Service
 
 KEY = "a-key-of-the-tests"
-SENT = {"Authorization": f"Bearer {KEY}"}
+AUTHORIZATION = {"Authorization": f"Bearer {KEY}"}
+# The path of the local Batch endpoint begins with this name, and is a secret.
+BATCH_PATH = "_batch"
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +52,11 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ),
     ],
 )
-def test_an_upload_goes_where_the_client_called(
+def test_the_upload_url_has_the_origin_of_the_request(
     exposed: Service, headers: dict[str, str], origin: str
 ) -> None:
-    answer = exposed.client.post(
-        "/datasets", json={"name": "mine"}, headers=headers | SENT
-    )
+    headers = headers | AUTHORIZATION
+    answer = exposed.client.post("/datasets", json={"name": "mine"}, headers=headers)
     assert answer.json()["upload_url"] == f"{origin}/raw/mine.npz"
 
 
@@ -63,50 +64,43 @@ def test_an_upload_with_the_key_becomes_a_dataset(
     exposed: Service, tiny_npz: Path
 ) -> None:
     answer = exposed.client.post(
-        "/datasets", json={"name": "tiny"}, headers=SENT
-    ).json()
-    assert answer["upload_url"].startswith(str(exposed.client.base_url))
-    assert "API key" in answer["note"]
+        "/datasets", json={"name": "tiny"}, headers=AUTHORIZATION
+    )
+    upload_url, note = answer.json()["upload_url"], answer.json()["note"]
+    assert upload_url.startswith(str(exposed.client.base_url))
+    assert "API key" in note
     content = tiny_npz.read_bytes()
-    assert (
-        httpx.put(answer["upload_url"], content=content).status_code
-        == HTTPStatus.UNAUTHORIZED
-    )
-    assert (
-        httpx.put(answer["upload_url"], content=content, headers=SENT).status_code
-        == HTTPStatus.OK
-    )
-    exposed.client.headers.update(SENT)
+    without_key = httpx.put(upload_url, content=content)
+    assert without_key.status_code == HTTPStatus.UNAUTHORIZED
+    with_key = httpx.put(upload_url, content=content, headers=AUTHORIZATION)
+    assert with_key.status_code == HTTPStatus.OK
+    exposed.client.headers.update(AUTHORIZATION)
     exposed.wait(lambda: bool(exposed.dataset("tiny").get("versions")), 30)
 
 
-def test_a_training_starts_with_the_key_and_the_job_is_its_own_batch_s(
+def test_a_training_needs_the_key_and_runs_in_the_local_batch(
     exposed: Service,
 ) -> None:
-    assert (
-        exposed.client.post("/train", headers={"Authorization": ""}).status_code
-        == HTTPStatus.UNAUTHORIZED
-    )
-    started = exposed.client.post(
-        "/train", json={"dataset": "starter", "epochs": 1}, headers=SENT
-    )
+    client = exposed.client
+    refused = client.post("/train", headers={"Authorization": ""})
+    assert refused.status_code == HTTPStatus.UNAUTHORIZED
+    parameters = {"dataset": "starter", "epochs": 1}
+    started = client.post("/train", json=parameters, headers=AUTHORIZATION)
     assert started.status_code == HTTPStatus.ACCEPTED
     location = started.headers["location"]
-    exposed.wait(
-        lambda: (
-            exposed.client.get(location, headers=SENT).json()["status"] == "RUNNING"
-        ),
-        30,
-    )
-    exposed.client.delete(location, headers=SENT).raise_for_status()
+
+    def is_running() -> bool:
+        state = client.get(location, headers=AUTHORIZATION).json()
+        return bool(state["status"] == "RUNNING")
+
+    exposed.wait(is_running, 30)
+    client.delete(location, headers=AUTHORIZATION).raise_for_status()
     log = exposed.log.read_text()
     assert "POST /train HTTP" in log
-    # The path of its own Batch is a secret.
-    assert "_batch" not in log
+    assert BATCH_PATH not in log
 
 
-def test_documentation_is_open(exposed: Service) -> None:
-    for path in ("/", "/health", "/docs", "/openapi.json"):
-        assert (
-            httpx.get(f"{exposed.client.base_url}{path}").status_code == HTTPStatus.OK
-        )
+@pytest.mark.parametrize("path", ["/", "/health", "/docs", "/openapi.json"])
+def test_documentation_and_health_need_no_key(exposed: Service, path: str) -> None:
+    answer = httpx.get(f"{exposed.client.base_url}{path}")
+    assert answer.status_code == HTTPStatus.OK

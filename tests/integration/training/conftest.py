@@ -29,6 +29,7 @@ from training.packaging.package import Package, pack
 
 STARTER = Path(__file__).parents[3] / "data" / "starter.npz"
 TRAIN, TEST = 600, 200
+# The weights of the `lab` architecture.
 LAB_SHAPES = [
     (3, 3, 1, 32),
     (32,),
@@ -51,12 +52,12 @@ class Trainings:
         self.dataset: DatasetVersion = datasets.convert(store, "tiny", npz)
 
     def shard(self, split: Split) -> str:
-        """The key of a split's only shard."""
+        """The key of the single shard of a split."""
         (key,) = datasets.shard_keys(self.store, self.dataset, split)
         return key
 
     def create(self, job_id: str, *, version: str = "1.0.0", epochs: int = 1) -> str:
-        """Request a job."""
+        """Create a job that trains on `tiny`, and return its id."""
         parameters = Parameters(architecture="lab", epochs=epochs, batch_size=64)
         request = Request.new(
             job_id, replace(self.dataset, version=version), parameters
@@ -66,11 +67,11 @@ class Trainings:
 
 
 class EndError(Exception):
-    """Stands for the end of the process."""
+    """The end of the process, in place of a real one."""
 
 
 class Interrupted(Checkpoint):
-    """A training that is cut off after some epochs."""
+    """A checkpoint that ends the process after some epochs."""
 
     def __init__(self, store: Store, epochs: int) -> None:
         super().__init__(store, "interrupted")
@@ -85,13 +86,13 @@ class Interrupted(Checkpoint):
 
 @pytest.fixture(scope="session")
 def tiny_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An npz of few real digits."""
+    """An npz with the first digits of the starter set."""
     path = tmp_path_factory.mktemp("tiny") / "tiny.npz"
     with np.load(STARTER) as starter:
-        members = {
-            name: starter[name][: TRAIN if name.endswith("train") else TEST]
-            for name in starter.files
-        }
+        members = {}
+        for name in starter.files:
+            count = TRAIN if name.endswith("train") else TEST
+            members[name] = starter[name][:count]
     np.savez_compressed(path, **members)
     return path
 
@@ -99,30 +100,28 @@ def tiny_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def starter() -> Examples:
     """The test split of the starter set."""
-    with np.load(STARTER) as npz:
-        return Examples(npz["x_test"], npz["y_test"].astype(np.int64))
+    return load_split(STARTER, "test")
 
 
 @pytest.fixture(scope="session")
-def splits(tiny_digits: Path) -> tuple[Examples, Examples]:
-    with np.load(tiny_digits) as npz:
-        training = Examples(npz["x_train"], npz["y_train"].astype(np.int64))
-        return training, Examples(npz["x_test"], npz["y_test"].astype(np.int64))
+def training(tiny_digits: Path) -> Examples:
+    return load_split(tiny_digits, "train")
 
 
 @pytest.fixture(scope="session")
-def training(splits: tuple[Examples, Examples]) -> Examples:
-    return splits[0]
+def test(tiny_digits: Path) -> Examples:
+    return load_split(tiny_digits, "test")
 
 
-@pytest.fixture(scope="session")
-def test(splits: tuple[Examples, Examples]) -> Examples:
-    return splits[1]
+def load_split(path: Path, split: Split) -> Examples:
+    with np.load(path) as npz:
+        labels = npz[f"y_{split}"].astype(np.int64)
+        return Examples(npz[f"x_{split}"], labels)
 
 
 @pytest.fixture(scope="session")
 def reports() -> list[Progress]:
-    """What was told at each epoch's end while `fitted` was trained."""
+    """The progress after each epoch of the training of `fitted`."""
     return []
 
 
@@ -156,5 +155,6 @@ def trainings(file_store: Store, tiny_digits: Path) -> Trainings:
 
 
 def assert_same_weights(first: keras.Model, second: keras.Model) -> None:
-    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    pairs = zip(first.get_weights(), second.get_weights(), strict=True)
+    for first_weights, second_weights in pairs:
+        np.testing.assert_array_equal(first_weights, second_weights)

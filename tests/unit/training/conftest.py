@@ -1,4 +1,4 @@
-"""Digits of the starter set."""
+"""Real digits for the tests of training."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from tests.conftest import ROOT
 
 @pytest.fixture(scope="session")
 def digits() -> Pixels:
+    """The test images of the starter set."""
     with np.load(ROOT / "data" / "starter.npz") as npz:
         images: Pixels = npz["x_test"]
         return images

@@ -1,4 +1,4 @@
-"""Pools of processes, in this process where a request can be cancelled."""
+"""Pools of function processes, called without a gateway so that a test can cancel an event."""
 
 import asyncio
 import os
@@ -26,6 +26,7 @@ def handler(event, context):
 
 
 def with_pool(folder: Path, limit: int, use: Callable[[Pool], Awaitable[Any]]) -> Any:
+    """The result of `use` on a pool of at most `limit` processes."""
     (folder / "app.py").write_text(HANDLER)
     function = Function("Test", ".", "app.handler", 128, {})
 
@@ -39,16 +40,19 @@ def with_pool(folder: Path, limit: int, use: Callable[[Pool], Awaitable[Any]]) -
     return asyncio.run(run())
 
 
-def test_more_events_than_processes_wait_their_turn(tmp_path: Path) -> None:
+def test_events_wait_for_a_free_process(tmp_path: Path) -> None:
+    numbers = list(range(1, 9))
+
     async def use(pool: Pool) -> list[Any]:
-        return await asyncio.gather(*(pool.invoke({"n": n}) for n in range(1, 9)))
+        invocations = [pool.invoke({"n": number}) for number in numbers]
+        return await asyncio.gather(*invocations)
 
     answers = with_pool(tmp_path, 2, use)
-    assert [answer["n"] for answer in answers] == list(range(1, 9))
+    assert [answer["n"] for answer in answers] == numbers
     assert len({answer["pid"] for answer in answers}) == 2
 
 
-def test_the_answer_to_a_cancelled_event_reaches_nobody_else(tmp_path: Path) -> None:
+def test_the_answer_to_a_cancelled_event_is_dropped(tmp_path: Path) -> None:
     async def use(pool: Pool) -> Any:
         first = asyncio.create_task(pool.invoke({"n": 1, "waits": True}))
         await asyncio.to_thread(eventually, (tmp_path / "begun").exists)
@@ -60,7 +64,7 @@ def test_the_answer_to_a_cancelled_event_reaches_nobody_else(tmp_path: Path) -> 
     assert with_pool(tmp_path, 1, use)["n"] == 2
 
 
-def test_a_busy_function_says_so_in_time(
+def test_an_event_that_waits_too_long_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "MAX_QUEUE_SECONDS", 0.1)
@@ -77,11 +81,14 @@ def test_a_busy_function_says_so_in_time(
     with_pool(tmp_path, 1, use)
 
 
-def test_what_is_not_json_is_the_functions_failure(tmp_path: Path) -> None:
-    async def use(pool: Pool) -> Any:
+def test_an_answer_that_json_cannot_hold_is_a_failure_of_the_function(
+    tmp_path: Path,
+) -> None:
+    async def use(pool: Pool) -> None:
         before = await pool.invoke({"n": 1})
         with pytest.raises(FunctionFailedError):
             await pool.invoke({"n": 0})
-        return before["pid"] == (await pool.invoke({"n": 2}))["pid"]
+        after = await pool.invoke({"n": 2})
+        assert before["pid"] == after["pid"]
 
-    assert with_pool(tmp_path, 1, use)
+    with_pool(tmp_path, 1, use)

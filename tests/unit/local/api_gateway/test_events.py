@@ -66,14 +66,12 @@ def test_repeated_headers_and_parameters_are_lists_and_the_last_one_counts() -> 
     assert made["requestContext"]["domainName"] == "localhost"
 
 
-def test_an_ipv6_address_is_the_domain_without_the_port() -> None:
-    assert (
-        event(headers=[("host", "[::1]:3000")])["requestContext"]["domainName"]
-        == "[::1]"
-    )
+def test_the_domain_name_of_an_ipv6_address_has_no_port() -> None:
+    made = event(headers=[("host", "[::1]:3000")])
+    assert made["requestContext"]["domainName"] == "[::1]"
 
 
-def test_what_is_absent_is_null() -> None:
+def test_absent_parameters_and_an_empty_body_are_null() -> None:
     made = event()
     for name in (
         "queryStringParameters",
@@ -85,14 +83,13 @@ def test_what_is_absent_is_null() -> None:
     assert made["isBase64Encoded"] is False
 
 
-def test_the_path_stays_encoded_and_its_parameters_do_not() -> None:
+def test_the_path_is_percent_encoded_and_its_parameters_are_decoded() -> None:
     made = event(raw_path=b"/train/a%20b", path_params={"job_id": "a b"})
-    assert made["path"] == made["requestContext"]["path"] == "/train/a%20b"
+    context = made["requestContext"]
+    assert made["path"] == context["path"] == "/train/a%20b"
     assert made["pathParameters"] == {"job_id": "a b"}
-    assert (
-        made["resource"] == made["requestContext"]["resourcePath"] == "/train/{job_id}"
-    )
-    assert made["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
+    assert made["resource"] == context["resourcePath"] == "/train/{job_id}"
+    assert context["identity"]["sourceIp"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +104,7 @@ def test_the_path_stays_encoded_and_its_parameters_do_not() -> None:
         ("application/json", EVERYTHING, "iVBORw=="),
     ],
 )
-def test_bodies_of_binary_media_types_are_encoded(
+def test_bodies_of_binary_media_types_are_base64_encoded(
     media_type: str, binary: frozenset[str], body: str
 ) -> None:
     made = event(b"\x89PNG", binary, headers=[("content-type", media_type)])
@@ -121,14 +118,15 @@ def test_bodies_of_binary_media_types_are_encoded(
     value=st.text(st.characters(codec="latin-1"), max_size=50),
     binary=st.sampled_from([PNG_ONLY, EVERYTHING, frozenset[str]()]),
 )
-def test_any_request_is_one_line_of_json(
+def test_the_event_of_any_request_is_a_line_of_json(
     body: bytes, query: str, value: str, binary: frozenset[str]
 ) -> None:
     headers = [("content-type", value), ("host", value), ("x", value)]
     line = json.dumps(event(body, binary, query=query, headers=headers))
     made = json.loads(line)
     assert "\n" not in line
-    assert not made["isBase64Encoded"] or base64.b64decode(made["body"]) == body
+    if made["isBase64Encoded"]:
+        assert base64.b64decode(made["body"]) == body
 
 
 def test_a_proxy_response_becomes_an_http_response() -> None:
@@ -147,16 +145,14 @@ def test_a_proxy_response_becomes_an_http_response() -> None:
     assert response.headers.getlist("set-cookie") == ["a=1", "b=2"]
 
 
-def test_json_is_the_default_type_of_an_answer() -> None:
-    assert (
-        events.to_response({"statusCode": 200, "body": "é"}).headers["content-type"]
-        == "application/json"
-    )
+def test_json_is_the_default_media_type_of_a_response() -> None:
+    response = events.to_response({"statusCode": 200, "body": "é"})
+    assert response.headers["content-type"] == "application/json"
     assert events.to_response({"statusCode": 204}).body == b""
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "value",
     [
         None,
         5,
@@ -173,6 +169,6 @@ def test_json_is_the_default_type_of_an_answer() -> None:
         {"statusCode": 200, "multiValueHeaders": {"X": 1}},
     ],
 )
-def test_what_is_no_proxy_response_is_the_functions_failure(answer: Any) -> None:
+def test_an_invalid_proxy_response_is_a_failure_of_the_function(value: Any) -> None:
     with pytest.raises(FunctionFailedError, match="not a proxy response"):
-        events.to_response(answer)
+        events.to_response(value)
