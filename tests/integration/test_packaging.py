@@ -1,4 +1,4 @@
-"""What pip and uvx install: one package that serves from wherever it is."""
+"""The wheel that pip and uvx install."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import httpx
@@ -17,12 +17,13 @@ from tests.conftest import ROOT
 from tests.integration.local.conftest import eventually
 
 REQUIREMENTS = ROOT / "requirements"
+USER_DATA = Path(".local", "share", "digits")
 COMMAND = "from digits_app.local.cli.installed import main; main()"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the content of the wheel."""
+    """A folder with the contents of the wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     build = ["hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     subprocess.run(
@@ -36,75 +37,76 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def environment(installed: Path, tmp_path: Path) -> dict[str, str]:
-    """Of a user who has installed it, and has no checkout."""
+    """The environment variables of a user who has the wheel and no checkout."""
     foreign = {"DIGITS_STORE", "XDG_DATA_HOME"}
     kept = {name: value for name, value in os.environ.items() if name not in foreign}
     return kept | {"PYTHONPATH": str(installed), "HOME": str(tmp_path)}
 
 
 @pytest.fixture
-def url(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
+def service_url(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
     log = tmp_path / "log"
     with log.open("wb") as output:
         command = [sys.executable, "-P", "-c", COMMAND, "serve", "--port", "0"]
         server = subprocess.Popen(
             command, cwd=tmp_path, env=environment, stdout=output, stderr=output
         )
-    yield eventually(lambda: "".join(re.findall(r"ready: (\S+)", log.read_text())), 60)
+
+    def find_url() -> str:
+        match = re.search(r"ready: (\S+)", log.read_text())
+        return match[1] if match else ""
+
+    yield eventually(find_url, 60)
     server.terminate()
     assert server.wait(30) == 0
 
 
-def test_it_serves_from_wherever_it_is(url: str, tmp_path: Path) -> None:
+def test_the_wheel_serves_in_any_folder(service_url: str, tmp_path: Path) -> None:
     png = (ROOT / "example" / "8.png").read_bytes()
-    answer = httpx.post(
-        f"{url}/predict", content=png, headers={"Content-Type": "image/png"}
-    )
+    headers = {"Content-Type": "image/png"}
+    answer = httpx.post(f"{service_url}/predict", content=png, headers=headers)
     assert answer.json()["prediction"] == 8
-    assert "<canvas" in httpx.get(url).text
-    assert [
-        dataset["name"] for dataset in httpx.get(f"{url}/datasets").json()["datasets"]
-    ] == ["starter"]
-    assert (tmp_path / ".local" / "share" / "digits" / "datasets").is_dir()
+    assert "<canvas" in httpx.get(service_url).text
+    listed = httpx.get(f"{service_url}/datasets").json()
+    assert [dataset["name"] for dataset in listed["datasets"]] == ["starter"]
+    assert (tmp_path / USER_DATA / "datasets").is_dir()
 
 
-def test_it_keeps_data_in_the_users_folder(
+def test_the_wheel_keeps_data_in_the_folder_of_the_user(
     environment: dict[str, str], tmp_path: Path, tiny_npz: Path
 ) -> None:
     command = [sys.executable, "-P", "-c", COMMAND, "data"]
-    subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=environment | {"MNIST_NPZ": str(tiny_npz)},
-        check=True,
-    )
-    assert (
-        tmp_path / ".local" / "share" / "digits" / "mnist.npz"
-    ).read_bytes() == tiny_npz.read_bytes()
+    variables = environment | {"MNIST_NPZ": str(tiny_npz)}
+    subprocess.run(command, cwd=tmp_path, env=variables, check=True)
+    copy = tmp_path / USER_DATA / "mnist.npz"
+    assert copy.read_bytes() == tiny_npz.read_bytes()
 
 
-def test_it_holds_no_more_than_it_uses(installed: Path) -> None:
-    assert {path.name for path in installed.iterdir() if path.is_dir()} == {
-        "digits_app",
-        f"digits-{__version__}.dist-info",
-    }
+def test_the_wheel_holds_only_the_package(installed: Path) -> None:
+    folders = {path.name for path in installed.iterdir() if path.is_dir()}
+    assert folders == {"digits_app", f"digits-{__version__}.dist-info"}
     assert not list(installed.rglob("Dockerfile"))
     assert not list(installed.rglob("mnist.npz"))
 
 
-def test_it_asks_for_what_is_locked() -> None:
+def test_dependencies_of_the_wheel_are_the_locked_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    serve = _listed("serve") | _listed("layer")
-    assert {_name(line) for line in project["dependencies"]} == serve
-    train = {_name(line) for line in project["optional-dependencies"]["train"]}
-    assert train | serve >= _listed("training") | _listed("training-base")
+    serve = required_packages("serve") | required_packages("layer")
+    assert package_names(project["dependencies"]) == serve
+    train = package_names(project["optional-dependencies"]["train"])
+    training = required_packages("training") | required_packages("training-base")
+    assert train | serve >= training
 
 
-def _listed(name: str) -> set[str]:
-    """The packages that a file of requirements names itself."""
-    lines = (REQUIREMENTS / f"{name}.in").read_text().splitlines()
-    return {_name(line) for line in lines if line[:1].isalpha()}
+def required_packages(layer: str) -> set[str]:
+    """The packages in a `.in` file of requirements, without options and included files."""
+    lines = (REQUIREMENTS / f"{layer}.in").read_text().splitlines()
+    return package_names(line for line in lines if line[:1].isalpha())
 
 
-def _name(requirement: str) -> str:
+def package_names(requirements: Iterable[str]) -> set[str]:
+    return {package_name(requirement) for requirement in requirements}
+
+
+def package_name(requirement: str) -> str:
     return re.split(r"[^A-Za-z0-9-]", requirement)[0]
