@@ -51,7 +51,7 @@ Resources:
     Properties: {CodeUri: functions/convert/, Handler: app.handler}
 """
 
-# What a request makes of it is in its query: see the keys of `ACTIONS`.
+# The query of a request names the actions of the function: see `ACTIONS`.
 PREDICT = """
 import base64, json, os, sys, time
 from pathlib import Path
@@ -82,8 +82,8 @@ ACTIONS = {
 }
 """
 
-# Events of EventBridge are written down.
-NOTED = """
+# A function that appends the events of EventBridge to a file.
+RECORDER = """
 import json
 from pathlib import Path
 
@@ -96,9 +96,10 @@ def handler(event, context):
     return {"statusCode": 200, "body": json.dumps(matched)}
 """
 
-# Trainings are as the files in states/ say. Who makes it wait holds its environment.
+# The state of a job is in the file of its name in states/. A request that still has the
+# header `Prefer` occupies the function, because the gateway must wait instead.
 TRAIN = (
-    NOTED
+    RECORDER
     + """
 import time
 
@@ -122,9 +123,13 @@ def handler(event, context):
 """
 )
 
-# How a training goes is in its plan: SECONDS to run, or WAIT for the file go, the EXIT
-# statuses of its attempts, if it is DEAF to SIGTERM, or leaves LITTER. An exit status
-# of "lost" ends all its processes at once, as when a machine loses power.
+# A training follows the plan of its job:
+# - SECONDS: the duration.
+# - WAIT: the training lasts until the file `go` exists.
+# - EXIT: the exit statuses of the attempts. "lost" kills all processes of the training
+#   at once, like a power failure.
+# - DEAF: the training ignores SIGTERM.
+# - LITTER: the training leaves a temporary file.
 TRAINING = """
 import json, os, signal, sys, tempfile, time
 from pathlib import Path
@@ -149,7 +154,7 @@ if end == "lost":
 sys.exit(int(end))
 """
 
-# The same server, less patient.
+# The server with short intervals, so that the tests take seconds.
 SERVE = """
 import sys
 from pathlib import Path
@@ -169,16 +174,16 @@ sys.exit(server.serve(0, container, root, host=sys.argv[2]))
 
 
 def eventually(get: Callable[[], Value], seconds: float = 20) -> Value:
-    """What `get` returns, once that is true."""
+    """Call `get` until the value is true, and return the value."""
     deadline = time.monotonic() + seconds
     while not (value := get()):
-        assert time.monotonic() < deadline, "It did not happen."
+        assert time.monotonic() < deadline, f"{get} was false for {seconds} seconds."
         time.sleep(0.02)
     return value
 
 
 def is_alive(process: int) -> bool:
-    """Whether there is such a process, or at least its zombie."""
+    """Whether the process exists, possibly as a zombie."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -186,30 +191,34 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def plan(root: Path, name: str, **how: str) -> None:
-    """Say how the training of the job of this name is to go."""
-    path = root / "plans" / name
+def plan_training(root: Path, job_name: str, **plan: str) -> None:
+    """Write the plan of a job. See `TRAINING`."""
+    path = root / "plans" / job_name
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(how))
+    path.write_text(json.dumps(plan))
 
 
 def lay_out(root: Path) -> None:
     """Write the small project that the gateway serves."""
     (root / "template.yaml").write_text(TEMPLATE)
     (root / "training.py").write_text(TRAINING)
-    for name, code in {"predict": PREDICT, "train": TRAIN, "convert": NOTED}.items():
+    functions = {"predict": PREDICT, "train": TRAIN, "convert": RECORDER}
+    for name, code in functions.items():
         folder = root / "functions" / name
         folder.mkdir(parents=True)
         (folder / "app.py").write_text(code)
 
 
 class Gateway:
-    """The process and a client. `start` after `stop` serves the same folder on another port.
+    """A gateway in a process, and a client.
+
+    `start` after `stop` serves the same folder on another port.
 
     Args:
-        root: the folder.
-        host: where to listen.
-        variables: settings that the server gets, and no others of this project's.
+        root: the folder of the small project.
+        host: the address to listen on.
+        variables: the settings of the server. The settings of the tests' own process
+            are left out.
     """
 
     def __init__(self, root: Path, host: str = "127.0.0.1", **variables: str) -> None:
@@ -221,28 +230,33 @@ class Gateway:
 
     def start(self) -> None:
         self.log.write_bytes(b"")
+        command = [sys.executable, "-c", SERVE, str(self.root), self._host]
+        environment = self._environment()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log
+            )
+        self.url = eventually(self._logged_url, START_SECONDS)
+        self.client = httpx.Client(base_url=self.url, timeout=30)
+        # A client of Batch from before would call the old port.
+        self.__dict__.pop("batch", None)
+
+    def _environment(self) -> dict[str, str]:
         path = os.pathsep.join([str(PROJECT), str(PROJECT / "layers" / "shared")])
-        others = {
+        kept = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith("DIGITS_")
         }
-        environment = others | {"PYTHONPATH": path} | self._variables
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-c", SERVE, str(self.root), self._host]
-            self.process = subprocess.Popen(
-                command, env=environment, stdout=log, stderr=log
-            )
-        self.url = eventually(
-            lambda: "".join(re.findall(r"ready: (\S+)", self.log.read_text())),
-            START_SECONDS,
-        )
-        self.client = httpx.Client(base_url=self.url, timeout=30)
-        self.__dict__.pop("batch", None)
+        return kept | {"PYTHONPATH": path} | self._variables
+
+    def _logged_url(self) -> str:
+        match = re.search(r"ready: (\S+)", self.log.read_text())
+        return match[1] if match else ""
 
     @cached_property
     def batch(self) -> Any:
-        """As the train function makes it, which is told where."""
+        """A client of Batch with the endpoint of the train function."""
         return boto3.client(
             "batch",
             endpoint_url=self.variables()["AWS_ENDPOINT_URL_BATCH"],
@@ -254,25 +268,24 @@ class Gateway:
     def variables(self) -> dict[str, str]:
         """The environment variables of a function."""
         answer = self.client.post("/predict").raise_for_status()
-        found: dict[str, str] = answer.json()["about"]["environment"]
-        return found
+        variables: dict[str, str] = answer.json()["about"]["environment"]
+        return variables
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+    def stop(self, stop_signal: signal.Signals = signal.SIGTERM) -> None:
         self.client.close()
-        self.process.send_signal(how)
+        self.process.send_signal(stop_signal)
         self.process.wait(20)
 
     def events(self, source: str) -> list[dict[str, Any]]:
+        """The events of a source, such as `aws.batch`, that functions have handled."""
         path = self.root / "events"
-        found = (
-            [json.loads(line) for line in path.read_text().splitlines()]
-            if path.exists()
-            else []
-        )
-        return [event for event in found if event["source"] == source]
+        if not path.exists():
+            return []
+        events = map(json.loads, path.read_text().splitlines())
+        return [event for event in events if event["source"] == source]
 
 
 @pytest.fixture
@@ -283,7 +296,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def own_gateway(root: Path) -> Iterator[Gateway]:
-    """A gateway to kill."""
+    """A gateway that the test may stop or kill."""
     running = Gateway(root)
     yield running
     running.stop()
@@ -291,7 +304,7 @@ def own_gateway(root: Path) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway that the tests of a module share."""
+    """A gateway for all tests of a module."""
     folder = tmp_path_factory.mktemp("gateway")
     lay_out(folder)
     running = Gateway(folder)

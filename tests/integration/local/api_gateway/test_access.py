@@ -17,7 +17,7 @@ from tests.integration.local.api_gateway.conftest import (
     KEY_HEADER,
     assert_unauthorized,
 )
-from tests.integration.local.conftest import Gateway, plan
+from tests.integration.local.conftest import Gateway, plan_training
 
 # Longer than any request that is answered at once.
 TIMEOUT_SECONDS = 20
@@ -54,7 +54,7 @@ def test_the_server_and_its_batch_api_answer_at_every_address(
     gateway = start(host, DIGITS_API_KEY=KEY)
     assert httpx.URL(gateway.url).host not in ("0.0.0.0", "::")  # noqa: S104  no browser goes there
     assert gateway.client.post("/predict").status_code == HTTPStatus.OK
-    plan(gateway.root, "job")
+    plan_training(gateway.root, "job")
     submitted = gateway.batch.submit_job(
         jobName="job", jobQueue="local", jobDefinition="training"
     )

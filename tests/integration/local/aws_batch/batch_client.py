@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from tests.integration.local.conftest import Gateway, eventually, plan
+from tests.integration.local.conftest import Gateway, eventually, plan_training
 
 FINAL = ("SUCCEEDED", "FAILED")
 
 
 def submit(gateway: Gateway, name: str, **plans: str) -> str:
     """Submit a job, and return its id. The plans steer the training."""
-    plan(gateway.root, name, **plans)
+    plan_training(gateway.root, name, **plans)
     environment = [{"name": "DIGITS_JOB_ID", "value": name}]
     answer = gateway.batch.submit_job(
         jobName=name,

@@ -9,14 +9,14 @@ from pathlib import Path
 from local.aws_batch.container import Container
 from local.aws_batch.job_queue import Job, JobQueue, Overrides, SubmitJob, Variable
 from local.aws_batch.runner import Runner
-from tests.integration.local.conftest import TRAINING, eventually, plan
+from tests.integration.local.conftest import TRAINING, eventually, plan_training
 
 COMMAND = (sys.executable, "training.py")
 
 
 def submit(jobs: JobQueue, name: str, **plans: str) -> str:
     """Submit a job, and return its id. The plans steer TRAINING."""
-    plan(jobs.lock_file.parents[1], name, **plans)
+    plan_training(jobs.lock_file.parents[1], name, **plans)
     environment = [Variable(name="DIGITS_JOB_ID", value=name)]
     submission = SubmitJob(
         job_name=name,
