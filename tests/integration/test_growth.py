@@ -1,9 +1,10 @@
-"""The number of requests does not grow with a store's history. A proxy before S3 counts."""
+"""The number of S3 requests does not grow with the history in the store."""
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -23,12 +24,12 @@ from digits.store import Store
 from tests.conftest import BUCKET, sample_event
 from tests.faults import Fault, FaultProxy, Request
 
-# S3 lists 1,000 keys per request, so a listing of everything takes more requests in the
-# larger store.
+# S3 lists 1,000 keys per request, so listing all keys takes more requests in the larger
+# store.
 SIZES = (1, 1100)
-# Requests that wait for one another. A page of jobs is 150 documents, which are read 50
-# at a time.
-MOST_ROUNDS = {"/train": 5, "/models": 3, "/datasets": 6}
+# The most rounds of concurrent requests. A page of jobs is 150 documents, which are read
+# 50 at a time.
+MAX_ROUNDS = {"/train": 5, "/models": 3, "/datasets": 6}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MODEL = b"graph"
 Put = Callable[[str, bytes], None]
@@ -39,7 +40,8 @@ def model_version(number: int) -> str:
     return f"{START + timedelta(seconds=number):%Y%m%dT%H%M%SZ}-00000000"
 
 
-def index(folder: str, created: datetime, item: str) -> str:
+def index_key(folder: str, created: datetime, item: str) -> str:
+    """The key of an entry in the index of a folder, which lists the newest item first."""
     countdown = 9_999_999_999_999 - int(created.timestamp() * 1000)
     return f"{folder}/.newest/{countdown:013}_{item}"
 
@@ -61,7 +63,7 @@ def put_models(put: Put, count: int) -> None:
     )
     for number in range(1, count + 1):
         version = model_version(number)
-        put(index("models", START + timedelta(seconds=number), version), b"")
+        put(index_key("models", START + timedelta(seconds=number), version), b"")
         document = documents.to_bytes(replace(manifest, version=version))
         put(f"models/{version}/manifest.json", document)
     put(f"models/{model_version(1)}/model.tflite", MODEL)
@@ -74,7 +76,7 @@ def put_jobs(put: Put, count: int) -> None:
         created = START + timedelta(seconds=number)
         request = jobs.Request(job_id, created, "small", "1.0.0", parameters, "batch")
         result = Result("SUCCEEDED", "", created)
-        put(index("jobs", created, job_id), b"")
+        put(index_key("jobs", created, job_id), b"")
         put(f"jobs/{job_id}/request.json", documents.to_bytes(request))
         put(f"jobs/{job_id}/result.json", documents.to_bytes(result))
 
@@ -90,14 +92,14 @@ def put_versions(put: Put, count: int) -> None:
         }
         put(f"datasets/small/{number}.0.0/source.json", json.dumps(source).encode())
         put(f"datasets/small/{number}.0.0/dataset_info.json", b"{}")
-        indexed = {"number": number}
-        put(f"datasets/small/.uploads/{sha256}.json", json.dumps(indexed).encode())
+        upload = {"number": number}
+        put(f"datasets/small/.uploads/{sha256}.json", json.dumps(upload).encode())
     hint = {"number": count, "object": source}
     put("datasets/small/.newest.json", json.dumps(hint).encode())
 
 
 @pytest.fixture(params=SIZES)
-def grown(request: pytest.FixtureRequest, faulty_store: Store) -> Store:
+def filled_store(request: pytest.FixtureRequest, faulty_store: Store) -> Store:
     """A store with N releases, models, jobs and versions of a dataset."""
     prefix = faulty_store.url.removeprefix(f"s3://{BUCKET}/")
     (account,) = s3_backends
@@ -111,46 +113,57 @@ def grown(request: pytest.FixtureRequest, faulty_store: Store) -> Store:
     return faulty_store
 
 
-def operations(
-    store: Store, small_npz: Path, app: ModuleType
-) -> dict[str, tuple[Callable[[], Any], int]]:
-    """Operations of the service, each with the most requests to a store of any size."""
+@dataclass(frozen=True)
+class Operation:
+    """A step of the service, with the most requests in a store of any size."""
+
+    name: str
+    max_requests: int
+    run: Callable[[], Any]
+
+
+def store_operations(store: Store, npz: Path) -> list[Operation]:
     newest = releases.newest_number(store)
-    page = jobs.list_job_ids(store).ids
+    version = model_version(1)
+    find_live = partial(releases.newest_number, store)
+    find_newer = partial(releases.find_newer, store, newest)
+    load_live = partial(releases.find_newer, store, None)
+    release = partial(releases.release, store, version, "another")
+    find_newest = partial(versions.latest_version, store, "small")
+    find_first = partial(versions.find_version, store, "small", "1.0.0")
+    convert = partial(datasets.convert, store, "small", npz)
+    return [
+        Operation("find the live release", 2, find_live),
+        Operation("look for a newer release", 1, find_newer),
+        Operation("load the live release", 4, load_live),
+        Operation("release a model", 9, release),
+        Operation("find the newest version", 4, find_newest),
+        Operation("find a given version", 2, find_first),
+        Operation("convert a new upload", 16, convert),
+        Operation("convert an upload again", 5, convert),
+    ]
 
-    def ask(path: str) -> None:
-        answer = app.handler(get(path), None)
-        assert answer["statusCode"] == 200, answer
 
-    return {
-        "find the live release": (lambda: releases.newest_number(store), 2),
-        "look for a newer release": (lambda: releases.find_newer(store, newest), 1),
-        "load the live release": (lambda: releases.find_newer(store, None), 4),
-        "release a model": (
-            lambda: releases.release(store, model_version(1), "another"),
-            9,
-        ),
-        "GET /train": (lambda: ask("/train"), 2 + 3 * len(page)),
-        "GET /train/{job_id}": (lambda: ask("/train/job-1"), 3),
-        "GET /models": (lambda: ask("/models"), 2 + 2 + len(page)),
-        "GET /datasets": (lambda: ask("/datasets"), 2 + 2 + 3 + 2 * listing.VERSIONS),
-        "find the newest version": (lambda: versions.latest_version(store, "small"), 4),
-        "find a certain version": (
-            lambda: versions.find_version(store, "small", "1.0.0"),
-            2,
-        ),
-        "convert a new upload": (
-            lambda: datasets.convert(store, "small", small_npz),
-            16,
-        ),
-        "convert an upload again": (
-            lambda: datasets.convert(store, "small", small_npz),
-            5,
-        ),
+def route_operations(store: Store, app: ModuleType) -> list[Operation]:
+    page = len(jobs.list_job_ids(store).ids)
+    limits = {
+        "/train": 2 + 3 * page,
+        "/train/job-1": 3,
+        "/models": 2 + 2 + page,
+        "/datasets": 2 + 2 + 3 + 2 * listing.VERSIONS,
     }
+    operations: list[Operation] = []
+    for path, limit in limits.items():
+        operations.append(Operation(f"GET {path}", limit, partial(send_get, app, path)))
+    return operations
 
 
-def get(path: str, query: dict[str, str] | None = None) -> Json:
+def send_get(app: ModuleType, path: str) -> None:
+    answer = app.handler(get_event(path), None)
+    assert answer["statusCode"] == 200, answer
+
+
+def get_event(path: str, query: dict[str, str] | None = None) -> Json:
     """The event of a GET request."""
     request: Json = {
         "httpMethod": "GET",
@@ -161,42 +174,45 @@ def get(path: str, query: dict[str, str] | None = None) -> Json:
     return sample_event("train") | request
 
 
-def count(faults: FaultProxy, operate: Callable[[], Any]) -> int:
-    faults.forget()
-    operate()
-    return len(faults.requests())
-
-
-def test_requests_do_not_grow_with_history(
-    grown: Store,
+def test_requests_do_not_grow_with_the_history(
+    filled_store: Store,
     faults: FaultProxy,
     small_npz: Path,
     load_function: Callable[[str, Store], ModuleType],
 ) -> None:
-    app = load_function("train", grown)
+    app = load_function("train", filled_store)
+    operations = [
+        *route_operations(filled_store, app),
+        *store_operations(filled_store, small_npz),
+    ]
     excesses: list[str] = []
-    for name, (operate, limit) in operations(grown, small_npz, app).items():
-        requests = count(faults, operate)
+    for operation in operations:
+        faults.forget()
+        operation.run()
+        requests = len(faults.requests())
+        limit = operation.max_requests
         if requests > limit:
-            excesses.append(f"{name}: {requests} requests, at most {limit}")
+            excesses.append(f"{operation.name}: {requests} requests, at most {limit}")
     assert excesses == []
 
 
-@pytest.mark.parametrize("grown", SIZES[-1:], indirect=True)
+@pytest.mark.parametrize("filled_store", SIZES[-1:], indirect=True)
 def test_lists_take_few_rounds_of_requests(
-    grown: Store, faults: FaultProxy, load_function: Callable[[str, Store], ModuleType]
+    filled_store: Store,
+    faults: FaultProxy,
+    load_function: Callable[[str, Store], ModuleType],
 ) -> None:
     """Each request takes half a second, so all requests of a round overlap."""
-    app = load_function("train", grown)
+    app = load_function("train", filled_store)
     faults.add(Fault.LATENCY, seconds=0.5)
-    for path, limit in MOST_ROUNDS.items():
+    for path, limit in MAX_ROUNDS.items():
         faults.forget()
-        app.handler(get(path), None)
+        app.handler(get_event(path), None)
         assert rounds(faults.requests()) <= limit, path
 
 
 def rounds(requests: list[Request]) -> int:
-    """The length of the longest chain in which each request began after the end of the last."""
+    """The length of the longest chain of requests in which no two requests overlap."""
     length = 0
     last_end = 0.0
     for request in sorted(requests, key=attrgetter("ended")):
@@ -206,12 +222,12 @@ def rounds(requests: list[Request]) -> int:
     return length
 
 
-def follow(app: ModuleType, path: str, kind: str) -> list[Json]:
-    """The items of all pages."""
+def list_pages(app: ModuleType, path: str, kind: str) -> list[Json]:
+    """The items of all pages of a list, in order."""
     items: list[Json] = []
     query: dict[str, str] | None = None
     while True:
-        answer = app.handler(get(path, query), None)
+        answer = app.handler(get_event(path, query), None)
         page = json.loads(answer["body"])
         items += page[kind]
         if page["next"] is None:
@@ -222,7 +238,7 @@ def follow(app: ModuleType, path: str, kind: str) -> list[Json]:
 def test_pages_hold_every_item_once_and_newest_first(
     store: Store, load_function: Callable[[str, Store], ModuleType]
 ) -> None:
-    """Items from before there was an index come last."""
+    """Items without an entry in the index come last."""
     put_jobs(store.write, 120)
     put_models(store.write, 120)
     for folder in ("jobs", "models"):
@@ -230,11 +246,11 @@ def test_pages_hold_every_item_once_and_newest_first(
             store.delete(entry.key)
     app = load_function("train", store)
     newest_jobs = [f"job-{number}" for number in range(120, 0, -1)]
-    job_ids = [job["job_id"] for job in follow(app, "/train", "jobs")]
+    job_ids = [job["job_id"] for job in list_pages(app, "/train", "jobs")]
     assert job_ids[:60] == newest_jobs[:60]
     assert sorted(job_ids) == sorted(newest_jobs)
     newest_models = [model_version(number) for number in range(120, 0, -1)]
-    names = [model["version"] for model in follow(app, "/models", "models")]
+    names = [model["version"] for model in list_pages(app, "/models", "models")]
     assert names[:60] == newest_models[:60]
     assert sorted(names) == sorted([*newest_models, "bundled"])
 
@@ -246,14 +262,13 @@ def test_datasets_are_paged_by_name(
     for name in names:
         store.write(f"datasets/{name}/problem.json", b"{}")
     store.write(upload_key("e"), b"")
-    listed = follow(load_function("train", store), "/datasets", "datasets")
+    app = load_function("train", store)
+    listed = list_pages(app, "/datasets", "datasets")
     assert [dataset["name"] for dataset in listed] == [*names, "e"]
     assert listed[-1] == {"name": "e", "versions": [], "upload": "converting"}
 
 
-def test_a_store_from_before_there_were_hints_and_indexes_works(
-    store: Store, small_npz: Path
-) -> None:
+def test_a_store_without_hints_and_indexes_works(store: Store, small_npz: Path) -> None:
     """The next conversion and the next release write the hints and the index."""
     for fill in (put_releases, put_models, put_versions):
         fill(store.write, 12)
@@ -270,6 +285,6 @@ def test_a_store_from_before_there_were_hints_and_indexes_works(
     assert releases.release(store, model_version(1), "another").number == 13
     assert releases.newest_number(store) == 13
     assert versions.version_of_upload(store, "small", first.sha256) == first
-    made = datasets.convert(store, "small", small_npz)
-    assert made.version == "13.0.0"
-    assert made == versions.latest_version(store, "small")
+    converted = datasets.convert(store, "small", small_npz)
+    assert converted.version == "13.0.0"
+    assert converted == versions.latest_version(store, "small")
