@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         return answered
 
     def serve(self) -> None:
-        """Answer the request, or treat it as the rules say."""
+        """Answer the request, with the faults of the matching rules."""
         started = time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         rules = self.server.book.applying(self.command, unquote(self.path))
@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_DELETE = do_GET = do_HEAD = do_POST = do_PUT = serve  # noqa: N815  http.server names them.
 
     def _answer(self, body: bytes, fault: Fault | None) -> _Answer | None:
-        """Let the request take effect unless the fault prevents it. None is no answer."""
+        """The answer to the request, or None where the fault prevents an answer."""
         if fault in {Fault.HANG, Fault.RESET}:
             return None
         if fault and fault.value[0].isdigit():

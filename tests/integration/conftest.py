@@ -88,7 +88,7 @@ class Service:
         httpx.put(upload_url, content=npz.read_bytes()).raise_for_status()
 
     def dataset(self, name: str) -> dict[str, object]:
-        """A dataset of the list; empty if the list lacks it."""
+        """A dataset in the list; empty if the list has no dataset of this name."""
         answer = self.client.get("/datasets").raise_for_status()
         for dataset in answer.json()["datasets"]:
             if dataset["name"] == name:

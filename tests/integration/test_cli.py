@@ -71,7 +71,7 @@ def test_digits_converts_and_predicts(tmp_path: Path, tiny_npz: Path) -> None:
     )
 
 
-def test_each_picture_is_read_even_if_others_cannot_be_read(
+def test_readable_pictures_are_read_beside_unreadable_pictures(
     tmp_path: Path, pictures: Path
 ) -> None:
     names = ["a", "blank", "folder", "nowhere", "cut", "noise", "b"]
@@ -134,7 +134,7 @@ def test_digits_prints_its_version(tmp_path: Path) -> None:
         ("models", "import", str(ROOT / "README.md"), "--dataset", "starter"),
     ],
 )
-def test_without_tensorflow_one_line_explains_how_to_install_it(
+def test_without_tensorflow_one_line_names_the_command_to_install_tensorflow(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     without = "import sys; sys.modules['tensorflow'] = None; from local.cli.app import main; main()"

@@ -1,4 +1,4 @@
-"""A killed conversion leaves nothing that a reader sees, and the next conversion completes it."""
+"""A killed conversion is invisible to readers, and the next conversion completes the dataset."""
 
 import os
 import subprocess

@@ -105,7 +105,7 @@ def test_a_non_digit_is_refused(service: Service, make: Callable[[], bytes]) -> 
 
 
 @pytest.mark.parametrize("make", [scene, scribble])
-def test_accept_any_answers_with_the_best_guess_and_marks_it(
+def test_accept_any_answers_with_the_best_guess_and_accepted_false(
     service: Service, make: Callable[[], bytes]
 ) -> None:
     body = service.predict(make(), accept="any").raise_for_status().json()
@@ -118,7 +118,7 @@ def test_accept_any_is_no_help_for_a_blank_image(service: Service) -> None:
     assert_problem(service.predict(blank(28), accept="any"), 422)
 
 
-def test_accept_takes_no_other_value(service: Service) -> None:
+def test_another_value_of_accept_is_refused(service: Service) -> None:
     assert_problem(service.predict(example(8), accept="all"), 422)
 
 

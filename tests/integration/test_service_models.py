@@ -15,7 +15,7 @@ from tests.integration.answers import assert_problem
 from tests.integration.bad_input import example
 from tests.integration.conftest import Service
 
-# Shorter than any real training, so that a test can meet it while it runs.
+# Shorter than any real training, and long enough for a request during the training.
 TINY = {"dataset": "tiny", "architecture": "lab", "epochs": 3, "batch_size": 32}
 PATIENCE_SECONDS = 100
 WAIT = {"Prefer": f"wait={PATIENCE_SECONDS}"}

@@ -1,4 +1,4 @@
-"""What clients do in a round, at random, and what they repeat when the faults are over."""
+"""The random requests of clients in a round, and the repeats after the faults."""
 
 import io
 from dataclasses import dataclass, field
@@ -216,7 +216,7 @@ class Clients:
         body: dict[str, Any] | None = None,
         **more: Any,
     ) -> Answer:
-        """A request. The function is sometimes killed while it answers."""
+        """Send a request, and sometimes kill the function meanwhile."""
         kill_after = None
         if self._random.random() < KILLED_FUNCTIONS:
             kill_after = self._random.uniform(0.8, 2.5)

@@ -1,4 +1,4 @@
-"""What happened in a round: it explains a failure."""
+"""The events of a round, which explain a failure."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A round: random faults and kills while clients work, then none until all work is done."""
+"""A round: random faults and kills while clients work, then a calm time until the work ends."""
 
 import os
 from datetime import timedelta

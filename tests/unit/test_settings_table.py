@@ -30,7 +30,7 @@ PYTHON_NAMES = re.compile(
 )
 MAKE_NAMES = re.compile(r"(?m)^([A-Z]+) \?=")
 TEMPLATE_NAMES = re.compile(r"(?m)^ +((?:DIGITS|POWERTOOLS)_[A-Z_]+):")
-# Lambda and the pool of processes set these, and nobody else.
+# Only Lambda and the pool of processes set these variables.
 OF_THE_RUNTIME = {
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",

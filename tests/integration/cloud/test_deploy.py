@@ -1,4 +1,4 @@
-"""`make deploy`: the order of its steps, and what they get."""
+"""The steps of `make deploy`: their order and their arguments."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""What `serve` says when it cannot."""
+"""Messages of `serve` that cannot start, and the end of the server."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from tests.integration.local.conftest import PROJECT, Gateway, eventually
 SERVE = "import sys; from local.server import serve; sys.exit(serve(int(sys.argv[1]), None))"
 
 
-def test_a_port_that_is_taken_is_said_plainly() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "-c", SERVE, str(port)]
@@ -41,7 +41,7 @@ def test_a_template_that_cannot_be_read_is_named(
     assert "template.yaml" in capsys.readouterr().err
 
 
-def test_a_store_that_cannot_be_is_named(
+def test_a_store_with_an_unsupported_url_is_named(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DIGITS_STORE", "ftp://nowhere/prefix")
@@ -49,7 +49,7 @@ def test_a_store_that_cannot_be_is_named(
     assert "ftp://nowhere/prefix" in capsys.readouterr().err
 
 
-def test_what_killed_writers_left_is_removed(root: Path) -> None:
+def test_temporary_files_of_killed_writers_are_removed(root: Path) -> None:
     left = root / ".digits" / "datasets" / "x.tfrecord#1"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"unfinished")
@@ -83,7 +83,7 @@ def test_the_starter_set_is_converted_before_the_server_is_ready(
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_server_that_is_told_to_stop_says_that_it_has(
+def test_a_stopped_server_says_that_running_trainings_continue(
     own_gateway: Gateway, how: signal.Signals
 ) -> None:
     own_gateway.stop(how)
@@ -92,7 +92,7 @@ def test_a_server_that_is_told_to_stop_says_that_it_has(
     assert "Traceback" not in own_gateway.log.read_text()
 
 
-def test_a_server_that_cannot_train_says_so_and_does_all_else(root: Path) -> None:
+def test_a_server_without_training_refuses_trainings_only(root: Path) -> None:
     (root / "training.py").unlink()
     key = {"x-api-key": "a-key-of-the-tests"}
     gateway = Gateway(root, DIGITS_API_KEY=key["x-api-key"])

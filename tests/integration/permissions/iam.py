@@ -1,4 +1,4 @@
-"""The part of IAM that the stack's roles need: a request's actions, and what allows them."""
+"""The part of IAM that the roles of the stack need: the actions of a request, and policies."""
 
 import json
 import re

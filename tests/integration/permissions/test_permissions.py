@@ -228,7 +228,7 @@ def reconcile(service: Service, moto_server: str) -> None:
 
 
 @pytest.mark.usefixtures("story")
-def test_each_part_has_the_permissions_that_it_needs(gate: Gate) -> None:
+def test_the_permissions_of_each_part_suffice(gate: Gate) -> None:
     assert gate.denied == []
 
 

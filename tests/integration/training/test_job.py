@@ -125,7 +125,7 @@ def assert_nothing_was_published(trainings: Trainings) -> None:
 
 
 def log_of_attempt(container: Container, number: int) -> str:
-    """What the attempt with this number has logged of the job `rough` since it began to train."""
+    """The log of an attempt of the job `rough` from the start of the training."""
     attempts = container.log.split("Job rough trains")
     return attempts[number] if len(attempts) > number else ""
 

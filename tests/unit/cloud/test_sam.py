@@ -1,4 +1,4 @@
-"""cloud/sam.py alone imports SAM's Python code, and SAM still has every name that it imports."""
+"""Only cloud/sam.py imports the Python code of SAM, and SAM still has the imported names."""
 
 import ast
 import platform

@@ -102,7 +102,7 @@ def test_a_function_is_found_by_its_folder(tmp_path: Path) -> None:
         pytest.param("a: &a [*a, *a]\nb: !Ref {c: *a}", id="recursive"),
     ],
 )
-def test_what_is_no_template_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_template_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(TemplateError, match=r"template\.yaml"):
         read(tmp_path, text)
 

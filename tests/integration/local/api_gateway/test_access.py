@@ -148,7 +148,7 @@ def test_a_wrong_key_gives_no_access(exposed: Gateway, headers: Any) -> None:
     assert_unauthorized(exposed.client.get("/train/newest", headers=headers))
 
 
-def test_an_upload_without_the_key_is_refused_before_it_is_sent(
+def test_an_upload_without_the_key_is_refused_before_its_body_arrives(
     exposed: Gateway,
 ) -> None:
     url = httpx.URL(exposed.url)

@@ -41,7 +41,7 @@ def is_closed(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize("descriptors", [None, 512])
 @pytest.mark.parametrize("begun", [b"", b"GET / HT", HEAD])
-def test_1000_half_open_connections_keep_nobody_out(
+def test_1000_half_open_connections_do_not_block_other_clients(
     own_gateway: Gateway, begun: bytes, descriptors: int | None
 ) -> None:
     if descriptors:

@@ -88,7 +88,7 @@ def test_a_running_job_is_terminated_with_the_reason(gateway: Gateway) -> None:
     assert len(process_ids(gateway, "ended")) == 1
 
 
-def test_a_waiting_job_is_terminated_before_it_runs(gateway: Gateway) -> None:
+def test_a_waiting_job_can_be_terminated(gateway: Gateway) -> None:
     first, second = submit(gateway, "first", SECONDS="60"), submit(gateway, "waiting")
     wait_for(gateway, second, "RUNNABLE")
     gateway.batch.terminate_job(jobId=second, reason="Changed my mind")

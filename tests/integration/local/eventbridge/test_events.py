@@ -58,7 +58,7 @@ def test_events_are_handled_in_order(tmp_path: Path) -> None:
     assert deliver(tmp_path, *((name, 0) for name in "abcdef")) == list("abcdef")
 
 
-def test_an_event_that_is_not_handled_is_sent_again_and_keeps_no_other_waiting(
+def test_an_unhandled_event_is_sent_again_and_does_not_delay_other_events(
     tmp_path: Path,
 ) -> None:
     tries = deliver(tmp_path, ("a", 3), ("b", 0))
@@ -66,7 +66,7 @@ def test_an_event_that_is_not_handled_is_sent_again_and_keeps_no_other_waiting(
     assert tries[:2] == ["a", "b"]
 
 
-def test_an_event_that_is_never_handled_is_given_up_in_the_end(
+def test_an_event_that_is_never_handled_is_dropped_in_the_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert deliver(tmp_path, ("a", 100)) == ["a"] * events.MAX_TRIES

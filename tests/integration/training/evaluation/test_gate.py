@@ -154,7 +154,7 @@ def test_the_bundled_model_is_live_until_there_is_a_release(
     assert is_less_accurate(find_blockers(candidate))
 
 
-def test_the_bundled_model_is_live_when_a_release_names_it(
+def test_a_release_can_make_the_bundled_model_live(
     trainings: Trainings,
     package: Package,
     candidate: ExportedModel,

@@ -1,4 +1,4 @@
-"""Fitting: the same weights every time, interrupted or not, and what is reported of it."""
+"""Fitting gives the same weights after interruptions, and reports its progress."""
 
 import math
 

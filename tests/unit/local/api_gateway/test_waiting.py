@@ -10,7 +10,7 @@ from local.api_gateway.waiting import Waiting
 
 
 class App:
-    """Accepts work, whose states it shows one after the other."""
+    """An application that accepts a job and shows the states of the job in order."""
 
     def __init__(self, *states: tuple[int, str]) -> None:
         self.states = list(states)
@@ -77,7 +77,7 @@ def _without_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "MAX_POLLS_PER_SECOND", 1000)
 
 
-def test_work_is_followed_at_its_location_until_it_is_over() -> None:
+def test_the_gateway_polls_the_location_until_the_job_ends() -> None:
     app = App((202, "SUBMITTED"), (200, "RUNNING"), (200, "FAILED"))
     status, headers, state = ask(app, "respond-async, wait=60")
     assert (status, state) == (200, "FAILED")
@@ -123,5 +123,5 @@ def test_other_requests_are_passed_on_as_they_are(prefer: str, method: str) -> N
     assert app.headers[0][b"prefer"] == prefer.encode()
 
 
-def test_what_is_not_accepted_is_answered_at_once() -> None:
+def test_a_response_other_than_202_is_returned_at_once() -> None:
     assert ask(App((422, "?")))[0] == 422

@@ -22,7 +22,7 @@ def watch(folder: Path, failures: int = 0) -> tuple[Watcher, list[str], Path]:
     return Watcher(Store(folder.as_uri()), announce), announced, raw
 
 
-def test_an_upload_is_announced_once_when_it_has_settled(tmp_path: Path) -> None:
+def test_a_finished_upload_is_announced_once(tmp_path: Path) -> None:
     watching, announced, raw = watch(tmp_path)
     (raw / "a.npz").write_bytes(b"a")
     for expected in ([], ["raw/a.npz"], ["raw/a.npz"]):

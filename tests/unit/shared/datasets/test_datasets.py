@@ -1,4 +1,4 @@
-"""Datasets, in a folder and on S3. tests/integration/test_tfds.py shows that TFDS reads them."""
+"""Datasets in a folder and on S3. tests/integration/test_tfds.py reads datasets with TFDS."""
 
 import hashlib
 import tracemalloc
@@ -300,7 +300,7 @@ def test_a_too_large_upload_is_refused_before_the_download(
     assert list_datasets(store)[0]["problem"]["sha256"] is None
 
 
-def test_an_upload_is_listed_until_it_was_handled(
+def test_an_upload_is_listed_until_its_conversion(
     store: Store, small_npz: Path, other_npz: Path
 ) -> None:
     upload(store, "small", small_npz)
@@ -317,7 +317,7 @@ def test_an_upload_is_listed_until_it_was_handled(
     assert latest_version(store, "small").version == "1.0.0"
 
 
-def test_an_upload_that_nobody_converts_is_stalled(
+def test_an_old_upload_without_a_conversion_is_stalled(
     store: Store, small_npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(store, "small", small_npz)

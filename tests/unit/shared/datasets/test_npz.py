@@ -270,7 +270,7 @@ def test_a_file_that_is_not_an_npz_is_refused(tmp_path: Path, content: bytes) ->
         pass
 
 
-def test_a_zip_bomb_is_refused_before_it_is_unpacked(make_npz: MakeNpz) -> None:
+def test_a_zip_bomb_is_refused_without_unpacking(make_npz: MakeNpz) -> None:
     bomb = make_npz(
         x_train=np.zeros((200_000, 28, 28), np.uint8),
         y_train=np.zeros(200_000, np.uint8),
@@ -282,7 +282,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(make_npz: MakeNpz) -> None:
     tracemalloc.stop()
 
 
-def test_a_zip_with_too_many_members_is_refused_before_zipfile_lists_them(
+def test_a_zip_with_too_many_members_is_refused_before_zipfile_lists_the_members(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "many.npz"

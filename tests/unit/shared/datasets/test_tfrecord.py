@@ -15,7 +15,7 @@ from digits.datasets import tfrecord
 
 
 def crc32c(data: bytes) -> int:
-    """Bit by bit, as RFC 3720, appendix B.4, defines it."""
+    """The checksum, computed bit by bit as in RFC 3720, appendix B.4."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc ^= byte

@@ -100,7 +100,7 @@ def inverted(picture: Image.Image) -> Image.Image:
         pytest.param(blue_on_yellow, 8, id="blue on yellow"),
     ],
 )
-def test_a_digit_is_the_same_however_it_was_drawn(
+def test_equal_digits_in_different_drawings_normalise_alike(
     draw: Callable[[Pixels], Image.Image], bound: float
 ) -> None:
     digits = [read_png(draw(digit)) for digit in DIGITS]

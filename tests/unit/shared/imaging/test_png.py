@@ -48,7 +48,7 @@ def test_every_colour_type_and_depth_gives_its_shades(
 @pytest.mark.parametrize(
     ("colour", "depth"), [(colour, depth) for colour, depth in FORMATS if depth >= 8]
 )
-def test_a_digit_of_mnist_is_the_same_in_every_format_that_can_hold_it(
+def test_a_digit_of_mnist_is_the_same_in_every_png_format(
     colour: int, depth: int
 ) -> None:
     shades = DIGIT.astype(np.uint16) * (257 if depth == 16 else 1)

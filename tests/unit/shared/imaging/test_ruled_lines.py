@@ -67,7 +67,7 @@ A_ONE = """
 """
 
 
-def test_a_stroke_stays_where_a_line_crosses_it() -> None:
+def test_a_stroke_that_a_line_crosses_stays() -> None:
     cleaned = clean(mask_of(A_ONE_ON_RULED_PAPER))
     assert drawing_of(cleaned > 0) == text(A_ONE)
 

@@ -1,4 +1,4 @@
-"""Which phase a training is in, and how long it still takes."""
+"""The phase of a training, and the remaining seconds."""
 
 from typing import get_args
 

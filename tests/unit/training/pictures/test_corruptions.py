@@ -66,7 +66,7 @@ def test_a_translation_moves_by_whole_pixels(severity: int, digits: Pixels) -> N
 
 @pytest.mark.parametrize("name", ["shear", "scale", "rotate"])
 @pytest.mark.parametrize("severity", severities("scale"))
-def test_the_centre_stays_where_it_is(name: str, severity: int) -> None:
+def test_the_centre_of_the_picture_does_not_move(name: str, severity: int) -> None:
     square = np.zeros((28, 28), np.uint8)
     square[10:18, 10:18] = 255
     moved = corrupt(name, square, severity, np.random.default_rng(0)).astype(float)
@@ -77,7 +77,7 @@ def test_the_centre_stays_where_it_is(name: str, severity: int) -> None:
 
 @pytest.mark.parametrize("name", ["glass blur", "motion blur"])
 @pytest.mark.parametrize("severity", severities("glass blur"))
-def test_a_blur_leaves_an_even_picture_as_it_is(name: str, severity: int) -> None:
+def test_a_blur_does_not_change_an_even_picture(name: str, severity: int) -> None:
     even = np.full((28, 28), 100, np.uint8)
     blurred = corrupt(name, even, severity, np.random.default_rng(0))
     np.testing.assert_array_equal(blurred, even)
