@@ -101,7 +101,7 @@ def test_a_job_ends_when_its_model_can_no_longer_be_released(
     assert released(store) == []
 
 
-def test_of_concurrent_ends_one_decides(store: Store) -> None:
+def test_only_one_of_concurrent_ends_decides(store: Store) -> None:
     wanted: list[Result] = []
     for number in range(4):
         wanted.append(replace(DONE, reason=f"done {number}"))

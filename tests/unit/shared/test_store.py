@@ -80,7 +80,7 @@ def test_a_key_is_created_once(store: Store) -> None:
     assert store.read("a/b") == b"first"
 
 
-def test_of_concurrent_creates_one_succeeds(store: Store) -> None:
+def test_only_one_of_concurrent_creates_succeeds(store: Store) -> None:
     won: list[int] = []
 
     def create(number: int) -> None:

@@ -130,7 +130,7 @@ def test_severe_corruptions_are_read_less_accurately(study: Study) -> None:
     assert corruptions.mean == pytest.approx(mean)
 
 
-def test_a_second_study_differs_only_in_what_is_timed(
+def test_a_second_study_differs_only_in_the_timings(
     short_study: Study, study_in: StudyIn, manifest: Manifest, file_store: Store
 ) -> None:
     again = study_in(file_store, manifest).figures
@@ -251,7 +251,9 @@ def test_a_damaged_model_is_no_baseline(
     assert load_baselines(file_store, replace(manifest, version="another")) == {}
 
 
-def test_a_short_study_says_so(short_study: Study, manifest: Manifest) -> None:
+def test_the_report_of_a_short_study_has_a_note(
+    short_study: Study, manifest: Manifest
+) -> None:
     page = make_report(manifest, short_study)[REPORT_FILE].decode()
     assert "the test split has 200 examples, so 4 of its" in page
     assert "From 5,000 examples on, 200 are." in page

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[4]
 DIGITS = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype(np.uint8)
 
 
-def test_pictures_to_learn_from_are_as_networks_see_them() -> None:
+def test_fitted_pictures_are_distinct_and_not_blank() -> None:
     count = 4 * len(FITTED)
     pictures = draw_fitted(count, 0, DIGITS)
     assert pictures.shape == (count, 28, 28)
@@ -30,7 +30,7 @@ def test_pictures_to_learn_from_are_as_networks_see_them() -> None:
     assert len({picture.tobytes() for picture in pictures}) == count
 
 
-def test_the_seed_decides_what_is_drawn() -> None:
+def test_the_seed_decides_the_fitted_pictures() -> None:
     first, again, other = (draw_fitted(30, seed, DIGITS) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -49,7 +49,7 @@ def test_reported_pictures_are_grey_and_of_many_sizes(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", REPORTED)
-def test_the_seed_decides_what_is_reported(family: str) -> None:
+def test_the_seed_decides_the_reported_pictures(family: str) -> None:
     first = [picture.tobytes() for picture in draw_reported(family, 5, 3)]
     again = [picture.tobytes() for picture in draw_reported(family, 5, 3)]
     assert first == again
