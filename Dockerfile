@@ -5,9 +5,9 @@ ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS service
 COPY requirements/serve.txt /opt/requirements/
 # Neither serving nor training loads these parts, so they are removed: LiteRT's GPU accelerator,
-# compilers for other processors and converters; Pillow's AVIF and WebP; NumPy's build tools;
-# Pygments' lexers; PyYAML's binding to libyaml; pydantic's first version; boto3's data of services
-# other than Batch and the sources of credentials; tests, headers, stubs.
+# compilers for other processors and converters; Pillow's AVIF and WebP; NumPy's self-test; Pygments'
+# lexers; PyYAML's binding to libyaml; pydantic's first version; boto3's data of services other than
+# Batch and the sources of credentials; tests, headers, stubs.
 RUN export PYTHONDONTWRITEBYTECODE=1 \
     && python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes --no-deps \
@@ -16,7 +16,7 @@ RUN export PYTHONDONTWRITEBYTECODE=1 \
     && rm -r ai_edge_litert/libLiteRtWebGpuAccelerator.so ai_edge_litert/schema_py_generated.py ai_edge_litert/*_pb2.py \
         ai_edge_litert/aot ai_edge_litert/tools \
         PIL/_avif.* PIL/_webp.* pillow.libs/libavif* pillow.libs/libwebp* \
-        numpy/f2py numpy/_core/_simd.* yaml/_yaml.* pydantic/v1 boto3/data boto3/examples \
+        numpy/_core/_simd.* yaml/_yaml.* pydantic/v1 boto3/data boto3/examples \
     # Only the wheels for x86_64, and for Python 3.11, have these folders.
     && rm -rf ai_edge_litert/vendors numpy/distutils \
     && find pygments/lexers -name '*.py' ! -name __init__.py ! -name _mapping.py -delete \

@@ -26,8 +26,8 @@ PROMPT = "$ "
 DONE = "-- done --"
 # A developer may have set these variables, which would lead out of the folder.
 LEADING_ELSEWHERE = ("DIGITS_STORE", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL")
-# The longest command is a training.
-COMMAND_SECONDS = 180
+# Ends a shell that hangs. The longest commands are a training and the build of an image.
+COMMAND_SECONDS = 900
 
 
 class Command(NamedTuple):
