@@ -33,7 +33,7 @@ SUPPORTED = {
 }
 # The outputs that the tests read. ShortJobDefinition is JobDefinition with a timeout that a
 # test can wait for.
-NAMES = ("Bucket", "JobQueue", "JobDefinition", "ShortJobDefinition")
+NAMES = ("Bucket", "FargateQueue", "JobDefinition", "ShortJobDefinition")
 SHORT_SECONDS = 15
 
 
@@ -178,7 +178,10 @@ def _template(scratch: Path) -> dict[str, Any]:
     container["Volumes"][0]["Host"] = {"SourcePath": str(scratch)}
     container["MountPoints"][0]["ReadOnly"] = False
     # moto's CloudFormation reads the timeout under this name.
-    short = job | {"timeout": {"AttemptDurationSeconds": SHORT_SECONDS}}
+    short = job | {
+        "JobDefinitionName": "short-training",
+        "timeout": {"AttemptDurationSeconds": SHORT_SECONDS},
+    }
     resources["ShortJobDefinition"] = {
         "Type": "AWS::Batch::JobDefinition",
         "Properties": short,

@@ -37,8 +37,10 @@ BUCKET = "digits-permissions"
 NAMES = {
     "Bucket": BUCKET,
     "Bucket.Arn": f"arn:aws:s3:::{BUCKET}",
-    "JobQueue": "arn:aws:batch:us-east-1:123456789012:job-queue/digits",
-    "JobDefinition": "arn:aws:batch:us-east-1:123456789012:job-definition/digits:1",
+    "FargateQueue": "arn:aws:batch:us-east-1:123456789012:job-queue/digits",
+    "JobDefinition": (
+        "arn:aws:batch:us-east-1:123456789012:job-definition/digits-training:1"
+    ),
 }
 ROLES = ("PredictRole", "TrainRole", "ConvertRole", "TrainingRole")
 TINY = {"dataset": "tiny", "architecture": "lab", "epochs": 3, "batch_size": 32}

@@ -19,7 +19,7 @@ def upload(key: str = "raw/mnist.npz", bucket: str = "Bucket") -> Event:
     return event
 
 
-def job(status: str = "FAILED", queue: str = "JobQueue") -> Event:
+def job(status: str = "FAILED", queue: str = "FargateQueue") -> Event:
     event = sample_event("job-failed")
     event["detail"] |= {"status": status, "jobQueue": queue}
     return event

@@ -32,7 +32,7 @@ def test_a_function_has_known_settings_only(
     monkeypatch.setattr(os, "environ", variables)
     loaded = Settings.from_environment()
     assert loaded.store == "s3://Bucket"
-    batch = ("JobQueue", "JobDefinition") if function == "Train" else ("", "")
+    batch = ("FargateQueue", "JobDefinition") if function == "Train" else ("", "")
     assert (loaded.job_queue, loaded.job_definition) == batch
     timeout = stack.properties("Train")["Timeout"]
     assert loaded.max_wait < timeout <= GATEWAY_SECONDS
@@ -101,7 +101,9 @@ def test_the_api_calls_predict_by_its_alias_only(stack: Stack) -> None:
         assert permission["FunctionName"] != "Predict"
 
 
-def test_an_alarm_rolls_back_a_canary_deployment_of_predict(stack: Stack) -> None:
+def test_alarms_on_the_new_version_roll_back_a_canary_deployment_of_predict(
+    stack: Stack,
+) -> None:
     policy = stack.resources["PredictAliaslive"]["UpdatePolicy"]
     update = policy["CodeDeployLambdaAliasUpdate"]
     group = stack.properties(update["DeploymentGroupName"])
@@ -109,14 +111,20 @@ def test_an_alarm_rolls_back_a_canary_deployment_of_predict(stack: Stack) -> Non
     assert group["DeploymentConfigName"] == canary
     assert group["AlarmConfiguration"] == {
         "Enabled": True,
-        "Alarms": [{"Name": "PredictErrors"}, {"Name": "PredictLatency"}],
+        "Alarms": [{"Name": "NewVersionErrors"}, {"Name": "NewVersionLatency"}],
     }
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    (version,) = stack.of_type("AWS::Lambda::Version")
+    alias = [
+        {"Name": "FunctionName", "Value": "Predict"},
+        {"Name": "Resource", "Value": "Predict:live"},
+    ]
+    new_version = {"Name": "ExecutedVersion", "Value": f"{version}.Version"}
+    # A failure of the old version must not roll back the version that mends the failure.
+    for alarm in ("NewVersionErrors", "NewVersionLatency"):
+        assert stack.properties(alarm)["Dimensions"] == [*alias, new_version]
     for alarm in ("PredictErrors", "PredictLatency"):
-        assert stack.properties(alarm)["Dimensions"] == [
-            {"Name": "FunctionName", "Value": "Predict"},
-            {"Name": "Resource", "Value": "Predict:live"},
-        ]
+        assert stack.properties(alarm)["Dimensions"] == alias
 
 
 def test_concurrency_is_neither_reserved_nor_provisioned_by_default(

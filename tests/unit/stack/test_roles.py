@@ -25,11 +25,15 @@ MANAGED = {
     "GatewayRole": "AmazonAPIGatewayPushToCloudWatchLogs",
     "InstanceRole": "AmazonEC2ContainerServiceforEC2Role",
 }
-# Actions that IAM cannot limit to a resource of the stack. TerminateJob needs the id
-# of a job, which exists only after SubmitJob.
+# Actions that the template cannot limit to one resource of the stack. SubmitJob is for
+# every revision of the stack's job definition. TerminateJob needs the id of a job, which
+# exists only after SubmitJob.
 UNLIMITED_ACTIONS = {
     "batch:DescribeJobs": "*",
     "batch:ListJobs": "*",
+    "batch:SubmitJob": (
+        "arn:aws:batch:us-east-1:123456789012:job-definition/digits-training:*"
+    ),
     "batch:TerminateJob": "arn:aws:batch:us-east-1:123456789012:job/*",
     "ecr:GetAuthorizationToken": "*",
     "xray:PutTelemetryRecords": "*",

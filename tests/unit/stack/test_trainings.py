@@ -24,7 +24,8 @@ def test_the_machines_of_the_queue_fit_the_job_definition(
     compute: str, kind: str, platform: str, gpus: list[str]
 ) -> None:
     stack = Stack({"TrainingCompute": compute})
-    (order,) = stack.properties("JobQueue")["ComputeEnvironmentOrder"]
+    (queue,) = stack.of_type("AWS::Batch::JobQueue")
+    (order,) = stack.properties(queue)["ComputeEnvironmentOrder"]
     (environment,) = stack.of_type("AWS::Batch::ComputeEnvironment")
     assert order["ComputeEnvironment"] == environment
     resources = stack.properties(environment)["ComputeResources"]
@@ -41,6 +42,46 @@ def test_the_machines_of_the_queue_fit_the_job_definition(
     assert ("RuntimePlatform" in container) is on_fargate
     assert ("InstanceRole" in resources) is not on_fargate
     assert resources.get("MinvCpus", 0) == 0
+
+
+def test_trainings_can_move_to_other_machines() -> None:
+    """Batch changes neither the type of an environment nor the platform of a queue.
+
+    So CloudFormation replaces an environment, which needs a name that is not taken, and
+    each platform has a queue of its own.
+    """
+    queues = {}
+    for compute in ("FARGATE", "FARGATE_SPOT", "GPU", "GPU_SPOT"):
+        stack = Stack({"TrainingCompute": compute})
+        (environment,) = stack.of_type("AWS::Batch::ComputeEnvironment").values()
+        assert environment.get("ReplaceComputeEnvironment", True) is True
+        assert "ComputeEnvironmentName" not in environment
+        (queues[compute],) = stack.of_type("AWS::Batch::JobQueue")
+        variables = stack.properties("Train")["Environment"]["Variables"]
+        assert variables["DIGITS_JOB_QUEUE"] == queues[compute]
+        pattern = stack.properties("TrainJobState")["EventPattern"]
+        assert pattern["detail"]["jobQueue"] == [queues[compute]]
+        assert stack.outputs["JobQueue"] == queues[compute]
+    assert queues["FARGATE"] == queues["FARGATE_SPOT"]
+    assert queues["GPU"] == queues["GPU_SPOT"]
+    assert queues["FARGATE"] != queues["GPU"]
+
+
+def test_trainings_can_be_submitted_while_a_deployment_runs(stack: Stack) -> None:
+    """Until the deployment ends, the function submits the revision before."""
+    definition = stack.properties("JobDefinition")
+    retention = definition["ResourceRetentionPolicy"]
+    assert retention == {"SkipDeregisterOnUpdate": True}
+    (submit,) = (
+        statement
+        for statement in stack.statements("TrainRole")
+        if "batch:SubmitJob" in statement["Action"]
+    )
+    name = definition["JobDefinitionName"]
+    assert submit["Resource"] == [
+        "FargateQueue",
+        f"arn:aws:batch:us-east-1:123456789012:job-definition/{name}:*",
+    ]
 
 
 def test_the_container_has_the_fewest_privileges(stack: Stack) -> None:
@@ -144,7 +185,7 @@ def matches(rule: dict[str, str], failure: dict[str, str]) -> bool:
 
 
 def test_a_job_without_a_machine_is_cancelled_in_the_end(stack: Stack) -> None:
-    actions = stack.properties("JobQueue")["JobStateTimeLimitActions"]
+    actions = stack.properties("FargateQueue")["JobStateTimeLimitActions"]
     reasons = {action["Reason"].partition(":")[0] for action in actions}
     assert reasons == {"CAPACITY", "MISCONFIGURATION"}
     for action in actions:

@@ -24,6 +24,10 @@ AWS_METRICS = {
     },
     ("AWS/Lambda", ("FunctionName",)): {"ConcurrentExecutions", "Errors", "Throttles"},
     ("AWS/Lambda", ("FunctionName", "Resource")): {"Duration", "Errors", "Throttles"},
+    ("AWS/Lambda", ("FunctionName", "Resource", "ExecutedVersion")): {
+        "Duration",
+        "Errors",
+    },
     ("AWS/SQS", ("QueueName",)): {"ApproximateNumberOfMessagesVisible"},
 }
 
