@@ -22,7 +22,9 @@ RUN export PYTHONDONTWRITEBYTECODE=1 \
     && find pygments/lexers -name '*.py' ! -name __init__.py ! -name _mapping.py -delete \
     && find botocore/data -mindepth 1 -maxdepth 1 -type d \
         ! -name batch ! -name signin ! -name sso ! -name sso-oidc ! -name sts -exec rm -r {} + \
-    && find . -name tests -prune -exec rm -r {} + \
+    # SciPy loads numpy.testing, which reads one module of NumPy's tests.
+    && find numpy/_core/tests -mindepth 1 ! -name _natype.py -delete \
+    && find . -path ./numpy/_core/tests -prune -o -name tests -prune -exec rm -r {} + \
     && find . \( -name '*.a' -o -name '*.h' -o -name '*.pyi' \) -delete \
     # The code has the layout of a checkout.
     && printf '/app\n/app/layers/shared\n' >digits.pth \
@@ -80,11 +82,14 @@ USER 65534:65534
 
 FROM service AS training
 COPY requirements/training.txt /opt/requirements/
-# pip skips installed packages. No training needs TensorFlow's headers.
+# pip skips installed packages. No training needs TensorFlow's headers and the tests of SciPy and
+# scikit-image.
 RUN export PYTHONDONTWRITEBYTECODE=1 \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --require-hashes --no-deps \
         --requirement /opt/requirements/training.txt \
-    && rm -r /opt/venv/lib/python3*/site-packages/tensorflow/include \
+    && cd /opt/venv/lib/python3*/site-packages \
+    && rm -r tensorflow/include \
+    && find scipy skimage -name tests -prune -exec rm -r {} + \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv
 
 FROM training
