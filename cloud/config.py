@@ -41,6 +41,11 @@ class Settings:
         """Whether trainings run on GPUs."""
         return self.parameters["TrainingCompute"].startswith("GPU")
 
+    @property
+    def gpu_spot(self) -> bool:
+        """Whether trainings run on EC2 Spot machines."""
+        return self.parameters["TrainingCompute"] == "GPU_SPOT"
+
     def overrides(self, training_tag: str) -> list[str]:
         """All parameters for `sam deploy --parameter-overrides`.
 

@@ -8,6 +8,8 @@ import sys
 import typer
 
 from cloud import config, shell, training_image
+from cloud.service_roles import create_service_roles
+from cloud.sizes import check_sizes
 from cloud.stack import Stack
 
 REPOSITORY = "TrainingImages"
@@ -25,10 +27,12 @@ def deploy(stage: str) -> None:
     # Fail now if Docker does not run, and not after the questions and the build.
     shell.output("docker", "version", "--format", "{{.Server.Version}}")
     settings = config.load_or_ask_settings(stage)
+    check_sizes(settings.parameters)
     stack = Stack(settings)
     account = stack.account()
     typer.echo(f"Deploying {settings.stack} to account {account}, {settings.region}.")
     stack.require_deployable()
+    create_service_roles(stack.session, gpu_spot=settings.gpu_spot)
     repository = stack.outputs().get(REPOSITORY)
     _sam_build(stage)
     tag = training_image.build(gpu=settings.gpu)

@@ -143,7 +143,7 @@ def test_parameters_come_from_samconfig_and_from_the_defaults_of_the_template(
     checkout.save(
         "AlarmEmail=you@example.org",
         "TrainingTag=old",
-        'TrainingVcpus="8" PredictRate=5',
+        'TrainingVcpus="2" PredictRate=5',
     )
 
     deploy("default")
@@ -151,7 +151,7 @@ def test_parameters_come_from_samconfig_and_from_the_defaults_of_the_template(
     deployed = checkout.deployed()
     saved = {
         "AlarmEmail": "you@example.org",
-        "TrainingVcpus": "8",
+        "TrainingVcpus": "2",
         "PredictRate": "5",
     }
     defaults = {
