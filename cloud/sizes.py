@@ -24,18 +24,15 @@ def check_sizes(parameters: Mapping[str, str]) -> None:
     Raises:
         CloudError: AWS would refuse a size, or a training would never find a machine.
     """
-    if not parameters["PredictRate"].isdecimal():
-        raise CloudError(
-            f"PredictRate is {parameters['PredictRate']}. Set a whole number: it is also"
-            " the largest burst."
-        )
-    vcpus = int(parameters["TrainingVcpus"])
-    memory = int(parameters["TrainingMemory"])
+    # The rate of predictions is the largest burst, too, and API Gateway's bursts are whole.
+    _whole_number(parameters, "PredictRate")
+    vcpus = _whole_number(parameters, "TrainingVcpus")
+    memory = _whole_number(parameters, "TrainingMemory")
     if parameters["TrainingCompute"].startswith("GPU"):
         _check_gpu(vcpus, memory)
     else:
         _check_fargate(vcpus, memory)
-    max_vcpus = int(parameters["TrainingMaxVcpus"])
+    max_vcpus = _whole_number(parameters, "TrainingMaxVcpus")
     if max_vcpus < vcpus:
         raise CloudError(
             f"TrainingMaxVcpus is {max_vcpus}, but a training needs {vcpus}. Set at least"
@@ -43,7 +40,18 @@ def check_sizes(parameters: Mapping[str, str]) -> None:
         )
 
 
+def _whole_number(parameters: Mapping[str, str], name: str) -> int:
+    value = parameters[name]
+    if not value.isdecimal():
+        raise CloudError(f"{name} is {value}. Set a whole number.")
+    return int(value)
+
+
 def _check_fargate(vcpus: int, memory: int) -> None:
+    if vcpus not in FARGATE_MEMORY:
+        raise CloudError(
+            f"TrainingVcpus is {vcpus}. Set one of {', '.join(map(str, FARGATE_MEMORY))}."
+        )
     allowed = FARGATE_MEMORY[vcpus]
     if memory not in allowed:
         raise CloudError(

@@ -47,6 +47,8 @@ def test_sizes_of_a_machine_are_accepted(changed: dict[str, str]) -> None:
     ("changed", "message"),
     [
         ({"PredictRate": "0.5"}, "PredictRate is 0.5. Set a whole number"),
+        ({"TrainingMemory": "8 GB"}, "TrainingMemory is 8 GB. Set a whole number"),
+        ({"TrainingVcpus": "3"}, "TrainingVcpus is 3. Set one of 1, 2, 4, 8, 16"),
         ({"TrainingMemory": "4096"}, "With 4 vCPUs, Fargate has 8192 to 30720 MiB"),
         ({"TrainingMemory": "8193"}, "in steps of 1024"),
         ({"TrainingVcpus": "8", "TrainingMemory": "17408"}, "in steps of 4096"),
